@@ -1,0 +1,113 @@
+"""Doctor: whether this host has what bbhv needs, and whether what it remembers fits together."""
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Callable, Iterator
+
+from ..errors import BbhvError
+from ..host import git, run, systemd
+from ..names import tenant_unit
+from . import paths, world
+from .manager import known_tenants
+from .state import Store
+
+PROGRAMS = {
+    "git": "git", "systemd-nspawn": "systemd-container", "systemd-run": "systemd", "mount": "util-linux (2.39 or newer)",
+}  # fmt: skip
+# CVE-2026-40226 and CVE-2026-4105: the first version of each series with the fixes.
+FIXED = {257: 13, 258: 6, 259: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One look at the host, what it saw, and what to do when it is not right."""
+
+    name: str
+    ok: bool
+    message: str
+    hint: str = ""
+
+
+def examine() -> list[Check]:
+    """All checks, in order. A check that cannot be made is itself one that failed."""
+    checks: list[Check] = []
+    for name, look in _LOOKS:
+        try:
+            checks += look()
+        except (BbhvError, OSError) as error:
+            checks.append(Check(name, False, str(error)))
+    return checks
+
+
+def _python() -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check("python", sys.version_info >= (3, 11), version, "Python 3.11 or newer is needed.")
+
+
+def _systemd() -> Iterator[Check]:
+    yield Check("booted", systemd.is_running(), "systemd is PID 1" if systemd.is_running() else "systemd is not PID 1")
+    text = run.run(("systemctl", "--version"), timeout=systemd.QUICK).text.splitlines()[0]
+    full = text[text.find("(") + 1: text.rfind(")")]
+    numbers = [int(part) for part in full.split("-")[0].split("~")[0].split(".") if part.isdigit()]
+    major, minor = (numbers + [0, 0])[:2]
+    safe = major >= 257 and minor >= FIXED.get(major, 0)
+    yield Check("systemd", safe, full or text, "257.13, 258.6, 259.4, 260 or newer is needed (CVE-2026-40226, CVE-2026-4105).")
+
+
+def _cgroups() -> Iterator[Check]:
+    found = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+    yield Check("cgroup v2", found, "mounted" if found else "not mounted", "Boot with systemd.unified_cgroup_hierarchy=1.")
+    if found:
+        with open("/sys/fs/cgroup/cgroup.controllers", encoding="ascii") as file:
+            have = set(file.read().split())
+        missing = sorted({"cpu", "memory", "pids"} - have)
+        yield Check("controllers", not missing, f"missing: {' '.join(missing)}" if missing else "cpu memory pids", "Limits do not hold without them.")
+
+
+def _programs() -> Iterator[Check]:
+    for name, package in PROGRAMS.items():
+        path = run.find(name)
+        yield Check(name, path is not None, path or "not found", f"Install {package}.")
+    idmap = "idmap" in run.run(("mount", "--version"), timeout=systemd.QUICK).text
+    yield Check("idmapped mounts", idmap, "mount knows X-mount.idmap" if idmap else "mount is too old", "Install util-linux 2.39 or newer.")
+
+
+def _units() -> Iterator[Check]:
+    found = systemd.show(["tenant-manager.service", "tenants.target"], ("LoadState", "ActiveState"))
+    for name in ("tenant-manager.service", "tenants.target"):
+        state = found.get(name, {}).get("ActiveState", "inactive")
+        yield Check(name, state == "active", state, f"Look at: systemctl status {name}")
+
+
+def _settings() -> Iterator[Check]:
+    host = world.load()
+    for finding in host.findings:
+        yield Check("settings", False, str(finding), finding.hint)
+    source = host.settings.repository or "none; registrations come from /etc and /usr"
+    yield Check("system repository", host.readable, f"{source} at {host.system[:12] or 'no commit'}", "Run: bbhv sync")
+
+
+def _tenants() -> Iterator[Check]:
+    for tenant in known_tenants():
+        store, clone = Store(paths.tenant(tenant)), git.Clone(paths.clone(tenant))
+        current, good = store.number("current"), store.number("good")
+        same = current == good
+        trial = f"generation {good}" if same else f"trial of generation {current}, good is {good}"
+        yield Check(tenant_unit(tenant), same, trial, f"The next sync settles it: bbhv sync {tenant}")
+        yield _clone(tenant, clone)
+
+
+def _clone(tenant: str, clone: git.Clone) -> Check:
+    head = clone.head() if clone.exists() else None
+    if head is None:
+        return Check(f"clone of {tenant}", False, "has no HEAD", f"The next sync clones it again: bbhv sync {tenant}")
+    with git.ObjectReader(clone.gitdir) as reader:
+        reader.commit(head)
+    return Check(f"clone of {tenant}", True, head[:12])
+
+
+_LOOKS: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
+    ("python", _python), ("systemd", _systemd), ("cgroups", _cgroups), ("programs", _programs), ("units", _units),
+    ("settings", _settings), ("tenants", _tenants),
+)  # fmt: skip

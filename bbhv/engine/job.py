@@ -1,0 +1,128 @@
+"""One tenant's part of a run: what is known so far, and how it ended.
+
+A job is made by `sync`, filled step by step, and carries the tenant's lock from the first step to the last.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from ..compile import Generation
+from ..errors import BbhvError
+from ..findings import Finding
+from ..formats.jsontext import Json
+from ..host import git, log, systemd
+from ..host.lock import Lock
+from ..manifest import Manifest
+from ..names import tenant_unit
+from ..plan import Plan
+from ..registration import Registration
+from . import paths
+from .obtain import Repository
+from .state import Outcome, State, Store
+
+
+class Mode(Enum):
+    """What a run is asked for."""
+
+    SYNC = "sync"  # fetch, then apply what is new
+    APPLY = "apply"  # apply what the clone's HEAD says, without a network
+    START = "start"  # bring the tenant up: everything is to run afterwards
+
+
+@dataclass(slots=True)
+class Job:
+    """What one run knows about one tenant."""
+
+    registration: Registration
+    mode: Mode
+    allow_file: bool
+    state: State = State()
+    commit: str = ""
+    generation: Generation | None = None
+    number: int | None = None
+    plan: Plan = Plan()
+    outcome: Outcome | None = None
+    active: bool = False
+    handle: int = -1
+    note: str = ""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+        return self.registration.tenant
+
+    @property
+    def store(self) -> Store:
+        """The tenant's folder."""
+        return Store(paths.tenant(self.tenant))
+
+    @property
+    def clone(self) -> git.Clone:
+        """The clone of the tenant's repository."""
+        return git.Clone(paths.clone(self.tenant))
+
+    @property
+    def repository(self) -> Repository:
+        """The tenant's repository as it is to be followed."""
+        one = self.registration
+        return Repository(
+            name=one.tenant, url=one.repository, branch=one.branch, clone=self.clone, allow_file=self.allow_file
+        )
+
+    def lock(self) -> Lock:
+        """The tenant's lock, not taken yet."""
+        return tenant_lock(self.tenant)
+
+    def current(self) -> Manifest | None:
+        """The manifest of what activation last switched to."""
+        return self.store.manifest(self.store.number("current"))
+
+    def remember(self, state: State) -> None:
+        """Makes a new state durable."""
+        self.state = state
+        self.store.save(state)
+
+    def end(self, word: str, message: str = "", findings: tuple[Finding, ...] = ()) -> None:
+        """Ends the job with an outcome. It is recorded when it says something new."""
+        told: tuple[Json, ...] = tuple(_json(finding) for finding in findings)
+        self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
+        before = self.state.outcome
+        if before is None or replace(before, when_usec=0) != replace(self.outcome, when_usec=0):
+            self.remember(replace(self.state, outcome=self.outcome))
+        level = "notice" if word in ("applied", "unchanged", "held", "suspended") else "warning"
+        if word != "unchanged":
+            log.write(level, f"{self.tenant}: {word}{': ' + message if message else ''}")
+
+
+    def end_without_record(self, word: str, message: str) -> None:
+        """Ends the job, but leaves what is on disk to whoever has the lock."""
+        self.outcome = Outcome(word=word, commit=self.commit, message=message, when_usec=now_usec())
+        log.write("warning", f"{self.tenant}: {word}: {message}")
+
+    def end_safely(self, word: str, message: str) -> None:
+        """Ends the job after a failure, also when the disk is so full that the outcome cannot be recorded."""
+        try:
+            self.end(word, message)
+        except (BbhvError, OSError) as error:
+            self.end_without_record(word, f"{message} The outcome could not be recorded: {error}.")
+
+
+def _json(finding: Finding) -> Json:
+    return {name: value for name, value in finding.as_dict().items() if isinstance(value, (str, int))}
+
+
+def tenant_lock(tenant: str) -> Lock:
+    """The lock of a tenant, not taken yet."""
+    return Lock(f"{paths.RUN_LOCK}/{tenant}", f"Tenant {tenant}")
+
+
+def now_usec() -> int:
+    """The time in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def is_active(tenant: str) -> bool:
+    """Whether somebody wants the tenant to run: tenant@ is up or on its way."""
+    found = systemd.show((tenant_unit(tenant),), ("ActiveState",)).get(tenant_unit(tenant), {})
+    return found.get("ActiveState") in ("active", "activating", "reloading", "refreshing")

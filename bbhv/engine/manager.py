@@ -1,0 +1,263 @@
+"""The verbs that units and operators call: boot, reload, sync, apply, start, stop, rollback.
+
+They decide which tenants are concerned, and hand them to `sync.run`. None of them fails because of what one tenant
+committed: that is the tenant's outcome.
+"""
+
+import os
+import signal
+from dataclasses import replace
+from typing import Sequence
+
+from ..errors import BbhvError, NotFoundError, RefusedError
+from ..formats.unitfile import render
+from ..host import files, log, systemd
+from ..names import is_name, tenant_unit
+from ..compile import Generation
+from ..plan import plan
+from . import activate, paths, publish, sync, world
+from .job import Job, Mode, is_active, now_usec, tenant_lock
+from .state import Hold, Outcome, Store
+from .world import World
+
+STOP_PATIENCE = 120
+
+
+def known_tenants() -> list[str]:
+    """The tenants that have a folder on this host."""
+    try:
+        return sorted(name for name in os.listdir(paths.TENANTS) if is_name(name))
+    except FileNotFoundError:
+        return []
+
+
+def open_world() -> World:
+    """The host as it is told, with what is wrong said once."""
+    files.make_dir(paths.STATE, 0o755)
+    files.make_dir(paths.TENANTS, 0o700)
+    publish.prepare()
+    host = world.load()
+    for finding in host.findings:
+        log.write("warning" if finding.severity == "warning" else "error", str(finding))
+    return host
+
+
+def boot() -> None:
+    """Shows every tenant's good generation to systemd, then starts the tenants without waiting for them.
+
+    No network, no git server, and no registration that can be read is needed for a tenant that was good before.
+    """
+    host = open_world()
+    for tenant in known_tenants():
+        if _runs_here(host, tenant):
+            _show_good(tenant)
+    publish.publish("_host", _fresh("_host"), _host_units(host))
+    systemd.daemon_reload()
+    publish.tidy("_host")
+    wanted = [t for t in _enabled(host) if t in host.registrations or t in known_tenants()]
+    systemd.act("start", ["tenants.target", *map(tenant_unit, wanted)], block=False)
+    systemd.notify(f"STATUS={len(wanted)} tenants started")
+
+
+def _runs_here(host: World, tenant: str) -> bool:
+    """Whether a tenant with a folder is to run: its registration says so, or nobody can say otherwise."""
+    if tenant in host.registrations:
+        return host.registrations[tenant].state == "enabled"
+    return tenant in host.refused or not host.readable
+
+
+def _enabled(host: World) -> list[str]:
+    return sorted(t for t in {*host.registrations, *known_tenants()} if _runs_here(host, t))
+
+
+def _show_good(tenant: str) -> None:
+    store = Store(paths.tenant(tenant))
+    try:
+        with tenant_lock(tenant) as lock:
+            lock.take(f"bbhv boot {tenant}", wait=True)
+            store.make()
+            activate.settle(tenant, store, store.load())
+            good = store.number("good")
+            if good is not None:
+                publish.publish(tenant, good, store.units(good))
+    except (BbhvError, OSError) as error:
+        problem = error if isinstance(error, BbhvError) else BbhvError(f"{error.filename}: {error.strerror}.")
+        log.write("error", f"{tenant}: its good generation cannot be shown: {problem}")
+        activate.stub(tenant, problem)
+
+
+def _fresh(name: str) -> int:
+    return int(publish.published(name) or 0) + 1
+
+
+def _host_units(host: World) -> dict[str, str]:
+    """What the host's settings change about our own units."""
+    if not host.settings.interval_sec:
+        return {}
+    timer = [("OnUnitInactiveSec", ""), ("OnUnitInactiveSec", f"{host.settings.interval_sec}s")]
+    text = render([("Timer", timer)], header="Written by bbhv from bitbuilder.conf, IntervalSec=.")
+    return {"tenant-sync.timer.d/10-bitbuilder.conf": text}
+
+
+def reload() -> list[Job]:
+    """Applies what the system repository says now, without a network: after a pull by hand."""
+    return _apply_registrations(open_world(), None, Mode.APPLY, block=False)
+
+
+def sync_all(tenants: Sequence[str] = ()) -> list[Job]:
+    """Fetches the system repository and the tenants' (all, or these), and applies what is new.
+
+    Raises BbhvError when the system repository cannot be followed, after the tenants were synced as they are registered.
+    """
+    files.make_dir(paths.STATE, 0o755)
+    publish.prepare()
+    problem: BbhvError | None = None
+    try:
+        world.follow(world.settings()[0])
+    except BbhvError as error:
+        problem = error
+        log.write("error", str(error))
+    host = open_world()
+    for tenant in tenants:
+        if tenant not in host.refused:
+            host.registered(tenant)
+    jobs = _apply_registrations(host, tenants or None, Mode.SYNC, block=True)
+    if problem and not tenants:
+        raise problem
+    return jobs
+
+
+def _apply_registrations(host: World, only: Sequence[str] | None, mode: Mode, *, block: bool) -> list[Job]:
+    """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
+    chosen = sorted(only if only is not None else {*host.registrations, *known_tenants()})
+    states = systemd.show(["tenant@*.service"], ("ActiveState", "InactiveExitTimestampMonotonic"))
+    going, new, ended = [], [], []
+    for tenant in chosen:
+        unit = states.get(tenant_unit(tenant), {})
+        if not _runs_here(host, tenant):
+            ended.append(tenant)
+        elif tenant not in host.registrations:
+            log.write("warning", f"{tenant}: its registration has errors; it stays as it is")
+        elif unit.get("ActiveState", "inactive") in ("active", "activating", "reloading", "refreshing", "deactivating"):
+            going.append(tenant)
+        elif unit.get("ActiveState") == "failed" or unit.get("InactiveExitTimestampMonotonic", "0") in ("", "0"):
+            new.append(tenant)
+        else:
+            going.append(tenant)
+    _end(host, ended)
+    jobs = sync.run(host, going, mode) if going else []
+    return sorted(jobs + _start(host, new, block), key=lambda job: job.tenant)
+
+
+def _end(host: World, tenants: Sequence[str]) -> None:
+    """Suspended: stopped. Absent, or not registered any more: its units are gone as well. Data stays."""
+    systemd.act("stop", [tenant_unit(t) for t in tenants if is_active(t)], block=True, ok=(0, 5))
+    gone = [t for t in tenants if t not in host.registrations or host.registrations[t].state == "absent"]
+    if any([publish.withdraw(tenant) for tenant in gone]):
+        systemd.daemon_reload()
+    for tenant in gone:
+        publish.tidy(tenant)
+
+
+def _start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
+    """Starts tenants that never ran since boot, or failed to. Their outcome is what the start recorded."""
+    if not tenants:
+        return []
+    units = ["tenants.target", *map(tenant_unit, tenants)]
+    try:
+        systemd.act("start", units, block=block, timeout=3600.0)
+    except BbhvError as error:
+        log.write("debug", str(error))  # each tenant's outcome says it better
+    jobs = []
+    for tenant in tenants if block else ():
+        job = Job(registration=host.registered(tenant), mode=Mode.SYNC, allow_file=host.settings.allow_file)
+        job.state = job.store.load()
+        job.outcome = job.state.outcome or Outcome(word="failed", message=f"see: journalctl -u {tenant_unit(tenant)}")
+        job.commit = job.outcome.commit
+        jobs.append(job)
+    return jobs
+
+
+def apply(tenants: Sequence[str]) -> list[Job]:
+    """Applies what the clones' HEADs say, without a network."""
+    host = open_world()
+    return sync.run(host, tenants, Mode.APPLY)
+
+
+def tenant_start(tenant: str) -> Job:
+    """tenant@ starts: everything of the tenant is to run afterwards. Raises BbhvError when nothing can."""
+    host = open_world()
+    one = _bring_up(host, tenant)
+    systemd.notify(f"STATUS={sync.summary(one)}")
+    if one.outcome and one.outcome.word in ("failed", "refused") and one.store.number("current") is None:
+        raise BbhvError(f"{tenant} cannot be brought up: {one.outcome.message}")
+    return one
+
+
+def _bring_up(host: World, tenant: str) -> Job:
+    if tenant in host.registrations:
+        state = host.registrations[tenant].state
+        if state != "enabled":
+            raise RefusedError(f"The registration of {tenant} says {state}.", hint="Change it in the system repository.")
+        return sync.run(host, [tenant], Mode.START, wait=True)[0]
+    if not _runs_here(host, tenant) or Store(paths.tenant(tenant)).number("good") is None:
+        host.registered(tenant)
+        raise NotFoundError(f"No tenant {tenant} is registered on this host.")
+    return sync.start_good(host, tenant)
+
+
+def tenant_reload(tenant: str) -> Job:
+    """tenant@ reloads: the clone's HEAD is applied with the least disturbance."""
+    one = sync.run(open_world(), [tenant], Mode.APPLY, wait=True)[0]
+    systemd.notify(f"STATUS={sync.summary(one)}")
+    return one
+
+
+def tenant_stop(tenant: str) -> None:
+    """tenant@ has stopped: its workloads stop too, whoever works on the tenant now, after a bounded patience."""
+    publish.prepare()
+    with tenant_lock(tenant) as lock:
+        signal.signal(signal.SIGALRM, _impatient)
+        signal.alarm(STOP_PATIENCE)
+        try:
+            lock.take(f"bbhv tenant stop {tenant}", wait=True)
+        except TimeoutError:
+            log.write("warning", f"{tenant}: somebody still works on it after {STOP_PATIENCE} s, stopping it anyway")
+        signal.alarm(0)
+        stopped = activate.stop_children(tenant)
+    systemd.notify(f"STATUS=stopped, {len(stopped)} workloads")
+
+
+def _impatient(number: int, frame: object) -> None:
+    raise TimeoutError
+
+
+def rollback(tenant: str, to: int | None, who: str) -> Job:
+    """Goes to an older generation (the last good one before this, or `to`), and holds it until a newer commit."""
+    host = open_world()
+    job = Job(registration=host.registered(tenant), mode=Mode.APPLY, allow_file=host.settings.allow_file)
+    with job.lock() as lock:
+        lock.take(f"bbhv rollback {tenant}", wait=False)
+        job.handle = lock.handle
+        store = job.store
+        store.make()
+        job.state = store.load()
+        activate.recover(job, running=is_active(tenant))
+        good = store.number("good")
+        number = to if to is not None else max((n for n in store.numbers() if good is not None and n < good), default=None)
+        manifest = store.manifest(number)
+        if manifest is None or number is None:
+            raise NotFoundError(f"{tenant} has no generation {number or 'before this one'}.", hint=f"See: bbhv history {tenant}")
+        tip = job.state.tried or job.clone.head() or ""
+        hold = Hold("rollback", tip, who, now_usec(), "a newer commit")
+        job.commit, job.number, job.active = manifest.commit, number, is_active(tenant)
+        job.generation = Generation(manifest=manifest, units=store.units(number))
+        job.plan = plan(store.manifest(store.number("current")), manifest)
+        job.remember(replace(job.state, hold=hold))
+        if job.active:
+            activate.activate([job])
+        else:
+            store.point("current", number)
+            activate.keep(job)
+    return job
+

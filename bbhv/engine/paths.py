@@ -1,0 +1,29 @@
+"""Where things are on a host (DESIGN: places). The only place that spells these paths."""
+
+SYSTEM_CLONE = "/var/lib/bitbuilder/system"
+STATE = "/var/lib/bitbuilder"
+IMAGES = "/var/lib/bitbuilder/images"
+TENANTS = "/var/lib/tenants"
+RUN = "/run/bitbuilder"
+RUN_UNITS = "/run/bitbuilder/units"
+RUN_GENERATIONS = "/run/bitbuilder/generations"
+RUN_LOCK = "/run/bitbuilder/lock"
+CREDENTIALS = "/run/credentials/@system"
+REGISTRATIONS = ("/etc/bitbuilder/tenants", "/usr/lib/bitbuilder/tenants")
+CONFIGURATION = ("/etc/bitbuilder", "/run/bitbuilder", "/usr/lib/bitbuilder")
+OFFERED = ("/etc/bitbuilder/offered", "/run/bitbuilder/offered", "/var/lib/bitbuilder/offered", "/usr/lib/bitbuilder/offered")
+SCHEMAS = "/usr/lib/bitbuilder/schemas"
+
+REF_INCOMING = "refs/bitbuilder/incoming"
+REF_TRIED = "refs/bitbuilder/tried"
+REF_GOOD = "refs/bitbuilder/good"
+
+
+def tenant(tenant_id: str) -> str:
+    """The folder of a tenant."""
+    return f"{TENANTS}/{tenant_id}"
+
+
+def clone(tenant_id: str) -> str:
+    """The clone of a tenant's repository."""
+    return f"{TENANTS}/{tenant_id}/config.git"

@@ -1,0 +1,88 @@
+"""What is known about the tenants, as the JSON of `--json` and of the varlink replies.
+
+It reads links, manifests and state files, and asks systemd one question for all workloads; it changes nothing.
+"""
+
+from ..errors import NotFoundError
+from ..formats.jsontext import Json
+from ..host import systemd
+from ..manifest import Manifest
+from ..names import tenant_unit
+from ..registration import Registration
+from . import paths, world
+from .manager import known_tenants
+from .state import Hold, Store
+
+PROPERTIES = ("ActiveState", "SubState")
+
+
+def tenants(tenant: str | None) -> list[dict[str, Json]]:
+    """All tenants by id, or the one. Raises NotFoundError when there is no such tenant."""
+    host = world.load()
+    names = sorted({*host.registrations, *host.refused, *known_tenants()})
+    if tenant is not None:
+        if tenant not in names:
+            raise NotFoundError(f"This host has no tenant {tenant}.", hint=f"Known: {', '.join(names) or 'none'}.")
+        names = [tenant]
+    units = systemd.show(["tenant@*.service", "tenant-container@*.service", "tenant-machine@*.service"], PROPERTIES)
+    return [_tenant(name, host.registrations.get(name), units) for name in names]
+
+
+def _tenant(name: str, registration: Registration | None, units: dict[str, dict[str, str]]) -> dict[str, Json]:
+    store = Store(paths.tenant(name))
+    state, current = store.load(), store.number("current")
+    manifest, outcome = store.manifest(current), state.outcome
+    return {
+        "id": name,
+        "state": registration.state if registration else None,
+        "activeState": _active(units, tenant_unit(name)),
+        "outcome": outcome.word if outcome else None,
+        "outcomeCommit": outcome.commit or None if outcome else None,
+        "outcomeUSec": outcome.when_usec if outcome else None,
+        "message": outcome.message if outcome else None,
+        "commit": manifest.commit if manifest else None,
+        "generation": current,
+        "good": store.number("good"),
+        "hold": _hold(state.hold),
+        "workloads": _workloads(manifest, units),
+        "findings": list(outcome.findings) if outcome else [],
+    }
+
+
+def _workloads(manifest: Manifest | None, units: dict[str, dict[str, str]]) -> list[Json]:
+    found: list[Json] = []
+    for one in manifest.workloads if manifest else ():
+        active = _active(units, one.unit)
+        health = {"active": "healthy", "activating": "starting", "reloading": "healthy"}.get(active, "unhealthy")
+        found.append({"name": one.name, "kind": one.kind, "activeState": active, "health": health})
+    return found
+
+
+def _active(units: dict[str, dict[str, str]], unit: str) -> str:
+    return units.get(unit, {}).get("ActiveState", "inactive")
+
+
+def _hold(hold: Hold | None) -> Json:
+    if hold is None:
+        return None
+    return {"verb": hold.verb, "who": hold.who, "whenUSec": hold.when_usec, "untilUSec": None}
+
+
+def history(tenant: str) -> list[dict[str, Json]]:
+    """The generations of a tenant that are kept, newest first. Raises NotFoundError when there is no such tenant."""
+    if tenant not in known_tenants():
+        raise NotFoundError(f"This host has no tenant {tenant}.", hint="bbhv list shows the tenants.")
+    store = Store(paths.tenant(tenant))
+    current, good = store.number("current"), store.number("good")
+    rows: list[dict[str, Json]] = []
+    for number in reversed(store.numbers()):
+        manifest = store.manifest(number)
+        rows.append({
+            "generation": number,
+            "commit": manifest.commit if manifest else None,
+            "createdUSec": store.created_usec(number),
+            "current": number == current,
+            "good": number == good,
+            "workloads": [one.name for one in manifest.workloads] if manifest else [],
+        })  # fmt: skip
+    return rows

@@ -1,0 +1,255 @@
+"""What the host remembers about a tenant, and the two links that decide what runs.
+
+    /var/lib/tenants/acme/
+        generations/7/manifest.json, units/…    written whole, never changed
+        current -> generations/7                what activation last switched to
+        good    -> generations/7                what was healthy; boot starts this
+        state.json                              trial, quarantine, hold, last outcome
+
+While `current` and `good` differ, a trial is under way, and state.json says which. state.json may be lost: then the
+links win, and only the reasons are forgotten. Every change is atomic and durable.
+"""
+
+import os
+from dataclasses import dataclass, field, replace
+from ..errors import BbhvError
+from ..formats.jsontext import Json, dump, parse
+from ..host import files
+from ..manifest import Manifest, from_json, to_json
+
+MAX_STATE = 4 << 20
+KEPT_QUARANTINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A generation that was switched to and is not known to be good. `attempts` counts the starts of it."""
+
+    generation: int
+    commit: str
+    attempts: int = 1
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A commit that is not tried again, with the reason and the time in microseconds since the epoch."""
+
+    commit: str
+    reason: str
+    when_usec: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An operator's verb that outlives its command: `suspend` or `rollback`; `until` says what ends it."""
+
+    verb: str
+    commit: str
+    who: str
+    when_usec: int
+    until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the last sync ended: one word, the commit it spoke of, a sentence, findings as their JSON."""
+
+    word: str
+    commit: str = ""
+    message: str = ""
+    findings: tuple[Json, ...] = ()
+    when_usec: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The content of state.json."""
+
+    trial: Trial | None = None
+    quarantine: tuple[Quarantined, ...] = ()
+    hold: Hold | None = None
+    outcome: Outcome | None = None
+    tried: str = ""
+    images: tuple[str, ...] = field(default=())
+
+    def quarantined(self, commit: str) -> Quarantined | None:
+        """The quarantine of a commit, if it is in one."""
+        return next((one for one in self.quarantine if one.commit == commit), None)
+
+    def with_quarantine(self, commit: str, reason: str, when_usec: int) -> "State":
+        """The state in which a commit is not tried again."""
+        rest = tuple(one for one in self.quarantine if one.commit != commit)
+        return replace(self, quarantine=(*rest, Quarantined(commit, reason, when_usec))[-KEPT_QUARANTINES:])
+
+
+def encode(state: State) -> bytes:
+    """The state as the bytes of state.json."""
+    trial, hold, outcome = state.trial, state.hold, state.outcome
+    value: Json = {
+        "version": 1,
+        "trial": None if trial is None else {
+            "generation": trial.generation, "commit": trial.commit,
+            "attempts": trial.attempts, "interrupted": trial.interrupted,
+        },
+        "quarantine": [{"commit": q.commit, "reason": q.reason, "whenUSec": q.when_usec} for q in state.quarantine],
+        "hold": None if hold is None else {
+            "verb": hold.verb, "commit": hold.commit, "who": hold.who, "whenUSec": hold.when_usec, "until": hold.until,
+        },
+        "outcome": None if outcome is None else {
+            "word": outcome.word, "commit": outcome.commit, "message": outcome.message,
+            "findings": list(outcome.findings), "whenUSec": outcome.when_usec,
+        },
+        "tried": state.tried,
+        "images": list(state.images),
+    }  # fmt: skip
+    return dump(value).encode()
+
+
+def decode(data: bytes) -> State:
+    """The state of the bytes of state.json. Raises ValueError, KeyError or TypeError for anything else."""
+    located, findings = parse("state.json", data, max_size=MAX_STATE)
+    if located is None or findings or not isinstance(located.value, dict) or located.value["version"] != 1:
+        raise ValueError("state.json is damaged")
+    value = located.value
+    trial, hold, outcome = _dict(value["trial"]), _dict(value["hold"]), _dict(value["outcome"])
+    return State(
+        trial=Trial(_int(trial["generation"]), _str(trial["commit"]), _int(trial["attempts"]), trial["interrupted"] is True)
+        if trial else None,
+        quarantine=tuple(
+            Quarantined(_str(one["commit"]), _str(one["reason"]), _int(one["whenUSec"]))
+            for one in map(_dict, _list(value["quarantine"])) if one
+        ),
+        hold=Hold(_str(hold["verb"]), _str(hold["commit"]), _str(hold["who"]), _int(hold["whenUSec"]), _str(hold["until"]))
+        if hold else None,
+        outcome=Outcome(
+            word=_str(outcome["word"]), commit=_str(outcome["commit"]), message=_str(outcome["message"]),
+            findings=tuple(_list(outcome["findings"])), when_usec=_int(outcome["whenUSec"]),
+        ) if outcome else None,
+        tried=_str(value["tried"]),
+        images=tuple(_str(one) for one in _list(value["images"])),
+    )  # fmt: skip
+
+
+def _dict(value: Json) -> dict[str, Json] | None:
+    if value is not None and not isinstance(value, dict):
+        raise TypeError("an object was expected")
+    return value
+
+
+def _list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise TypeError("a list was expected")
+    return value
+
+
+def _str(value: Json) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a string was expected")
+    return value
+
+
+def _int(value: Json) -> int:
+    if type(value) is not int:
+        raise TypeError("a whole number was expected")
+    return value
+
+
+class Store:
+    """The folder of one tenant. Changes only under the tenant's lock."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def make(self) -> None:
+        """Makes the folder, and removes what a crash left half written."""
+        files.make_dir(files.parent(self.folder), 0o700)
+        files.make_dir(self.folder, 0o700)
+        files.make_dir(f"{self.folder}/generations", 0o700)
+        files.sweep(self.folder)
+        files.sweep(f"{self.folder}/generations")
+
+    def load(self) -> State:
+        """The state. Lost or damaged: what the links still say."""
+        try:
+            data = files.read(f"{self.folder}/state.json", MAX_STATE)
+            state = decode(data) if data is not None else State()
+        except (BbhvError, ValueError, KeyError, TypeError):
+            state = State()
+        current = self.number("current")
+        if current is not None and current != self.number("good") and state.trial is None:
+            manifest = self.manifest(current)
+            state = replace(state, trial=Trial(current, manifest.commit if manifest else ""))
+        return state
+
+    def save(self, state: State) -> None:
+        """Makes the state durable. Unchanged bytes are not written."""
+        data = encode(state)
+        path = f"{self.folder}/state.json"
+        if files.read(path, MAX_STATE) != data:
+            files.write(path, data, 0o600)
+
+    def number(self, link: str) -> int | None:
+        """The generation that `current` or `good` points to, or None; a dangling link counts as none."""
+        target = files.read_link(f"{self.folder}/{link}") or ""
+        number = target.removeprefix("generations/")
+        known = number.isdigit() and os.path.isfile(f"{self.folder}/generations/{number}/manifest.json")
+        return int(number) if known else None
+
+    def point(self, link: str, number: int | None) -> None:
+        """Moves `current` or `good`, durably; None removes it."""
+        path = f"{self.folder}/{link}"
+        if number is not None:
+            files.link(f"generations/{number}", path)
+        elif os.path.lexists(path):
+            os.unlink(path)
+            files.fsync_dir(self.folder)
+
+    def numbers(self) -> list[int]:
+        """The generations that are kept, oldest first."""
+        try:
+            names = os.listdir(f"{self.folder}/generations")
+        except FileNotFoundError:
+            return []
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def write(self, manifest: Manifest, units: dict[str, str]) -> int:
+        """Publishes a new generation and returns its number."""
+        trial = self.load().trial
+        number = max([0, *self.numbers(), trial.generation if trial else 0]) + 1
+        texts = {f"units/{name}": text for name, text in units.items()}
+        texts["manifest.json"] = to_json(manifest)
+        files.write_tree(f"{self.folder}/generations/{number}", texts)
+        return number
+
+    def manifest(self, number: int | None) -> Manifest | None:
+        """The manifest of a generation; None when there is none or it cannot be read."""
+        if number is None:
+            return None
+        try:
+            data = files.read(f"{self.folder}/generations/{number}/manifest.json", MAX_STATE)
+            return from_json(data.decode()) if data is not None else None
+        except (BbhvError, ValueError):
+            return None
+
+    def units(self, number: int | None) -> dict[str, str]:
+        """The unit tree of a generation: relative path to text."""
+        top = f"{self.folder}/generations/{number}/units"
+        found = {}
+        for folder, _, names in os.walk(top):
+            for name in names:
+                path = f"{folder}/{name}"
+                found[path[len(top) + 1:]] = (files.read(path) or b"").decode()
+        return found
+
+    def created_usec(self, number: int) -> int:
+        """When a generation was written, in microseconds since the epoch."""
+        return os.stat(f"{self.folder}/generations/{number}").st_mtime_ns // 1000
+
+    def prune(self, keep: int) -> None:
+        """Removes all but the newest `keep` generations; never one that a link or the trial names."""
+        trial = self.load().trial
+        used = {self.number("current"), self.number("good"), trial.generation if trial else None}
+        for number in self.numbers()[: -max(keep, 1)]:
+            if number not in used:
+                files.retire_tree(f"{self.folder}/generations/{number}")

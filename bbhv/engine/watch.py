@@ -1,0 +1,87 @@
+"""Watch: whether what was started became healthy and stays so.
+
+The judgement is a pure function of what systemd says about a unit. One question to systemd covers all units of all
+tenants of a run.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Mapping, Sequence
+
+from ..host import systemd
+from ..manifest import Workload
+
+PROPERTIES = ("ActiveState", "SubState", "Result", "NRestarts", "ActiveEnterTimestampMonotonic", "Job")
+INTERVAL = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`word` is healthy, waiting or unhealthy; `reason` says why, `wait` for how many seconds more at least."""
+
+    word: str
+    reason: str = ""
+    wait: float = INTERVAL
+
+
+def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_before: int, now: float) -> Verdict:
+    """What one unit's properties mean. `now` is CLOCK_MONOTONIC in seconds."""
+    state = found.get("ActiveState", "inactive")
+    restarts = int(found.get("NRestarts") or 0)
+    if restarts > restarts_before or found.get("SubState") == "auto-restart":
+        return Verdict("unhealthy", f"{unit} was restarted by systemd ({found.get('Result', 'no result')})")
+    if state == "failed":
+        return Verdict("unhealthy", f"{unit} failed ({found.get('Result', 'no result')})")
+    if found.get("Job", "0") not in ("", "0") or state in ("activating", "reloading", "refreshing", "deactivating"):
+        return Verdict("waiting", f"{unit} is {state}")
+    if state != "active":
+        return Verdict("unhealthy", f"{unit} is {state}: it ended by itself")
+    since = now - int(found.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+    if since < stable_sec:
+        return Verdict("waiting", f"{unit} is active, but not yet for {stable_sec:g} s", min(stable_sec - since, 2.0))
+    return Verdict("healthy")
+
+
+@dataclass(slots=True)
+class Watched:
+    """The units of one tenant that are watched together, until they are all healthy, one is not, or time is up."""
+
+    units: Mapping[str, float]
+    seconds: float
+    restarts: Mapping[str, int]
+    reason: str = ""
+    done: bool = False
+
+    def look(self, found: Mapping[str, Mapping[str, str]], now: float, deadline: float) -> float:
+        """Judges once; returns after how many seconds to look again."""
+        verdicts = [judge(u, found.get(u, {}), stable, self.restarts.get(u, 0), now) for u, stable in self.units.items()]
+        bad = [v.reason for v in verdicts if v.word == "unhealthy"]
+        waiting = [v for v in verdicts if v.word == "waiting"]
+        if bad or not waiting:
+            self.reason, self.done = "; ".join(bad), True
+        elif now >= deadline:
+            self.reason, self.done = f"not healthy within {self.seconds:g} s: {'; '.join(v.reason for v in waiting)}", True
+        return min([v.wait for v in waiting], default=0.0)
+
+
+def restarts(units: Sequence[str]) -> dict[str, int]:
+    """How often systemd has restarted each unit by itself so far, those that run."""
+    found = systemd.show(units, ("NRestarts", "ActiveState"))
+    return {u: int(p.get("NRestarts") or 0) for u, p in found.items() if p.get("ActiveState") == "active"}
+
+
+def watch(watched: Sequence[Watched]) -> None:
+    """Waits for the verdict on each. A reason that stays empty means healthy."""
+    start = time.monotonic()
+    while open_ := [one for one in watched if not one.done]:
+        found = systemd.show([unit for one in open_ for unit in one.units], PROPERTIES)
+        now = time.monotonic()
+        pauses = [one.look(found, now, start + one.seconds) for one in open_]
+        left = [pause for one, pause in zip(open_, pauses) if not one.done]
+        if left:
+            time.sleep(max(0.05, min(left)))
+
+
+def stable_seconds(workloads: Sequence[Workload]) -> dict[str, float]:
+    """The units of the workloads with how long each must have been active."""
+    return {one.unit: one.health.stable_sec for one in workloads}

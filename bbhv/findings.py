@@ -1,0 +1,120 @@
+"""Findings: the problems of an input, each with its place, its stable code and what to do.
+
+A finding prints as ``file:line:col: error[BB123]: sentence. hint: sentence``. Readers and checkers return all of
+them at once; nothing here raises or prints. The codes are the table `CODES`: a code is never given a second meaning.
+"""
+
+from dataclasses import dataclass
+from typing import Iterable, Literal
+
+Severity = Literal["error", "warning"]
+
+MAX_SHOWN = 200
+
+CODES: dict[str, str] = {
+    # 1xx: the form of a file
+    "BB101": "file is not valid UTF-8 text",
+    "BB102": "unit file syntax",
+    "BB103": "JSON syntax",
+    "BB104": "value does not match the schema",
+    "BB105": "file is larger than allowed",
+    "BB106": "object in the repository is not a plain file",
+    "BB107": "name is not allowed",
+    "BB108": "file has no place in the format",
+    "BB109": "required file is missing",
+    "BB110": "repository is larger than allowed",
+    # 2xx: settings
+    "BB201": "unknown section",
+    "BB202": "unknown key",
+    "BB203": "key is set by the host",
+    "BB204": "key is not allowed for tenants",
+    "BB205": "value cannot be read",
+    "BB206": "key is given more than once",
+    "BB207": "key is not supported yet",
+    "BB208": "required key is missing",
+    "BB209": "keys contradict each other",
+    # 3xx: across files
+    "BB301": "reference to something that is not declared",
+    "BB302": "ordering cycle",
+    "BB303": "metadata.json names another tenant",
+    "BB304": "two declarations collide",
+    # 4xx: grants
+    "BB401": "more than the grant allows",
+    "BB402": "image is not granted",
+    "BB403": "image source is not granted",
+    "BB404": "setting needs a grant",
+    # 5xx: the system repository
+    "BB501": "tenant is registered twice",
+    "BB502": "registration cannot be read",
+    "BB503": "trust policy is not available",
+    "BB504": "repository URL is not allowed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the input: a path relative to the repository's root; line and column count from 1, 0 means unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        text = self.file
+        if self.line:
+            text += f":{self.line}"
+            if self.column:
+                text += f":{self.column}"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem. `code` is a key of `CODES`; `message` and `hint` are sentences, the hint may be empty."""
+
+    place: Place
+    code: str
+    message: str
+    hint: str = ""
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.severity}[{self.code}]: {printable(self.message)}"
+        return f"{text} hint: {printable(self.hint)}" if self.hint else text
+
+    def as_dict(self) -> dict[str, object]:
+        """The finding as its `--json` and varlink form."""
+        return {
+            "file": self.place.file,
+            "line": self.place.line,
+            "column": self.place.column,
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
+
+def printable(text: str) -> str:
+    """The text with every control character shown as an escape: input may be quoted, but never drives a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text)
+
+
+def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Only the findings that forbid to go on."""
+    return tuple(f for f in findings if f.severity == "error")
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings by file, line, column and code, each once."""
+    return tuple(sorted(set(findings), key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message)))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint naming the known word that the misspelt one is nearest to, or an empty string."""
+    import difflib
+
+    choices = sorted(known)
+    folded = {choice.lower(): choice for choice in reversed(choices)}
+    near = difflib.get_close_matches(word.lower()[:64], list(folded), n=1, cutoff=0.7)
+    return f"Did you mean {folded[near[0]]}?" if near else ""

@@ -1,0 +1,193 @@
+"""Files and folders that survive a power cut.
+
+What is published (by rename or by swapping a symbolic link) was fsynced before, and its folder is fsynced after.
+Temporary names start with `.#`; what is left of them after a crash is swept by `sweep`. Nothing here follows a
+symbolic link at the last component.
+"""
+
+import errno
+import os
+import shutil
+from typing import Mapping
+
+from ..errors import BbhvError
+
+PREFIX = ".#"
+
+
+def fsync_dir(path: str) -> None:
+    """Makes the names in a folder durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def parent(path: str) -> str:
+    """The folder that holds the path."""
+    return os.path.dirname(path) or "."
+
+
+def temporary(path: str) -> str:
+    """A name beside `path` that nobody else uses."""
+    return f"{parent(path)}/{PREFIX}{os.path.basename(path)}.{os.getpid():x}{os.urandom(4).hex()}"
+
+
+def make_dir(path: str, mode: int = 0o755) -> None:
+    """Makes a folder and its parents, each durable, with the mode of the last one exactly as given."""
+    if os.path.isdir(path):
+        return
+    make_dir(parent(path))
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        return
+    os.chmod(path, mode)
+    fsync_dir(parent(path))
+
+
+def write_new(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Writes a file that must not exist yet and fsyncs it; the caller publishes its folder."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view):]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Replaces a file, atomically and durably."""
+    new = temporary(path)
+    try:
+        write_new(new, data, mode)
+        os.rename(new, path)
+    except OSError:
+        discard(new)
+        raise
+    fsync_dir(parent(path))
+
+
+def link(target: str, path: str, *, durable: bool = True) -> None:
+    """Makes the symbolic link `path` point to `target`, atomically. Already pointing there changes nothing."""
+    if read_link(path) == target:
+        return
+    new = temporary(path)
+    os.symlink(target, new)
+    try:
+        os.rename(new, path)
+    except OSError:
+        discard(new)
+        raise
+    if durable:
+        fsync_dir(parent(path))
+
+
+def read_link(path: str) -> str | None:
+    """Where a symbolic link points, or None when there is none."""
+    try:
+        return os.readlink(path)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EINVAL):
+            return None
+        raise
+
+
+def write_tree(path: str, texts: Mapping[str, str], *, durable: bool = True) -> None:
+    """Publishes a folder of texts under a name that must not exist yet: whole, or not at all.
+
+    The keys are relative paths, made by our own compiler; folders are 0755, files 0644.
+    """
+    new = temporary(path)
+    folders = {new}
+    os.mkdir(new, 0o755)
+    try:
+        for name in sorted(texts):
+            file = f"{new}/{name}"
+            _make_dirs(parent(file), new, folders)
+            write_new(file, texts[name].encode())
+        if durable:
+            for folder in sorted(folders, reverse=True):
+                fsync_dir(folder)
+        os.rename(new, path)
+    except OSError:
+        remove_tree(new)
+        raise
+    if durable:
+        fsync_dir(parent(path))
+
+
+def _make_dirs(folder: str, top: str, known: set[str]) -> None:
+    if folder in known:
+        return
+    _make_dirs(parent(folder), top, known)
+    os.mkdir(folder, 0o755)
+    known.add(folder)
+
+
+def read(path: str, limit: int = 1 << 20) -> bytes | None:
+    """The bytes of a plain file, or None when there is none. Raises BbhvError when it is no plain file or too large."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BbhvError(f"{path} cannot be read: {error.strerror}.") from error
+    with open(handle, "rb") as file:
+        data = b"" if not _is_plain(handle) else file.read(limit + 1)
+        if not _is_plain(handle):
+            raise BbhvError(f"{path} is not a plain file.")
+    if len(data) > limit:
+        raise BbhvError(f"{path} is larger than {limit} bytes.")
+    return data
+
+
+def _is_plain(handle: int) -> bool:
+    import stat
+
+    return stat.S_ISREG(os.fstat(handle).st_mode)
+
+
+def remove_tree(path: str) -> None:
+    """Removes a folder or a file, whatever is below; nothing there is fine. It follows no link."""
+    try:
+        shutil.rmtree(path)
+    except NotADirectoryError:
+        discard(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if not os.path.islink(path):
+            raise BbhvError(f"{path} cannot be removed: {error.strerror}.") from error
+        discard(path)
+
+
+def retire_tree(path: str) -> None:
+    """Removes a folder that a crash must never leave half: it loses its name first."""
+    if not os.path.lexists(path):
+        return
+    gone = temporary(path)
+    os.rename(path, gone)
+    remove_tree(gone)
+
+
+def discard(path: str) -> None:
+    """Removes one name; nothing there is fine."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def sweep(folder: str) -> None:
+    """Removes what a crash left half written in a folder. Only for whoever holds the lock of that folder."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name.startswith(PREFIX):
+            remove_tree(f"{folder}/{name}")

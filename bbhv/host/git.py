@@ -1,0 +1,315 @@
+"""git, as the host may use it on a repository that others fill: refs, objects by id, never a work tree.
+
+A clone is `config.git/.git`. Its configuration is ours, whole; its checkout is sparse and empty, so that a pull by
+hand works and yet writes no file. Our refs (`refs/bitbuilder/…`) are written by ourselves, durably and without git's
+lock files, because the tenant's lock already orders us. Objects are read with `git cat-file --batch`, and each id is
+computed again over the bytes that came back.
+"""
+
+import os
+import select
+from typing import Literal
+
+from ..errors import BbhvError, CommandError
+from ..formats import gitobject
+from ..names import is_object_id
+from . import files, run
+
+TIMEOUT = 60.0
+MAX_OBJECT = 4 << 20
+ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "/bin/false",
+    "SSH_ASKPASS": "/bin/false",
+    "GIT_PROTOCOL_FROM_USER": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_ADVICE": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_CEILING_DIRECTORIES": "/",
+}
+# The settings through which a repository could make git run something.
+HARMLESS = (
+    "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.attributesFile=/dev/null",
+    "-c", "core.symlinks=false", "-c", "core.protectHFS=true", "-c", "core.protectNTFS=true", "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false", "-c", "submodule.recurse=false", "-c", "core.pager=cat", "-c", "core.fsync=all",
+)  # fmt: skip
+
+Algorithm = Literal["sha1", "sha256"]
+
+
+class DamagedError(BbhvError):
+    """An object that must be in the clone is missing, or is not what its id says."""
+
+
+def algorithm(oid: str) -> Algorithm:
+    """The hash that made an object id."""
+    return "sha256" if len(oid) == 64 else "sha1"
+
+
+class ObjectReader:
+    """Reads objects of one clone by id, each checked against its id. Use it in a `with`."""
+
+    def __init__(self, gitdir: str) -> None:
+        command = ("git", f"--git-dir={gitdir}", *HARMLESS, "cat-file", "--batch")
+        self._gitdir = gitdir
+        self._process = run.spawn(command, pipe_stdin=True, env=ENVIRONMENT)
+        self._buffer = b""
+
+    def __enter__(self) -> "ObjectReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        stdin = self._process.popen.stdin
+        if stdin is not None:
+            try:
+                stdin.close()
+            except BrokenPipeError:
+                pass  # it died, which the read that met it has reported
+        self._process.close()
+
+    def read(self, oid: str, kind: str, *, limit: int = MAX_OBJECT) -> bytes:
+        """The content of an object. Raises DamagedError when it is missing, of another kind, larger, or not its id's."""
+        if not is_object_id(oid):
+            raise DamagedError(f"{ascii(oid[:80])} is not an object id.")
+        found, size = self._ask(oid)
+        if size > limit:
+            raise DamagedError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
+        return self._checked(oid, kind, found, size)
+
+    def _checked(self, oid: str, kind: str, found: str, size: int) -> bytes:
+        if found != kind:
+            raise DamagedError(f"Object {oid} in {self._gitdir} is a {found}, not a {kind}.", hint=_DAMAGED)
+        data = self._take(size + 1)[:-1]
+        if gitobject.object_id(kind, data, algorithm(oid)) != oid:
+            raise DamagedError(f"Object {oid} in {self._gitdir} does not hold what its id says.", hint=_DAMAGED)
+        return data
+
+    def read_bounded(self, oid: str, limit: int) -> bytes | None:
+        """The content of a blob, or None when it is larger than `limit` bytes. Raises DamagedError."""
+        kind, size = self._ask(oid)
+        if kind == "blob" and size > limit:
+            self._skip(size + 1)
+            return None
+        return self._checked(oid, "blob", kind, size)
+
+    def commit(self, oid: str) -> gitobject.Commit:
+        """A commit, parsed. Raises DamagedError."""
+        return gitobject.parse_commit(self.read(oid, "commit"))
+
+    def _ask(self, oid: str) -> tuple[str, int]:
+        stdin = self._process.popen.stdin
+        assert stdin is not None
+        try:
+            stdin.write(oid.encode() + b"\n")
+            stdin.flush()
+        except BrokenPipeError:
+            raise self._died() from None
+        header = self._line().decode("ascii", "replace").split()
+        if len(header) != 3 or not header[2].isdigit():
+            raise DamagedError(f"Object {oid} is missing in {self._gitdir}.", hint=_DAMAGED)
+        return header[1], int(header[2])
+
+    def _line(self) -> bytes:
+        while b"\n" not in self._buffer:
+            self._fill()
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def _take(self, size: int) -> bytes:
+        parts = [self._buffer]
+        have = len(self._buffer)
+        while have < size:
+            self._buffer = b""
+            self._fill()
+            parts.append(self._buffer)
+            have += len(self._buffer)
+        data = b"".join(parts)
+        self._buffer = data[size:]
+        return data[:size]
+
+    def _skip(self, size: int) -> None:
+        while size > len(self._buffer):
+            size -= len(self._buffer)
+            self._buffer = b""
+            self._fill()
+        self._buffer = self._buffer[size:]
+
+    def _fill(self) -> None:
+        pipe = self._process.stdout.fileno()
+        if not select.select([pipe], [], [], TIMEOUT)[0]:
+            raise self._died()
+        chunk = os.read(pipe, 1 << 16)
+        if not chunk:
+            raise self._died()
+        self._buffer += chunk
+
+    def _died(self) -> DamagedError:
+        words = " ".join(self._process.last_words().split())
+        return DamagedError(f"git cannot read {self._gitdir}: {words or 'no answer'}.", hint=_DAMAGED)
+
+
+_DAMAGED = "The next sync clones the repository again; what runs stays as it is."
+
+
+class Clone:
+    """One repository on the host, at `path`; a missing or empty folder is a clone that never was."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.gitdir = f"{path}/.git"
+
+    def exists(self) -> bool:
+        """Whether it was ever cloned."""
+        return os.path.isfile(f"{self.gitdir}/HEAD")
+
+    def create(self, config: str, branch: str, kind: Algorithm) -> None:
+        """Makes an empty repository, whole or not at all."""
+        files.make_dir(files.parent(self.path), 0o700)
+        new = files.temporary(self.path)
+        os.mkdir(new, 0o700)
+        command = ("git", *HARMLESS, "init", "--quiet", "--template=", f"--object-format={kind}", f"--initial-branch={branch}", new)
+        try:
+            run.run(command, timeout=TIMEOUT, env=ENVIRONMENT)
+            os.makedirs(f"{new}/.git/info", exist_ok=True)
+            for name, text in (("config", config), ("info/sparse-checkout", "/*\n!/*\n"), ("info/attributes", _NO_FILTERS)):
+                files.write(f"{new}/.git/{name}", text.encode())
+            _fsync_all(new)
+            os.rename(new, self.path)
+        except (OSError, CommandError):
+            files.remove_tree(new)
+            raise
+        files.fsync_dir(files.parent(self.path))
+
+    def configure(self, config: str, branch: str) -> None:
+        """Makes the configuration ours again, if it is not, and HEAD the registered branch."""
+        if files.read(f"{self.gitdir}/config") != config.encode():
+            files.write(f"{self.gitdir}/config", config.encode())
+        head = f"ref: refs/heads/{branch}\n".encode()
+        if files.read(f"{self.gitdir}/HEAD") != head:
+            files.write(f"{self.gitdir}/HEAD", head)
+
+    def ref(self, name: str) -> str | None:
+        """The object id that a ref holds, or None."""
+        data = files.read(f"{self.gitdir}/{name}", 200)
+        if data is None:
+            packed = files.read(f"{self.gitdir}/packed-refs", 8 << 20)
+            oid = gitobject.parse_packed_refs((packed or b"").decode("utf-8", "replace")).get(name, "")
+        else:
+            oid = data.decode("ascii", "replace").strip()
+        return oid if is_object_id(oid) else None
+
+    def head(self) -> str | None:
+        """The commit that HEAD means, or None."""
+        data = files.read(f"{self.gitdir}/HEAD", 1000)
+        text = (data or b"").decode("utf-8", "replace").strip()
+        return self.ref(text[5:]) if text.startswith("ref: refs/heads/") else text if is_object_id(text) else None
+
+    def set_ref(self, name: str, oid: str) -> None:
+        """Moves a ref of ours, durably. Only under the tenant's lock."""
+        path = f"{self.gitdir}/{name}"
+        if files.read(path, 200) != f"{oid}\n".encode():
+            files.make_dir(files.parent(path))
+            files.write(path, f"{oid}\n".encode())
+
+    def delete_ref(self, name: str) -> None:
+        """Removes a ref of ours; none there is fine."""
+        files.discard(f"{self.gitdir}/{name}")
+
+    def align(self, oid: str, branch: str, handle: int) -> None:
+        """Moves the branch and the index to a commit, so that the next pull by hand goes on from there.
+
+        The index is built beside the old one and renamed, so that no lock file of git is left by a crash.
+        Raises CommandError. `handle` is the lock that the child holds with us.
+        """
+        if self.ref(f"refs/heads/{branch}") == oid and os.path.exists(f"{self.gitdir}/index"):
+            return
+        new = files.temporary(f"{self.gitdir}/index")
+        env = dict(ENVIRONMENT, GIT_INDEX_FILE=new)
+        command = ("git", f"--git-dir={self.gitdir}", f"--work-tree={self.path}", *HARMLESS, "read-tree", "-m", "-u", oid)
+        try:
+            run.run(command, timeout=TIMEOUT, env=env, pass_fds=(handle,))
+            _fsync_file(new)
+            os.rename(new, f"{self.gitdir}/index")
+        except (OSError, CommandError):
+            files.discard(new)
+            raise
+        files.fsync_dir(self.gitdir)
+        self.set_ref(f"refs/heads/{branch}", oid)
+        self.set_ref(f"refs/remotes/origin/{branch}", oid)
+
+    def store_pack(self, name: str, parts: dict[str, str]) -> None:
+        """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last, as git does."""
+        folder = f"{self.gitdir}/objects/pack"
+        files.make_dir(folder)
+        for part in ("pack", "rev", "idx"):
+            if part in parts:
+                os.chmod(parts[part], 0o444)
+                _fsync_file(parts[part])
+                os.rename(parts[part], f"{folder}/pack-{name}.{part}")
+                files.fsync_dir(folder)
+
+    def sweep(self) -> None:
+        """Removes what a crash left half written. Only under the tenant's lock."""
+        for folder in (self.gitdir, f"{self.gitdir}/objects/pack", f"{self.gitdir}/refs/bitbuilder"):
+            files.sweep(folder)
+
+    def discard(self) -> None:
+        """Forgets a damaged clone."""
+        files.retire_tree(self.path)
+
+
+_NO_FILTERS = "* -text -filter -ident -working-tree-encoding\n"
+
+
+def configuration(url: str, branch: str, kind: Algorithm, protocols: tuple[str, ...]) -> str:
+    """The whole configuration of a clone: nothing that runs a program, nothing that writes a file."""
+    lines = [
+        "# Written by bbhv; changes are undone by the next sync.",
+        "[core]",
+        f"\trepositoryformatversion = {1 if kind == 'sha256' else 0}",
+        "\tfilemode = true\n\tbare = false\n\tlogAllRefUpdates = false\n\tsymlinks = false",
+        "\tsparseCheckout = true\n\tsparseCheckoutCone = false\n\thooksPath = /dev/null\n\tfsmonitor = false",
+        "\tattributesFile = /dev/null\n\tprotectHFS = true\n\tprotectNTFS = true\n\tfsync = all",
+        *(["[extensions]", "\tobjectFormat = sha256"] if kind == "sha256" else []),
+        "[transfer]\n\tfsckObjects = true\n\tbundleURI = false",
+        "[fetch]\n\tfsckObjects = true\n\trecurseSubmodules = false\n\twriteCommitGraph = false",
+        "[submodule]\n\trecurse = false",
+        "[pull]\n\tff = only",
+        "[gc]\n\tauto = 0",
+        "[maintenance]\n\tauto = false",
+        "[protocol]\n\tallow = never",
+        *(f"[protocol {_quoted(name)}]\n\tallow = always" for name in protocols),
+        '[remote "origin"]',
+        f"\turl = {_quoted(url)}",
+        f"\tfetch = {_quoted(f'+refs/heads/{branch}:refs/remotes/origin/{branch}')}",
+        "\ttagOpt = --no-tags",
+        f"[branch {_quoted(branch)}]",
+        "\tremote = origin",
+        f"\tmerge = {_quoted(f'refs/heads/{branch}')}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _fsync_file(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _fsync_all(top: str) -> None:
+    for folder, _, names in os.walk(top, topdown=False):
+        for name in names:
+            _fsync_file(f"{folder}/{name}")
+        files.fsync_dir(folder)

@@ -1,0 +1,19 @@
+"""The log: one line each to standard error, with the level as a prefix that journald understands (sd-daemon(3))."""
+
+import os
+import sys
+
+from ..findings import printable
+
+LEVELS = {"error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7}
+quiet = False
+
+
+def write(level: str, message: str) -> None:
+    """Says one sentence. On a terminal and in a pipe there is no prefix; `quiet` keeps all but warnings back there."""
+    number = LEVELS[level]
+    if "JOURNAL_STREAM" in os.environ:
+        sys.stderr.write(f"<{number}>{printable(message)}\n")
+    elif number <= 4 or not quiet:
+        sys.stderr.write(f"{printable(message)}\n")
+    sys.stderr.flush()

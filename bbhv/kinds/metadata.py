@@ -1,0 +1,82 @@
+"""metadata.json: who a tenant is and how its changes are to be made. Its form is schemas/metadata.schema.json."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..findings import Finding, errors
+from ..formats import jsontext
+from ..formats.jsontext import Json, Located
+from .plain import members, text, whole
+from .source import MAX_FILE, Source
+
+OnFailure = Literal["rollback", "keep"]
+MAX_DEPTH = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """How a change is watched: times in seconds; `keep_generations` counts what stays for a rollback."""
+
+    health_timeout_sec: int = 60
+    on_failure: OnFailure = "rollback"
+    keep_generations: int = 5
+    confirm_within_sec: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """What metadata.json says."""
+
+    file: str
+    tenant: str
+    display_name: str = ""
+    owner_name: str = ""
+    owner_email: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    lifecycle: Lifecycle = Lifecycle()
+
+
+def read_metadata(source: Source) -> tuple[Metadata | None, tuple[Finding, ...]]:
+    """The metadata of a file, None when it has errors."""
+    located, findings = jsontext.parse(source.file, source.data, max_size=MAX_FILE, max_depth=MAX_DEPTH)
+    if located is None:
+        return None, findings
+    findings += source.metadata_schema.check(located)
+    if errors(findings):
+        return None, findings
+    metadata = _metadata(located, source.file)
+    if metadata.tenant != source.tenant:
+        message = f"The tenant is registered as {source.tenant}, but this file is of {metadata.tenant}."
+        hint = f'Write "tenant": "{source.tenant}", or ask the operator which repository is registered.'
+        findings += (Finding(located.where(("tenant",)), "BB303", message, hint),)
+    if metadata.lifecycle.confirm_within_sec:
+        place = located.where(("lifecycle", "confirmWithinSec"))
+        findings += (Finding(place, "BB207", "confirmWithinSec is not supported yet.", "Leave it out or write 0."),)
+    return None if errors(findings) else metadata, findings
+
+
+def _metadata(located: Located, file: str) -> Metadata:
+    """The metadata of a document that has passed its schema: what is not there has its default."""
+    top = members(located.value)
+    owner = members(top.get("owner"))
+    life, default = members(top.get("lifecycle")), Lifecycle()
+    return Metadata(
+        file=file,
+        tenant=text(top.get("tenant")),
+        display_name=text(top.get("displayName")),
+        owner_name=text(owner.get("name")),
+        owner_email=text(owner.get("email")),
+        labels={name: text(value) for name, value in sorted(members(top.get("labels")).items())},
+        lifecycle=Lifecycle(
+            health_timeout_sec=_or(life.get("healthTimeoutSec"), default.health_timeout_sec),
+            on_failure="keep" if life.get("onFailure") == "keep" else "rollback",
+            keep_generations=_or(life.get("keepGenerations"), default.keep_generations),
+            confirm_within_sec=_or(life.get("confirmWithinSec"), default.confirm_within_sec),
+        ),
+    )
+
+
+def _or(value: Json, default: int) -> int:
+    found = whole(value)
+    return default if found is None else found

@@ -1,0 +1,262 @@
+"""The one mechanism of settings tables: a row per key says who may set it, how it reads, and what a change costs.
+
+A table drives everything about its keys: `read` finds what is wrong and yields typed values, `Values.texts` is what
+manifests record, `Values.argv` what a program is called with, `Table.cost` what the plan weighs. Keys without a row
+do not exist. Findings: BB102, BB105, BB201 … BB208.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar, cast
+
+from ..findings import Finding, Place, did_you_mean
+from ..formats.unitfile import Entry, UnitFile
+from .values import NotYet, Unreadable, text
+
+MAX_REPEATS = 256
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Verdict(StrEnum):
+    """Whether a tenant may set a key."""
+
+    ALLOWED = "allowed"
+    HOST = "host"
+    FORBIDDEN = "forbidden"
+    LATER = "later"
+
+
+class Cost(StrEnum):
+    """What a running workload pays when a value changes, in rising order."""
+
+    NONE = "none"
+    LIVE = "live"
+    RELOAD = "reload"
+    RESTART = "restart"
+    RECREATE = "recreate"
+
+    @property
+    def weight(self) -> int:
+        """Its place in the order, from 0."""
+        return tuple(Cost).index(self)
+
+
+def heaviest(costs: Iterable[Cost]) -> Cost:
+    """The highest of the costs; `none` when there are none."""
+    return max(costs, key=lambda cost: cost.weight, default=Cost.NONE)
+
+
+def no_words(value: object) -> tuple[str, ...]:
+    """What a setting adds to a command line when it adds nothing."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T_co]):
+    """One row: `doc` is a sentence about the value and the hint for one that cannot be read; `reason` says why a key
+    is not allowed, or what to write instead. `since` is the first systemd version that knows the key, 0 for all.
+
+    `show` and `emit` only ever get a value that `parse` of the same row returned, or its `default`. `emit` is what the
+    value adds to a command line; `directive` is the unit setting that takes the shown value as it is.
+    """
+
+    section: str
+    key: str
+    verdict: Verdict
+    parse: Callable[[str], T_co]
+    cost: Cost
+    doc: str
+    _: KW_ONLY
+    reason: str = ""
+    since: int = 0
+    repeat: bool = False
+    default: T_co | None = None
+    required: bool = False
+    show: Callable[[T_co], str] = str
+    emit: Callable[[T_co], tuple[str, ...]] = no_words
+    directive: str = ""
+
+    @property
+    def name(self) -> str:
+        """The key as manifests and plans call it."""
+        return f"{self.section}.{self.key}"
+
+
+def refused(verdict: Verdict, section: str, reason: str, *keys: str, since: int = 0) -> tuple[Setting[str], ...]:
+    """Rows of keys that no tenant can set, all for the same reason."""
+    return tuple(Setting(section, key, verdict, text, Cost.NONE, "", reason=reason, since=since) for key in keys)
+
+
+class Table:
+    """The rows of one kind of file, in the order of the manual and of the command line."""
+
+    def __init__(self, *rows: Setting[object]) -> None:
+        self.rows = rows
+        self.by_key: Mapping[tuple[str, str], Setting[object]] = {(row.section, row.key): row for row in rows}
+        self.sections = tuple(dict.fromkeys(row.section for row in rows))
+
+    def __iter__(self) -> Iterator[Setting[object]]:
+        return iter(self.rows)
+
+    def keys(self, section: str) -> tuple[str, ...]:
+        """The keys of one section."""
+        return tuple(row.key for row in self.rows if row.section == section)
+
+    def cost(self, name: str) -> Cost | None:
+        """What a change of "Section.Key" costs; None when there is no such row."""
+        section, _, key = name.rpartition(".")
+        row = self.by_key.get((section, key))
+        return row.cost if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value and where it was written; the place of a default has no line."""
+
+    value: object
+    place: Place
+
+
+class Values:
+    """The typed values of one file."""
+
+    def __init__(self, file: str, table: Table, given: Mapping[tuple[str, str], tuple[Value, ...]]) -> None:
+        self.file = file
+        self._table = table
+        self._given = given
+
+    def _all(self, row: Setting[T]) -> tuple[tuple[T, Place], ...]:
+        found = self._given.get((row.section, row.key))
+        if found is None:
+            return () if row.default is None else ((row.default, Place(self.file)),)
+        # This row's own `parse` returned these values, in `read`.
+        return tuple((cast(T, item.value), item.place) for item in found)
+
+    def get(self, row: Setting[T]) -> T | None:
+        """The value, else the default, else None."""
+        found = self._all(row)
+        return found[-1][0] if found else None
+
+    def need(self, row: Setting[T]) -> T:
+        """The value of a row that is required or has a default. Raises KeyError when there is neither."""
+        value = self.get(row)
+        if value is None:
+            raise KeyError(row.name)
+        return value
+
+    def all(self, row: Setting[T]) -> tuple[T, ...]:
+        """Every value of a row that may be repeated."""
+        return tuple(value for value, _ in self._all(row))
+
+    def places(self, row: Setting[object]) -> tuple[Place, ...]:
+        """Where the values are; the file alone for a default or an absent key, but never nothing."""
+        return tuple(place for _, place in self._all(row)) or (Place(self.file),)
+
+    def given(self, row: Setting[object]) -> bool:
+        """Whether the file itself sets the key."""
+        return (row.section, row.key) in self._given
+
+    def texts(self) -> dict[str, str]:
+        """Every value, defaults included, as "Section.Key" and its normalised text; repeated ones on lines."""
+        found: dict[str, str] = {}
+        for row in self._table:
+            values = self.all(row)
+            if values:
+                found[row.name] = "\n".join(row.show(value) for value in values)
+        return found
+
+    def directives(self) -> tuple[tuple[str, str], ...]:
+        """The unit settings that the values stand for, in the order of the table."""
+        return tuple((row.directive, row.show(value)) for row in self._table if row.directive for value in self.all(row))
+
+    def argv(self) -> tuple[str, ...]:
+        """What the values add to a command line, in the order of the table."""
+        return tuple(word for row in self._table for value in self.all(row) for word in row.emit(value))
+
+
+def read(table: Table, unit: UnitFile, file: str) -> tuple[Values, tuple[Finding, ...]]:
+    """The values of a file by a table, and everything that is wrong with them. A bad value is left out."""
+    findings = list(_section_findings(table, unit, file))
+    given: dict[tuple[str, str], list[Value]] = {}
+    count: dict[tuple[str, str], int] = {}
+    for entry in unit.entries:
+        where = (entry.section, entry.key)
+        row = table.by_key.get(where)
+        if row is None:
+            findings.extend(_unknown(table, entry, file))
+            continue
+        refusal = _refusal(row, entry, file)
+        if refusal:
+            findings.append(refusal)
+            continue
+        count[where] = count.get(where, 0) + 1
+        repeated = _repeated(row, entry, file, count[where])
+        if repeated:
+            findings.append(repeated)
+        elif not entry.value and row.repeat:
+            given[where] = []  # as in systemd, an empty assignment takes back what came before
+        else:
+            value, finding = _value(row, entry, file)
+            given.setdefault(where, []).extend(value)
+            findings.extend(finding)
+    findings.extend(_missing(table, count, file))
+    return Values(file, table, {where: tuple(values) for where, values in given.items() if values}), tuple(findings)
+
+
+def _section_findings(table: Table, unit: UnitFile, file: str) -> Iterator[Finding]:
+    for name, line in unit.sections:
+        if name not in table.sections:
+            hint = did_you_mean(name, table.sections) or f"The sections are {', '.join(f'[{s}]' for s in table.sections)}."
+            yield Finding(Place(file, line, 1), "BB201", f"There is no section [{name}] in this kind of file.", hint)
+
+
+def _unknown(table: Table, entry: Entry, file: str) -> Iterator[Finding]:
+    if entry.section not in table.sections:
+        return  # the section header has its finding already
+    place = Place(file, entry.line, entry.column)
+    hint = did_you_mean(entry.key, table.keys(entry.section))
+    other = next((row.section for row in table if row.key == entry.key), "")
+    if other and not hint.endswith(f" {entry.key}?"):
+        hint = f"It belongs into section [{other}]."
+    yield Finding(place, "BB202", f"There is no key {entry.key}= in section [{entry.section}].", hint)
+
+
+def _refusal(row: Setting[object], entry: Entry, file: str) -> Finding | None:
+    place = Place(file, entry.line, entry.column)
+    if row.verdict is Verdict.HOST:
+        return Finding(place, "BB203", f"{row.key}= is set by the host.", row.reason)
+    if row.verdict is Verdict.FORBIDDEN:
+        return Finding(place, "BB204", f"{row.key}= is not allowed for tenants.", row.reason)
+    if row.verdict is Verdict.LATER:
+        return Finding(place, "BB207", f"{row.key}= is not supported yet.", row.reason)
+    return None
+
+
+def _repeated(row: Setting[object], entry: Entry, file: str, count: int) -> Finding | None:
+    place = Place(file, entry.line, entry.column)
+    if not row.repeat and count > 1:
+        return Finding(place, "BB206", f"{row.key}= is given more than once.", "Keep one of them.")
+    if count > MAX_REPEATS:
+        return Finding(place, "BB206", f"{row.key}= is given more than {MAX_REPEATS} times.", "Use fewer.")
+    return None
+
+
+def _value(row: Setting[object], entry: Entry, file: str) -> tuple[tuple[Value, ...], tuple[Finding, ...]]:
+    place = Place(file, entry.line, entry.value_column)
+    try:
+        if not entry.value:
+            raise Unreadable(f"{row.key}= has no value.")
+        return (Value(row.parse(entry.value), place),), ()
+    except Unreadable as error:
+        code = "BB207" if isinstance(error, NotYet) else "BB205"
+        return (), (Finding(place, code, f"{row.key}=: {error}", error.hint or row.doc),)
+
+
+def _missing(table: Table, count: Mapping[tuple[str, str], int], file: str) -> Iterator[Finding]:
+    for row in table:
+        if row.required and (row.section, row.key) not in count:
+            message = f"{row.key}= is missing in section [{row.section}]."
+            yield Finding(Place(file), "BB208", message, row.doc)

@@ -1,0 +1,126 @@
+"""Names of tenants, objects and units, and the one place that escapes text for systemd.
+
+No text of a tenant reaches a unit file, a unit name or a host path except through the functions of this module.
+Names are checked by allow-list: ``^[a-z][a-z0-9]*(-[a-z0-9]+)*$``, at most 24 characters.
+"""
+
+from .errors import BbhvError
+
+MAX_NAME = 24
+_LOWER = frozenset("abcdefghijklmnopqrstuvwxyz")
+_ALNUM = _LOWER | frozenset("0123456789")
+_HEX = frozenset("0123456789abcdef")
+_UNIT_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
+_WORD_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@+=:,./_-")
+
+NAME_RULE = f"a name is lower-case letters, digits and single dashes, starts with a letter, and has at most {MAX_NAME} characters"
+
+
+class InvalidNameError(BbhvError):
+    """A name breaks the rule for tenant ids and object names."""
+
+
+def is_name(text: str) -> bool:
+    """Whether the text may name a tenant or an object of a tenant."""
+    if not 0 < len(text) <= MAX_NAME or text[0] not in _LOWER:
+        return False
+    return all(part and _ALNUM.issuperset(part) for part in text.split("-"))
+
+
+def parse_name(text: str, what: str = "tenant") -> str:
+    """The text, when it is a name. Raises InvalidNameError otherwise."""
+    if not is_name(text):
+        raise InvalidNameError(f"{ascii(text[:64])} is not a {what} name.", hint=f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}.")
+    return text
+
+
+def parse_workload(text: str) -> tuple[str, str]:
+    """``web.acme`` as its object name and its tenant. Raises InvalidNameError for anything else."""
+    name, dot, tenant = text.partition(".")
+    if not dot or not is_name(name) or not is_name(tenant):
+        raise InvalidNameError(f"{ascii(text[:64])} is not a workload.", hint="A workload is NAME.TENANT, for example web.acme.")
+    return name, tenant
+
+
+def is_object_id(text: str) -> bool:
+    """Whether the text is a whole git object id in lower-case hexadecimal, SHA-1 or SHA-256."""
+    return len(text) in (40, 64) and _HEX.issuperset(text)
+
+
+def is_sha256(text: str) -> bool:
+    """Whether the text is a SHA-256 digest in lower-case hexadecimal."""
+    return len(text) == 64 and _HEX.issuperset(text)
+
+
+def workload(name: str, tenant: str) -> str:
+    """The host-wide name of a workload, which is its machined name and its unit instance."""
+    return f"{name}.{tenant}"
+
+
+def container_unit(name: str, tenant: str) -> str:
+    """The unit of a container."""
+    return f"tenant-container@{workload(name, tenant)}.service"
+
+
+def infra_unit(tenant: str) -> str:
+    """The unit that prepares what the workloads of a tenant share."""
+    return f"tenant-infra@{tenant}.service"
+
+
+def tenant_unit(tenant: str) -> str:
+    """The unit that is the tenant."""
+    return f"tenant@{tenant}.service"
+
+
+def tenant_slice(tenant: str) -> str:
+    """The slice of a tenant. A dash is escaped, because it would nest the slice below another tenant's."""
+    return f"tenants-{unit_escape(tenant)}.slice"
+
+
+def unit_escape(text: str) -> str:
+    """systemd-escape(1) of a string: what a unit name cannot hold, and ``-``, becomes ``\\xNN``; ``/`` becomes ``-``."""
+    out = []
+    for index, byte in enumerate(text.encode()):
+        char = chr(byte)
+        if char == "/":
+            out.append("-")
+        elif char in _UNIT_SAFE and not (char == "." and index == 0):
+            out.append(char)
+        else:
+            out.append(f"\\x{byte:02x}")
+    return "".join(out)
+
+
+def specifier_escape(text: str) -> str:
+    """The text with ``%`` doubled, so that systemd expands no specifier in it (systemd.unit(5), Specifiers)."""
+    return text.replace("%", "%%")
+
+
+def quote_word(text: str) -> str:
+    """One word of a list setting such as Environment=: specifiers doubled, C escapes inside double quotes.
+
+    Raises InvalidNameError for NUL, which no unit file can hold.
+    """
+    if "\0" in text:
+        raise InvalidNameError("A setting cannot hold a NUL character.")
+    if text and _WORD_SAFE.issuperset(text):
+        return text
+    out = []
+    for char in specifier_escape(text):
+        if char in '"\\':
+            out.append("\\" + char)
+        elif char.isprintable():
+            out.append(char)
+        else:
+            out.extend(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
+    return '"' + "".join(out) + '"'
+
+
+def exec_line(argv: tuple[str, ...]) -> str:
+    """A command line for ExecStart=: every argument reaches the program exactly as given.
+
+    ``$`` is doubled as well (systemd.service(5), Command lines). The program must be an absolute path.
+    """
+    if not argv or not argv[0].startswith("/"):
+        raise InvalidNameError(f"ExecStart= needs an absolute path, not {ascii(argv[0] if argv else '')}.")
+    return " ".join(quote_word(arg.replace("$", "$$")) for arg in argv)

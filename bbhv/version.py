@@ -1,0 +1,3 @@
+"""The version of this program; generations record it, because another version may compile another text."""
+
+VERSION = "0.1"

@@ -1,0 +1,37 @@
+"""Fixtures of the tests inside a host. All tests share the one host: each uses names of its own."""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from .support import REGISTRATIONS, REPOSITORIES, Repo, registration
+
+
+@pytest.fixture
+def make_repo() -> Iterator[Callable[[str], Repo]]:
+    """Makes a repository /srv/git/NAME.git, which is gone after the test."""
+    made: list[Repo] = []
+
+    def make(name: str) -> Repo:
+        made.append(Repo(REPOSITORIES / f"{name}.git").init())
+        return made[-1]
+
+    yield make
+    for repo in made:
+        shutil.rmtree(repo.path)
+
+
+@pytest.fixture
+def register() -> Iterator[Callable[..., None]]:
+    """Registers a tenant on this host by a file in /etc, which is gone after the test."""
+    made: list[str] = []
+
+    def write(tenant: str, url: str, **changes: object) -> None:
+        REGISTRATIONS.mkdir(parents=True, exist_ok=True)
+        made.append(tenant)
+        (REGISTRATIONS / f"{tenant}.json").write_text(registration(tenant, url, **changes))
+
+    yield write
+    for tenant in made:
+        (REGISTRATIONS / f"{tenant}.json").unlink(missing_ok=True)

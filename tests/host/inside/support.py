@@ -1,0 +1,112 @@
+"""What the tests inside a host share: repositories by real git, registrations, commands, and bounded waiting."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+REPOSITORIES = Path("/srv/git")
+REGISTRATIONS = Path("/etc/bitbuilder/tenants")
+OFFERED = Path("/var/lib/bitbuilder/offered/debian-13")
+_GIT_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_AUTHOR_NAME": "Ops", "GIT_AUTHOR_EMAIL": "ops@acme.example",
+    "GIT_COMMITTER_NAME": "Ops", "GIT_COMMITTER_EMAIL": "ops@acme.example",
+}
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    input: str | None = None,
+    timeout: float = 60,
+    check: bool = True,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end. When `check` is on and it fails, the test fails with its output."""
+    words = [str(word) for word in argv]
+    done = subprocess.run(words, input=input or "", capture_output=True, text=True, errors="replace", timeout=timeout,
+                          check=False, env={**os.environ, **(env or {})})
+    assert not check or done.returncode == 0, f"{words} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done
+
+
+class Repo:
+    """A bare git repository that commits are made in without a work tree."""
+
+    def __init__(self, path: Path, branch: str = "main") -> None:
+        self.path = path
+        self.branch = branch
+
+    @property
+    def url(self) -> str:
+        """The file:// address."""
+        return f"file://{self.path}"
+
+    @property
+    def head(self) -> str:
+        """The object id of the branch's newest commit, or an empty string."""
+        return self.git("rev-parse", "--verify", "--quiet", f"refs/heads/{self.branch}", check=False)
+
+    def git(self, *arguments: str, input: str | None = None, check: bool = True) -> str:
+        """What a git command prints."""
+        env = {**_GIT_ENVIRONMENT, "GIT_DIR": str(self.path), "GIT_INDEX_FILE": str(self.path / "test-index")}
+        return run(["git", *arguments], input=input, check=check, env=env).stdout.strip()
+
+    def init(self) -> "Repo":
+        """Make the repository, empty."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.git("init", "--quiet", "--bare", f"--initial-branch={self.branch}", str(self.path))
+        return self
+
+    def commit(self, files: Mapping[str, str | None], message: str = "A change", mode: str = "100644") -> str:
+        """Commit the newest tree with these files changed; None removes one. Returns the commit's object id."""
+        head = self.head
+        self.git("read-tree", head or "--empty")
+        entries = [self._entry(path, text, mode) for path, text in files.items()]
+        self.git("update-index", "-z", "--index-info", input="".join(f"{entry}\0" for entry in entries))
+        parents = ["-p", head] if head else []
+        commit = self.git("commit-tree", self.git("write-tree"), *parents, "-m", message)
+        self.git("update-ref", f"refs/heads/{self.branch}", commit)
+        return commit
+
+    def _entry(self, path: str, text: str | None, mode: str) -> str:
+        """One line for `git update-index --index-info`."""
+        if text is None:
+            return f"0 {'0' * 40}\t{path}"
+        return f"{mode} {self.git('hash-object', '-w', '--stdin', input=text)}\t{path}"
+
+
+def registration(tenant: str, url: str, **changes: object) -> str:
+    """The text of a registration that trusts unsigned commits and offers debian-13."""
+    value: dict[str, object] = {
+        "apiVersion": "bitbuilder.io/v1", "tenant": tenant, "repository": url, "branch": "main", "state": "enabled",
+        "trust": {"commits": "unsigned"}, "hosts": ["*"],
+        "grants": {"cpus": 4, "memory": "4G", "tasks": 4096, "storage": "20G", "containers": 16,
+                   "images": ["debian-*"], "imageSources": ["file:///srv/images/"]},
+    }
+    value.update(changes)
+    return json.dumps(value, indent=2) + "\n"
+
+
+def wait_until(what: str, probe: Callable[[], bool], timeout: float = 30) -> None:
+    """Wait until the probe says yes. The test fails, naming what it waited for, when that takes too long."""
+    deadline = time.monotonic() + timeout
+    pause = threading.Event()
+    while not probe():
+        assert time.monotonic() < deadline, f"Waited {timeout:g} s in vain until {what}."
+        pause.wait(0.05)
+
+
+def unit_property(unit: str, name: str) -> str:
+    """One property of a unit as `systemctl show` prints it."""
+    return run(["systemctl", "show", "--value", f"--property={name}", unit]).stdout.strip()
+
+
+def leader(machine: str) -> int:
+    """The leader process of a registered machine; 0 when there is no such machine."""
+    shown = run(["machinectl", "show", "--value", "--property=Leader", machine], check=False).stdout.strip()
+    return int(shown or "0")

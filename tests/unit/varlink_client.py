@@ -1,0 +1,107 @@
+"""A plain varlink client for the tests, and an engine that knows three tenants."""
+
+import contextlib
+import socket
+from pathlib import Path
+
+from bbhv.errors import BbhvError, NotFoundError
+from bbhv.formats.jsontext import Json
+from bbhv.formats.varlink import Call, Framer, Reply, encode_call, parse_reply
+from bbhv.names import is_name
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+PATIENCE = 10.0
+
+
+def tenant(name: str, **changes: Json) -> dict[str, Json]:
+    """A tenant in the form of the interface description."""
+    return {
+        "id": name,
+        "state": "enabled",
+        "activeState": "active",
+        "outcome": "rolled-back",
+        "outcomeCommit": "b" * 40,
+        "outcomeUSec": 1_700_000_000_000_000,
+        "message": "Generation 8 did not become healthy within 60 seconds.",
+        "commit": "3f2a91c" + "0" * 33,
+        "generation": 8,
+        "good": 7,
+        "hold": {"verb": "suspend", "who": "root", "whenUSec": 1_700_000_000_000_000, "untilUSec": None},
+        "workloads": [{"name": "web", "kind": "container", "activeState": "active", "health": None}],
+        "findings": [
+            {
+                "file": "containers/web.nspawn",
+                "line": 3,
+                "column": 1,
+                "code": "BB202",
+                "severity": "error",
+                "message": "Unknown key Imgae=.",
+                "hint": "Did you mean Image?",
+            }
+        ],
+        **changes,
+    }
+
+
+class Engine:
+    """Three tenants, and four that show what may go wrong behind the interface. It remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str | None] = []
+
+    def tenants(self, tenant_id: str | None) -> list[dict[str, Json]]:
+        """The tenants that exist, or the mishap that the name stands for."""
+        assert tenant_id is None or is_name(tenant_id), "no other text may get here"
+        self.asked.append(tenant_id)
+        match tenant_id:
+            case None:
+                return [tenant(name) for name in ("acme", "beta", "team-a")]
+            case "acme" | "beta" | "team-a":
+                return [tenant(tenant_id)]
+            case "unreadable":
+                raise BbhvError("/var/lib/tenants cannot be read.", hint="Mount it.")
+            case "defect":
+                raise ZeroDivisionError("a defect")
+            case "ill-typed":
+                return [tenant("ill-typed", generation="8")]
+            case "large":
+                return [tenant("large", outcome="x" * 70_000)]
+        raise NotFoundError(f"There is no tenant {tenant_id}.")
+
+
+class Client:
+    """One connection; every wait is bounded by `PATIENCE`."""
+
+    def __init__(self, address: str) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(address)
+        self.socket.settimeout(PATIENCE)
+        self._framer = Framer(1 << 24)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def send(self, *calls: Call | bytes) -> None:
+        """Send calls, or bytes as they are, in one go."""
+        self.socket.sendall(b"".join(call if isinstance(call, bytes) else encode_call(call) for call in calls))
+
+    def receive(self) -> Reply:
+        """The next reply. Raises EOFError when the server hung up instead."""
+        while (message := self._framer.take()) is None:
+            try:
+                data = self.socket.recv(1 << 16)
+            except (ConnectionResetError, BrokenPipeError):
+                data = b""
+            if not data:
+                raise EOFError
+            self._framer.feed(data)
+        return parse_reply(message)
+
+    def call(self, method: str, **parameters: Json) -> Reply:
+        """Call and wait for the reply. Raises EOFError when the server hung up instead."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.send(Call(method, parameters))
+        return self.receive()
