@@ -3,16 +3,21 @@
 import sys
 
 
-def main() -> None:
-    """Runs the verb of the command line and exits with its status."""
-    if sys.argv[1:] == ["--version"]:
+def door(words: list[str]) -> int:
+    """Does what the command line says, and returns the exit status."""
+    if words == ["--version"]:
         from .version import VERSION
 
         sys.stdout.write(f"bbhv {VERSION}\n")
-        sys.exit(0)
+        return 0
     from .cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+    return run(words)
+
+
+def main() -> None:
+    """Runs the verb of the command line and exits with its status."""
+    sys.exit(door(sys.argv[1:]))
 
 
 if __name__ == "__main__":

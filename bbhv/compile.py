@@ -1,30 +1,36 @@
 """Compile: a checked tenant and the facts of a host become a generation, which is a manifest and a tree of texts.
 
-Pure: the same input has the same bytes. Every text of a tenant passes through the escaping of `names`, and every
-name through its naming functions.
+The same input gives the same bytes. Units are drop-ins of our own templates; only the slice is a whole file. Whatever
+came from a tenant goes into them through names.py: as a checked name, or as one quoted word.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Literal
 
+from . import grants as granted
+from . import names
+from .findings import printable
 from .formats.jsontext import Json, dump
 from .formats.unitfile import render
-from .grants import cpu_quota
 from .kinds import container as c
 from .kinds import limits as l
-from .kinds.container import SECOND, Container
-from .kinds.values import INFINITY, show_limit, show_quota, show_size
+from .kinds import nspawn
+from .kinds.container import Container
+from .kinds.values import show_limit, show_quota, show_size
 from .manifest import Health, ImageRef, Manifest, Workload, image_path
-from .names import container_unit, exec_line, infra_unit, quote_word, specifier_escape, tenant_slice, tenant_unit, workload
 from .registration import Registration
 from .tenant import Tenant
 
+CONTAINER_ROOT = "/usr/lib/bitbuilder/container-root"
 DROP_IN = "10-bitbuilder.conf"
-INODES = 65536
-LAUNCHER = "/usr/lib/bitbuilder/container-root"
-_UUID_DOMAIN = "bitbuilder.io/v1/machine-id/"
+HEADER = "Written by bbhv, and again with the next commit. Put changes of your own into another drop-in."
+START_MARGIN_SEC = 1800
+BYTES_PER_INODE = 4096
+
+Assignments = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +57,10 @@ class HostFacts:
     allow_file: bool = False
     tools: Mapping[str, str] = field(default_factory=dict)
 
+    def volumes(self, tenant: str) -> str:
+        """The folder that holds the volumes of a tenant."""
+        return f"{self.tenants_dir}/{tenant}/volumes"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
@@ -60,194 +70,229 @@ class Generation:
     units: Mapping[str, str]
 
 
-Lines = list[tuple[str, str]]
-
-
-def compile_tenant(tenant: Tenant, registration: Registration, facts: HostFacts, commit: str, version: str) -> Generation:
-    """The generation of a tenant that has no findings. `commit` and `version` are recorded."""
-    header = f"Compiled by bbhv for tenant {tenant.id}; the next sync writes it again."
-    units = {tenant_slice(tenant.id): _slice(tenant, registration, header)}
-    units[f"{infra_unit(tenant.id)}.d/{DROP_IN}"] = _infra(tenant, facts, header)
-    units[f"{tenant_unit(tenant.id)}.d/{DROP_IN}"] = _tenant(tenant, header)
-    workloads = []
-    for name in sorted(tenant.containers):
-        one = _workload(tenant, tenant.containers[name], facts)
-        workloads.append(one)
-        units[f"{one.unit}.d/{DROP_IN}"] = _container(tenant, tenant.containers[name], one, facts, header)
+def compile_tenant(
+    tenant: Tenant, registration: Registration, facts: HostFacts, commit: str, version: str
+) -> Generation:
+    """The generation of a tenant that has passed its checks. Raises KeyError when a fact is missing."""
+    images = {name: _image(one, tenant, facts) for name, one in sorted(tenant.containers.items())}
+    limits = _limits(tenant, registration)
+    infra = {f"volume:{name}": "directory" for name in sorted(tenant.volumes)}
     manifest = Manifest(
         tenant=tenant.id,
         commit=commit,
         inputs=inputs_digest(commit, registration, facts, version),
         version=version,
-        workloads=tuple(workloads),
-        slice_settings=dict(_slice_lines(tenant, registration)),
-        infra_settings={f"volume:{name}": _volume_path(facts, tenant.id, name) for name in sorted(tenant.volumes)},
+        workloads=tuple(_workload(one, tenant, facts, images[name]) for name, one in sorted(tenant.containers.items())),
+        slice_settings={f"Slice.{key}": value for key, value in limits},
+        infra_settings=infra,
         lifecycle=tenant.metadata.lifecycle,
-        images=tuple(sorted({one.image for one in workloads}, key=lambda image: image.name)),
+        images=tuple(sorted(set(images.values()), key=lambda image: (image.path, image.name))),
     )
+    units = {
+        names.tenant_slice(tenant.id): _slice_unit(tenant.id, limits),
+        f"{names.tenant_unit(tenant.id)}.d/{DROP_IN}": _tenant_unit(tenant),
+        f"{names.infra_unit(tenant.id)}.d/{DROP_IN}": _infra_unit(tenant, facts),
+    }
+    for name, one in tenant.containers.items():
+        path = f"{names.container_unit(name, tenant.id)}.d/{DROP_IN}"
+        units[path] = _container_unit(one, tenant, facts, images[name])
     return Generation(manifest=manifest, units=dict(sorted(units.items())))
 
 
 def inputs_digest(commit: str, registration: Registration, facts: HostFacts, version: str) -> str:
-    """The SHA-256 of everything that compiling this commit depends on."""
-    value: Json = {
+    """The SHA-256 of all that decides what a commit compiles to: with the same digest, nothing needs to be compiled."""
+    mine = "." + registration.tenant
+    seen: Json = {
         "commit": commit,
         "version": version,
-        "grants": repr(registration.grants),
-        "facts": {
-            "nspawn": facts.nspawn,
-            "uidBases": dict(facts.uid_bases),
-            "offered": {name: [one.path, one.format, one.identity] for name, one in facts.offered.items()},
-            "dirs": [facts.image_store, facts.tenants_dir, facts.run_dir],
-            "allowFile": facts.allow_file,
+        "tenant": registration.tenant,
+        "grants": registration.grants.as_json(),
+        "systemd": facts.systemd_version,
+        "paths": [facts.nspawn, facts.image_store, facts.tenants_dir, facts.run_dir],
+        "tools": dict(facts.tools),
+        "allowFile": facts.allow_file,
+        "uidBases": {name: base for name, base in facts.uid_bases.items() if name.endswith(mine)},
+        "offered": {
+            name: [one.path, one.format, one.identity]
+            for name, one in facts.offered.items()
+            if any(fnmatchcase(name, pattern) for pattern in registration.grants.images)
         },
     }
-    return hashlib.sha256(dump(value).encode()).hexdigest()
+    return hashlib.sha256(dump(seen).encode()).hexdigest()
 
 
 def stub(tenant: str, message: str) -> dict[str, str]:
-    """Units for a tenant that cannot be shown: its tenant@ fails, and says why."""
-    text = " ".join(message.split())[:900]
-    lines: Lines = [("ExecStart", ""), ("ExecStart", exec_line(("/bin/sh", "-c", 'echo "<3>$1" >&2; exit 1', "sh", text)))]
-    lines += [("ExecStopPost", ""), ("ExecReload", "")]
-    return {f"{tenant_unit(tenant)}.d/{DROP_IN}": render([("Service", lines)], header="This tenant cannot be shown.")}
+    """The units of a tenant that cannot be compiled: tenant@ fails and says why."""
+    words = printable(message)[:1000]
+    fail = names.exec_line(("/bin/sh", "-c", 'echo "$1" >&2; exit 1', "sh", words))
+    service = [("ExecStart", ""), ("ExecStart", fail), ("ExecReload", ""), ("ExecReload", fail)]
+    return {f"{names.tenant_unit(tenant)}.d/{DROP_IN}": _render(("Service", service))}
 
 
-def _slice(tenant: Tenant, registration: Registration, header: str) -> str:
-    unit: Lines = [("Description", f"Slice of Tenant {tenant.id}"), ("Documentation", "man:bbhv(1)")]
-    return render([("Unit", unit), ("Slice", _slice_lines(tenant, registration))], header=header)
+def _image(container: Container, tenant: Tenant, facts: HostFacts) -> ImageRef:
+    """What a container starts from: its tenant's own image, else an offered one."""
+    name = container.values.need(c.IMAGE)
+    own = tenant.images.get(name)
+    if own is not None:
+        return ImageRef(
+            name=name,
+            format=own.format,
+            source=own.source,
+            sha256=own.sha256,
+            identity=f"sha256:{own.sha256}",
+            path=image_path(facts.image_store, own.sha256, own.format),
+        )
+    offered = facts.offered[name]
+    identity = f"offered:{offered.identity}"
+    if offered.format == "tar":
+        path = image_path(facts.image_store, hashlib.sha256(identity.encode()).hexdigest(), "tar")
+        return ImageRef(
+            name=name, format="offered", source=f"file://{offered.path}", sha256="", identity=identity, path=path
+        )
+    return ImageRef(name=name, format="offered", source="", sha256="", identity=identity, path=offered.path)
 
 
-def _slice_lines(tenant: Tenant, registration: Registration) -> Lines:
-    """The limits: what the tenant wrote, and never more than its grant."""
-    grants = registration.grants
-    granted = {
-        l.MEMORY_MAX.key: (grants.memory, l.MEMORY_MAX, show_size),
-        l.CPU_QUOTA.key: (cpu_quota(grants), l.CPU_QUOTA, show_quota),
-        l.TASKS_MAX.key: (grants.tasks, l.TASKS_MAX, show_limit),
-    }
-    lines: Lines = []
-    values = tenant.limits.values if tenant.limits else None
-    for key, (most, row, show) in granted.items():
-        wanted = values.get(row) if values else None
-        limits = [one for one in (most, wanted) if one is not None and one != INFINITY]
-        if limits:
-            lines.append((key, show(min(limits))))
-    for key, text in values.directives() if values else ():
-        if key not in granted:
-            lines.append((key, text))
-    return sorted(lines)
-
-
-def _infra(tenant: Tenant, facts: HostFacts, header: str) -> str:
-    folders = [_volume_path(facts, tenant.id, name) for name in sorted(tenant.volumes)]
-    service: Lines = [("Slice", tenant_slice(tenant.id))]
-    if folders:
-        command = exec_line((facts.tools.get("mkdir") or "/usr/bin/mkdir", "-p", "-m", "0755", *folders))
-        service += [("ExecStart", command), ("ExecReload", command)]
-    else:
-        service += [("ExecReload", exec_line((facts.tools.get("mkdir") or "/usr/bin/mkdir", "-p", "-m", "0700",
-                                              f"{facts.tenants_dir}/{tenant.id}/volumes")))]
-    return render([("Service", service)], header=header)
-
-
-def _tenant(tenant: Tenant, header: str) -> str:
-    limit = 2 * tenant.metadata.lifecycle.health_timeout_sec + 1800
-    return render([("Service", [("TimeoutStartSec", f"{limit}s")])], header=header)
-
-
-def _volume_path(facts: HostFacts, tenant: str, name: str) -> str:
-    return f"{facts.tenants_dir}/{tenant}/volumes/{name}"
-
-
-def _workload(tenant: Tenant, one: Container, facts: HostFacts) -> Workload:
-    values = one.values
-    image = _image(tenant, values.need(c.IMAGE), facts)
-    base = facts.uid_bases[workload(one.name, tenant.id)]
-    health = Health(
-        kind=values.need(c.HEALTH),
-        stable_sec=values.need(c.HEALTH_STABLE) / SECOND,
-        grace_sec=values.need(c.HEALTH_GRACE) / SECOND,
-        interval_sec=values.need(c.HEALTH_INTERVAL) / SECOND,
-        timeout_sec=values.need(c.HEALTH_TIMEOUT) / SECOND,
-    )
+def _workload(container: Container, tenant: Tenant, facts: HostFacts, image: ImageRef) -> Workload:
+    texts = container.values.texts()
+    texts.pop(c.IMAGE.name)  # its digest counts, not its name
+    texts["image"] = image.identity
+    texts["uidBase"] = str(facts.uid_bases[names.workload(container.name, tenant.id)])
+    for mount in container.values.all(c.VOLUME):
+        texts[f"volume:{mount.volume}"] = f"{facts.volumes(tenant.id)}/{mount.volume}"
     return Workload(
-        name=one.name,
+        name=container.name,
         kind="container",
-        unit=container_unit(one.name, tenant.id),
-        after=tuple(container_unit(name, tenant.id) for name in one.after),
-        settings={**values.texts(), "image": image.identity, "uidBase": str(base)},
-        health=health,
+        unit=names.container_unit(container.name, tenant.id),
+        after=_after(container, tenant),
+        settings=texts,
+        health=_health(container),
         image=image,
     )
 
 
-def _image(tenant: Tenant, name: str, facts: HostFacts) -> ImageRef:
-    own = tenant.images.get(name)
-    if own is not None:
-        path = image_path(facts.image_store, own.sha256, own.format)
-        return ImageRef(name=name, format=own.format, source=own.source, sha256=own.sha256, identity=own.sha256, path=path)
-    offered = facts.offered[name]
-    return ImageRef(name=name, format="offered", source="", sha256="", identity=offered.identity, path=offered.path)
+def _after(container: Container, tenant: Tenant) -> tuple[str, ...]:
+    infra = names.infra_unit(tenant.id)
+    return (infra, *(names.container_unit(name, tenant.id) for name in container.after))
 
 
-def _container(tenant: Tenant, one: Container, made: Workload, facts: HostFacts, header: str) -> str:
-    values = one.values
-    unit: Lines = [("Description", f"Container {one.name} of Tenant {tenant.id}")]
-    order = [infra_unit(tenant.id), *made.after]
-    unit += [("Wants", " ".join(order)), ("After", " ".join(order))]
-    unit.append(("AssertPathExists", specifier_escape(made.image.path)))
-    folders = [_volume_path(facts, tenant.id, mount.volume) for mount in values.all(c.VOLUME)]
-    service: Lines = [("Slice", tenant_slice(tenant.id))]
-    if folders:
-        service.append(("ReadWritePaths", " ".join(map(quote_word, folders))))
-    if _is_raw(made.image, facts):
-        service += [("DeviceAllow", "/dev/loop-control rw"), ("DeviceAllow", "block-loop rwm")]
-    service += values.directives()
-    service.append(("ExecStart", exec_line((*_root(values.need(c.SCRATCH_SIZE), made, facts), *_nspawn(tenant, one, made, facts)))))
-    return render([("Unit", unit), ("Service", service)], header=header)
+def _health(container: Container) -> Health:
+    values = container.values
+    return Health(
+        kind=values.need(c.HEALTH),
+        stable_sec=values.need(c.HEALTH_STABLE) / 10**6,
+        grace_sec=values.need(c.HEALTH_GRACE) / 10**6,
+        interval_sec=values.need(c.HEALTH_INTERVAL) / 10**6,
+        timeout_sec=values.need(c.HEALTH_TIMEOUT) / 10**6,
+    )
+
+
+def _limits(tenant: Tenant, registration: Registration) -> Assignments:
+    """The limits of the slice: what the tenant asks for, never more than its grants."""
+    grants = registration.grants
+    wanted = tenant.limits.values if tenant.limits else None
+    found: dict[str, str] = dict(wanted.directives()) if wanted else {}
+    rows = (
+        (l.MEMORY_MAX, grants.memory, show_size),
+        (l.CPU_QUOTA, granted.cpu_quota(grants), show_quota),
+        (l.TASKS_MAX, grants.tasks, show_limit),
+    )
+    for row, most, show in rows:
+        value = wanted.get(row) if wanted else None
+        if most is not None:
+            found[row.directive] = show(most if value is None else min(value, most))
+    return sorted(found.items())
+
+
+def _slice_unit(tenant: str, limits: Assignments) -> str:
+    unit = [("Description", f"Slice of Tenant {tenant}"), ("Documentation", "man:bbhv(1)")]
+    return _render(("Unit", unit), ("Slice", limits))
+
+
+def _tenant_unit(tenant: Tenant) -> str:
+    """Longer than fetching, watching, going back and watching again can take."""
+    seconds = START_MARGIN_SEC + 2 * tenant.metadata.lifecycle.health_timeout_sec
+    return _render(("Service", [("TimeoutStartSec", str(seconds))]))
+
+
+def _infra_unit(tenant: Tenant, facts: HostFacts) -> str:
+    """The folders of the volumes. A reload makes new ones; nothing ever removes one, or changes one that is there."""
+    mkdir = facts.tools.get("mkdir", "/usr/bin/mkdir")
+    home = facts.volumes(tenant.id)
+    make = [names.exec_line((mkdir, "-p", "-m", "0755", "--", f"{home}/{name}")) for name in sorted(tenant.volumes)]
+    again = [names.exec_line((mkdir, "-p", "-m", "0700", "--", home)), *make]
+    service = [("Slice", names.tenant_slice(tenant.id))]
+    service += [("ExecStart", line) for line in make] + [("ExecReload", line) for line in again]
+    return _render(("Service", service))
+
+
+def _container_unit(container: Container, tenant: Tenant, facts: HostFacts, image: ImageRef) -> str:
+    machine = names.workload(container.name, tenant.id)
+    after = _after(container, tenant)
+    unit = [
+        ("Description", f"Container {container.name} of Tenant {tenant.id}"),
+        ("Wants", names.infra_unit(tenant.id)),
+        ("After", " ".join(after)),
+        ("AssertPathExists", names.specifier_escape(image.path)),
+    ]
+    directory = f"{facts.run_dir}/roots/{machine}"
+    raw = _is_raw(image, facts)
+    service = [
+        ("Slice", names.tenant_slice(tenant.id)),
+        *container.values.directives(),
+        # systemd makes the directory that the root is mounted on, and removes it when the container has ended.
+        ("RuntimeDirectory", directory.removeprefix("/run/")),
+        ("RuntimeDirectoryMode", "0700"),
+        *_writable(container, tenant, facts),
+        *_devices(raw),
+        ("ExecStart", names.exec_line((*_root(container, directory, image, raw, facts, machine),
+                                       *_nspawn(container, tenant, directory, facts, machine)))),
+    ]  # fmt: skip
+    return _render(("Unit", unit), ("Service", service))
 
 
 def _is_raw(image: ImageRef, facts: HostFacts) -> bool:
     return image.format == "raw" or (image.format == "offered" and facts.offered[image.name].format == "raw")
 
 
-def _folder(made: Workload, tenant: str, facts: HostFacts) -> str:
-    return f"{facts.run_dir}/roots/{workload(made.name, tenant)}"
+def _writable(container: Container, tenant: Tenant, facts: HostFacts) -> Assignments:
+    """The rest of the host is read-only for the service."""
+    used = sorted({mount.volume for mount in container.values.all(c.VOLUME)})
+    return [("ReadWritePaths", names.quote_word(f"{facts.volumes(tenant.id)}/{name}")) for name in used]
 
 
-def _root(scratch: int, made: Workload, facts: HostFacts) -> tuple[str, ...]:
-    tenant = made.unit.partition("@")[2].removesuffix(".service").rpartition(".")[2]
-    form = "raw" if _is_raw(made.image, facts) else "tree"
-    folder = _folder(made, tenant, facts)
-    return (LAUNCHER, folder, made.settings["uidBase"], str(scratch), str(INODES), form, made.image.path)
+def _devices(raw: bool) -> Assignments:
+    """nspawn of systemd 257 insists on making the tun device; a file-system image needs a loop device."""
+    tun = [("DeviceAllow", "/dev/net/tun rwm")]
+    return [*tun, ("DeviceAllow", "/dev/loop-control rw"), ("DeviceAllow", "block-loop rw")] if raw else tun
 
 
-def _nspawn(tenant: Tenant, one: Container, made: Workload, facts: HostFacts) -> tuple[str, ...]:
-    values, name = one.values, workload(one.name, tenant.id)
-    boot = values.need(c.BOOT)
-    ready = values.get(c.NOTIFY_READY)
-    words = [
-        facts.nspawn, "--quiet", "--keep-unit", "--register=yes", "--settings=no", f"--machine={name}",
-        f"--uuid={machine_id(name)}", f"--directory={_folder(made, tenant.id, facts)}/root",
-        f"--private-users={made.settings['uidBase']}:65536", "--private-users-ownership=off", "--private-network",
-        "--link-journal=no", "--console=read-only",
-        f"--notify-ready={'yes' if (boot if ready is None else ready) else 'no'}",
-    ]  # fmt: skip
-    if boot:
-        words.append("--boot")
-    elif values.get(c.PROCESS_TWO) is not False:
-        words.append("--as-pid2")
-    words += values.argv()
-    words += [f"--bind={_volume_path(facts, tenant.id, m.volume)}:{m.path.replace(':', chr(92) + ':')}:idmap" for m in values.all(c.VOLUME)]
-    parameters = values.get(c.PARAMETERS)
-    return (*words, *(("--", *parameters) if parameters else ()))
+def _root(
+    container: Container, directory: str, image: ImageRef, raw: bool, facts: HostFacts, machine: str
+) -> tuple[str, ...]:
+    """The words before nspawn, which make its root."""
+    scratch = container.values.need(c.SCRATCH_SIZE)
+    return (
+        CONTAINER_ROOT,
+        directory,
+        str(facts.uid_bases[machine]),
+        str(scratch),
+        str(max(1024, scratch // BYTES_PER_INODE)),
+        "raw" if raw else "tree",
+        image.path,
+    )
 
 
-def machine_id(name: str) -> str:
-    """The machine id of a workload: always the same for the same name, as a version 4 UUID."""
-    digest = bytearray(hashlib.sha256(f"{_UUID_DOMAIN}{name}".encode()).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x40
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+def _nspawn(container: Container, tenant: Tenant, directory: str, facts: HostFacts, machine: str) -> tuple[str, ...]:
+    return nspawn.command(
+        container,
+        tenant.id,
+        nspawn=facts.nspawn,
+        systemd_version=facts.systemd_version,
+        root=f"{directory}/root",
+        uid_base=facts.uid_bases[machine],
+        volumes=facts.volumes(tenant.id),
+    )
+
+
+def _render(*sections: tuple[str, Sequence[tuple[str, str]]]) -> str:
+    return render(sections, header=HEADER)

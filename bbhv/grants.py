@@ -74,7 +74,8 @@ def _storage(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
             continue
         total += volume.size
         if total > grants.storage:
-            message = f"With volume {name} the volumes take {show_size(total)}, but {show_size(grants.storage)} are granted."
+            granted = show_size(grants.storage)
+            message = f"With volume {name} the volumes take {show_size(total)}, but {granted} are granted."
             yield Finding(Place(volume.file), "BB401", message, _ASK)
 
 

@@ -1,20 +1,22 @@
 """The plan: what must happen to the units of a tenant so that a wanted generation runs, and why.
 
-A pure function of two manifests: the settings that differ are looked up in the table of their kind, which says what
-a change costs. The heaviest cost is the action, each difference is a reason.
+A pure difference of two manifests, weighed by the settings tables: a change costs what the row of its key says. Steps
+are in the order in which they can be done: first what stops, then what is shared, then the workloads, each after
+those that it waits for.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from . import names
+from .findings import printable
+from .kinds.container import IMAGE, VOLUME
 from .kinds.settings import Cost, heaviest
 from .kinds.table import settings_of
 from .manifest import Manifest, Workload
-from .names import infra_unit, tenant_slice
 
-MAX_SHOWN = 60
-_PSEUDO = {"image": Cost.RECREATE, "uidBase": Cost.RESTART}
+SHOWN = 60
 
 
 class Action(StrEnum):
@@ -31,7 +33,8 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One unit of the plan. `reasons` is empty only when the action is `none`."""
+    """One unit of the plan. `reasons` is empty only when the action is `none`. A recreate is a stop under the old
+    definition and a start under the new one."""
 
     action: Action
     kind: str
@@ -64,91 +67,131 @@ def plan(
     old_units: Mapping[str, str] | None = None,
     new_units: Mapping[str, str] | None = None,
 ) -> Plan:
-    """The difference between two generations of a tenant; `None` stands for "nothing runs"."""
-    if new is None:
-        stops = [] if old is None else [_stop(one) for one in old.workloads]
-        shared = [] if old is None else [_step(Action.STOP, "infra", old.tenant, infra_unit(old.tenant), "nothing is to run")]
-        return Plan((*stops, *shared))
-    before = {one.name: one for one in old.workloads} if old else {}
-    names = {one.name for one in new.workloads}
-    steps = [_stop(one) for name, one in sorted(before.items()) if name not in names]
-    steps.append(_slice(old, new))
-    steps.append(_infra(old, new))
-    steps += [_workload(before.get(one.name), one, old_units, new_units) for one in _ordered(new)]
-    return Plan(tuple(steps))
+    """The difference between two generations of a tenant; `None` stands for "nothing runs".
 
-
-def _step(action: Action, kind: str, name: str, unit: str, *reasons: str) -> Step:
-    return Step(action=action, kind=kind, name=name, unit=unit, reasons=reasons)
-
-
-def _stop(one: Workload) -> Step:
-    return _step(Action.STOP, one.kind, one.name, one.unit, "it is not declared any more")
-
-
-def _slice(old: Manifest | None, new: Manifest) -> Step:
-    unit = tenant_slice(new.tenant)
-    reasons = tuple(_differences(old.slice_settings, new.slice_settings)) if old else ()
-    return _step(Action.LIVE if reasons else Action.NONE, "slice", new.tenant, unit, *(text for _, text in reasons))
-
-
-def _infra(old: Manifest | None, new: Manifest) -> Step:
-    unit = infra_unit(new.tenant)
-    if old is None:
-        return _step(Action.START, "infra", new.tenant, unit, "it is new")
-    added = [text for _, text in _differences(old.infra_settings, new.infra_settings)]
-    return _step(Action.RELOAD if added else Action.NONE, "infra", new.tenant, unit, *added)
-
-
-def _workload(
-    old: Workload | None, new: Workload, old_units: Mapping[str, str] | None, new_units: Mapping[str, str] | None
-) -> Step:
-    if old is None:
-        return _step(Action.START, new.kind, new.name, new.unit, "it is new")
-    table = settings_of(new.kind)
-    found = list(_differences(old.settings, new.settings))
-    costs = {name: _PSEUDO.get(name) or (table.cost(name) if table else None) or Cost.RESTART for name, _ in found}
-    reasons = tuple(f"{text} ({costs[name]})" for name, text in found)
-    cost = heaviest(costs.values())
-    if cost is Cost.NONE and _unit_text(new.unit, old_units) != _unit_text(new.unit, new_units):
-        return _step(Action.LIVE, new.kind, new.name, new.unit, *(reasons or ("its unit is written differently",)))
-    return _step(Action(cost.value), new.kind, new.name, new.unit, *reasons)
-
-
-def _unit_text(unit: str, units: Mapping[str, str] | None) -> list[str]:
-    """What the units say about a unit."""
-    return [text for path, text in sorted((units or {}).items()) if path.startswith(f"{unit}.d/")]
-
-
-def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            yield name, f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}"
-
-
-def _shown(text: str | None) -> str:
-    if text is None:
-        return "unset"
-    line = text.replace("\n", ", ")
-    return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}…"
-
-
-def _ordered(manifest: Manifest) -> list[Workload]:
-    """The workloads, each after those that it waits for; what `check` let through has no circle."""
-    rest = {one.unit: one for one in manifest.workloads}
-    done: list[Workload] = []
-    while rest:
-        ready = [one for one in rest.values() if not any(unit in rest for unit in one.after)] or list(rest.values())
-        done += ready
-        rest = {unit: one for unit, one in rest.items() if one not in ready}
-    return done
+    With the units of both, a text that differs although no setting does is read again by systemd (live).
+    """
+    differing = _differing(old_units, new_units) if old and new else frozenset()
+    return Plan((*_stops(old, new), *_shared(old, new, differing), *_workloads(old, new, differing)))
 
 
 def render_text(plan: Plan) -> str:
-    """The plan for people: a line for each unit that something happens to, its reasons below."""
+    """The plan for people: a line per unit, its reasons below; DATA LOSS is written out."""
     lines = []
     for step in plan.steps:
-        if step.action is not Action.NONE:
-            lines.append(f"{step.action:<8} {step.kind} {step.name}{'  DATA LOSS' if step.loses_data else ''}")
-            lines += [f"         {reason}" for reason in step.reasons]
-    return "\n".join(lines) + "\n" if lines else "Nothing changes.\n"
+        loss = "  DATA LOSS" if step.loses_data else ""
+        lines.append(f"{step.action.value:<9} {step.kind} {step.name}{loss}")
+        lines.extend(f"{'':<9}   {reason}" for reason in step.reasons)
+    return "".join(line + "\n" for line in lines)
+
+
+def _stops(old: Manifest | None, new: Manifest | None) -> Iterator[Step]:
+    """What is in the old generation only: workloads in reverse order, then, with the whole tenant, what they shared."""
+    if old is None:
+        return
+    kept = {one.unit for one in new.workloads} if new else set()
+    for one in reversed(_ordered(old)):
+        if one.unit not in kept:
+            yield Step(action=Action.STOP, kind=one.kind, name=one.name, unit=one.unit, reasons=("no longer declared",))
+    if new is None:
+        reasons = ("the tenant is to stop",)
+        infra, slice_ = names.infra_unit(old.tenant), names.tenant_slice(old.tenant)
+        yield Step(action=Action.STOP, kind="infra", name=old.tenant, unit=infra, reasons=reasons)
+        yield Step(action=Action.STOP, kind="slice", name=old.tenant, unit=slice_, reasons=reasons)
+
+
+def _shared(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:
+    """The slice, whose limits change while it runs, the infrastructure, which reloads, and the tenant's own unit."""
+    if new is None:
+        return
+    tenant, first = new.tenant, ("the tenant is new",)
+    slice_, infra, unit = names.tenant_slice(tenant), names.infra_unit(tenant), names.tenant_unit(tenant)
+    if old is None:
+        yield Step(action=Action.LIVE, kind="slice", name=tenant, unit=slice_, reasons=first)
+        yield Step(action=Action.START, kind="infra", name=tenant, unit=infra, reasons=first)
+        return
+    limits = _changes(old.slice_settings, new.slice_settings, lambda name: Cost.LIVE)
+    yield _step("slice", tenant, slice_, limits, differing)
+    folders = _changes(old.infra_settings, new.infra_settings, lambda name: Cost.RELOAD)
+    yield _step("infra", tenant, infra, folders, differing)
+    if unit in differing:
+        yield _step("tenant", tenant, unit, {}, differing)
+
+
+def _workloads(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:
+    """The workloads of the new generation, each after those that it waits for."""
+    before = {one.unit: one for one in old.workloads} if old else {}
+    for one in _ordered(new) if new else ():
+        known = before.get(one.unit)
+        if known is None:
+            reasons = ("newly declared",)
+            yield Step(action=Action.START, kind=one.kind, name=one.name, unit=one.unit, reasons=reasons)
+            continue
+        changes = _changes(known.settings, one.settings, lambda name: cost_of(one.kind, name))
+        step = _step(one.kind, one.name, one.unit, changes, differing)
+        loses = step.action is Action.RECREATE and known.settings.get("X-Bitbuilder.Persistent") == "yes"
+        yield Step(
+            action=step.action, kind=one.kind, name=one.name, unit=one.unit, reasons=step.reasons, loses_data=loses
+        )
+
+
+def cost_of(kind: str, name: str) -> Cost:
+    """What a change of a setting of a workload costs. One that this version does not know costs a restart."""
+    if name == "image":
+        return IMAGE.cost
+    if name == "uidBase":
+        return Cost.RECREATE
+    if name.startswith("volume:"):
+        return VOLUME.cost
+    table = settings_of(kind)
+    cost = table.cost(name) if table else None
+    return Cost.RESTART if cost is None else cost
+
+
+def _changes(
+    old: Mapping[str, str], new: Mapping[str, str], cost: Callable[[str], Cost]
+) -> dict[str, tuple[Cost, str]]:
+    """What differs: by name, the cost and the sentence."""
+    found = {}
+    for name in sorted({*old, *new}):
+        before, after = old.get(name), new.get(name)
+        if before != after:
+            price = cost(name)
+            found[name] = (price, f"{name}={_shown(before)} → {_shown(after)} ({price.value})")
+    return found
+
+
+def _shown(value: str | None) -> str:
+    if value is None:
+        return "(unset)"
+    text = printable(value.replace("\n", " | "))
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def _step(
+    kind: str, name: str, unit: str, changes: Mapping[str, tuple[Cost, str]], differing: frozenset[str]
+) -> Step:
+    cost = heaviest(price for price, _ in changes.values())
+    reasons = tuple(reason for price, reason in changes.values() if price is not Cost.NONE)
+    if cost is Cost.NONE and unit in differing:
+        cost, reasons = Cost.LIVE, ("the text of the unit differs (live)",)
+    return Step(action=Action(cost.value), kind=kind, name=name, unit=unit, reasons=reasons)
+
+
+def _ordered(manifest: Manifest) -> list[Workload]:
+    """The workloads in an order in which they can start: by name, but after those that they wait for."""
+    waiting = {one.unit: one for one in sorted(manifest.workloads, key=lambda one: one.name)}
+    order: list[Workload] = []
+    while waiting:
+        ready = [unit for unit, one in waiting.items() if not any(other in waiting for other in one.after)]
+        for unit in ready or list(waiting):  # a circle cannot be compiled; one in a damaged manifest must not hang us
+            order.append(waiting.pop(unit))
+    return order
+
+
+def _differing(old: Mapping[str, str] | None, new: Mapping[str, str] | None) -> frozenset[str]:
+    """The units of which a file differs; a drop-in belongs to the unit in its folder's name."""
+    if old is None or new is None:
+        return frozenset()
+    paths = {path for path in {*old, *new} if old.get(path) != new.get(path)}
+    return frozenset(path.partition("/")[0].removesuffix(".d") for path in paths)

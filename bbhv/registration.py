@@ -136,8 +136,9 @@ def merge(
         for tenant, registration in sorted(registrations.items()):
             first = chosen.setdefault(tenant, registration)
             if first is not registration:
-                message = f"Tenant {tenant} is registered in {first.source} and again in {registration.source}, ignoring the latter."
-                hint = f"Remove one of them; {origin} comes after {first.source.file.rpartition('/')[0] or 'the other'}."
+                places = f"in {first.source} and again in {registration.source}"
+                message = f"Tenant {tenant} is registered {places}, ignoring the one in {origin}."
+                hint = "Remove one of them."
                 findings.append(Finding(registration.source, "BB501", message, hint, severity="warning"))
     return dict(sorted(chosen.items())), tuple(findings)
 
@@ -191,7 +192,8 @@ class _Reader:
         if not is_name(tenant):
             self._find(("tenant",), "BB107", f"{tenant[:64]!r} is not a tenant name.")
         elif tenant != stem:
-            self._find(("tenant",), "BB502", f"The file is named {stem}.json, but registers {tenant}.", "Rename the file.")
+            message = f"The file is named {stem[:64]}.json, but registers {tenant}."
+            self._find(("tenant",), "BB502", message, "Rename the file.")
 
     def grants(self) -> Grants:
         found = members(self.value.get("grants"))

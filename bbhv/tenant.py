@@ -83,7 +83,8 @@ def _references(tenant: Tenant, tried: set[tuple[str, str]]) -> Iterator[Finding
         values = one.values
         for mount, place in zip(values.all(container.VOLUME), values.places(container.VOLUME)):
             if ("volume", mount.volume) not in tried:
-                yield _undeclared(place, "Volume", mount.volume, f"infrastructure/{mount.volume}.volume", tenant.volumes)
+                file = f"infrastructure/{mount.volume}.volume"
+                yield _undeclared(place, "Volume", mount.volume, file, tenant.volumes)
         for name, place in zip(values.all(container.AFTER), values.places(container.AFTER)):
             if ("container", name) not in tried:
                 yield _undeclared(place, "After", name, f"containers/{name}.nspawn", tenant.containers)
@@ -95,7 +96,7 @@ def _undeclared(place: Place, key: str, name: str, file: str, known: Mapping[str
 
 
 def _cycles(tenant: Tenant) -> Iterator[Finding]:
-    """Each circle once, at the first After= of its alphabetically first member. A container after itself has its own."""
+    """Each circle once, at an After= of its alphabetically first member; a container after itself is its own finding."""
     after = {name: [to for to in one.after if to != name] for name, one in tenant.containers.items()}
     reported: set[str] = set()
     for name in sorted(after):

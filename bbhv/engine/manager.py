@@ -130,17 +130,15 @@ def sync_all(tenants: Sequence[str] = ()) -> list[Job]:
 def _apply_registrations(host: World, only: Sequence[str] | None, mode: Mode, *, block: bool) -> list[Job]:
     """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
     chosen = sorted(only if only is not None else {*host.registrations, *known_tenants()})
-    states = systemd.show(["tenant@*.service"], ("ActiveState", "InactiveExitTimestampMonotonic"))
+    states = systemd.show(["tenant@*.service"], ("ActiveState",))
     going, new, ended = [], [], []
     for tenant in chosen:
-        unit = states.get(tenant_unit(tenant), {})
+        state = states.get(tenant_unit(tenant), {}).get("ActiveState", "inactive")
         if not _runs_here(host, tenant):
             ended.append(tenant)
         elif tenant not in host.registrations:
             log.write("warning", f"{tenant}: its registration has errors; it stays as it is")
-        elif unit.get("ActiveState", "inactive") in ("active", "activating", "reloading", "refreshing", "deactivating"):
-            going.append(tenant)
-        elif unit.get("ActiveState") == "failed" or unit.get("InactiveExitTimestampMonotonic", "0") in ("", "0"):
+        elif state in ("inactive", "failed") and not publish.is_stopped(tenant):
             new.append(tenant)
         else:
             going.append(tenant)
@@ -152,6 +150,8 @@ def _apply_registrations(host: World, only: Sequence[str] | None, mode: Mode, *,
 def _end(host: World, tenants: Sequence[str]) -> None:
     """Suspended: stopped. Absent, or not registered any more: its units are gone as well. Data stays."""
     systemd.act("stop", [tenant_unit(t) for t in tenants if is_active(t)], block=True, ok=(0, 5))
+    for tenant in tenants:
+        publish.mark_stopped(tenant, False)  # the registration stopped it, and may want it again
     gone = [t for t in tenants if t not in host.registrations or host.registrations[t].state == "absent"]
     if any([publish.withdraw(tenant) for tenant in gone]):
         systemd.daemon_reload()
@@ -160,7 +160,7 @@ def _end(host: World, tenants: Sequence[str]) -> None:
 
 
 def _start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
-    """Starts tenants that never ran since boot, or failed to. Their outcome is what the start recorded."""
+    """Starts tenants that do not run though nobody stopped them. Their outcome is what the start recorded."""
     if not tenants:
         return []
     units = ["tenants.target", *map(tenant_unit, tenants)]
@@ -187,6 +187,7 @@ def apply(tenants: Sequence[str]) -> list[Job]:
 def tenant_start(tenant: str) -> Job:
     """tenant@ starts: everything of the tenant is to run afterwards. Raises BbhvError when nothing can."""
     host = open_world()
+    publish.mark_stopped(tenant, False)
     one = _bring_up(host, tenant)
     systemd.notify(f"STATUS={sync.summary(one)}")
     if one.outcome and one.outcome.word in ("failed", "refused") and one.store.number("current") is None:
@@ -224,6 +225,8 @@ def tenant_stop(tenant: str) -> None:
         except TimeoutError:
             log.write("warning", f"{tenant}: somebody still works on it after {STOP_PATIENCE} s, stopping it anyway")
         signal.alarm(0)
+        # A start that failed leaves nothing running either, but nobody has said that it shall stay so.
+        publish.mark_stopped(tenant, os.environ.get("SERVICE_RESULT", "success") == "success")
         stopped = activate.stop_children(tenant)
     systemd.notify(f"STATUS=stopped, {len(stopped)} workloads")
 

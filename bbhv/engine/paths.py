@@ -8,6 +8,7 @@ RUN = "/run/bitbuilder"
 RUN_UNITS = "/run/bitbuilder/units"
 RUN_GENERATIONS = "/run/bitbuilder/generations"
 RUN_LOCK = "/run/bitbuilder/lock"
+RUN_STOPPED = "/run/bitbuilder/stopped"
 CREDENTIALS = "/run/credentials/@system"
 REGISTRATIONS = ("/etc/bitbuilder/tenants", "/usr/lib/bitbuilder/tenants")
 CONFIGURATION = ("/etc/bitbuilder", "/run/bitbuilder", "/usr/lib/bitbuilder")

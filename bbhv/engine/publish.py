@@ -17,7 +17,7 @@ from . import paths
 def prepare() -> None:
     """Makes the folders, with the owners and modes that the generator trusts."""
     files.make_dir(paths.RUN, 0o755)
-    for folder in (paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK):
+    for folder in (paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED):
         files.make_dir(folder, 0o700)
 
 
@@ -41,6 +41,20 @@ def published(name: str) -> str | None:
     """What the generator sees of a tenant: the number of its generation, or None."""
     target = files.read_link(f"{paths.RUN_UNITS}/{name}")
     return target.rpartition(".")[2] if target else None
+
+
+def mark_stopped(name: str, stopped: bool) -> None:
+    """Remembers until the next boot that somebody stopped a tenant, so that no sync starts it again."""
+    path = f"{paths.RUN_STOPPED}/{name}"
+    if stopped:
+        files.write(path, b"", 0o600)
+    else:
+        files.discard(path)
+
+
+def is_stopped(name: str) -> bool:
+    """Whether somebody stopped the tenant since boot."""
+    return os.path.exists(f"{paths.RUN_STOPPED}/{name}")
 
 
 def tidy(name: str) -> None:

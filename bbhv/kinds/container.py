@@ -19,7 +19,7 @@ _EXEC, _FILES, _NETWORK, _OURS = "Exec", "Files", "Network", "X-Bitbuilder"
 _YES, _HOST, _NO, _LATER = Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN, Verdict.LATER
 
 _POWER = "It would give the container more power over the host than its user namespace may have."
-_PATHS = "It names a path of the host. Declare infrastructure/NAME.volume and write Volume=NAME:/PATH in [X-Bitbuilder]."
+_PATHS = "It names a path of the host. Declare infrastructure/NAME.volume and write Volume= in [X-Bitbuilder]."
 _LIMITS = "Limit the container by MemoryMax=, CPUQuota= and TasksMax= in [X-Bitbuilder]."
 _USERS = "The host gives every container its own range of user ids."
 _ALONE = "A container has a private network with loopback only."
@@ -41,7 +41,8 @@ def _yes_no(name: str) -> Callable[[bool], tuple[str, ...]]:
 
 
 BOOT = Setting(
-    _EXEC, "Boot", _YES, v.boolean, Cost.RESTART, "Boot the init system of the image.", default=False, show=v.show_boolean
+    _EXEC, "Boot", _YES, v.boolean, Cost.RESTART, "Boot the init system of the image.", default=False,
+    show=v.show_boolean,
 )
 PROCESS_TWO = Setting(
     _EXEC, "ProcessTwo", _YES, v.boolean, Cost.RESTART,
@@ -130,13 +131,15 @@ SCRATCH_SIZE = Setting(
     "How much may be written into the root, in memory, such as 256M.", default=256 << 20, show=v.show_size,
 )
 VOLUME = Setting(
-    _OURS, "Volume", _YES, g.volume_mount, Cost.RESTART, "A volume and where to see it, such as data:/srv/data.", repeat=True
+    _OURS, "Volume", _YES, g.volume_mount, Cost.RESTART, "A volume and where to see it, such as data:/srv/data.",
+    repeat=True,
 )
 AFTER = Setting(
     _OURS, "After", _YES, v.name, Cost.LIVE, "A workload of this tenant that is to start first.", repeat=True
 )
 MEMORY_MAX = Setting(
-    _OURS, "MemoryMax", _YES, v.memory, Cost.LIVE, "The most memory, such as 512M.", show=v.show_size, directive="MemoryMax"
+    _OURS, "MemoryMax", _YES, v.memory, Cost.LIVE, "The most memory, such as 512M.",
+    show=v.show_size, directive="MemoryMax",
 )
 MEMORY_HIGH = Setting(
     _OURS, "MemoryHigh", _YES, v.memory, Cost.LIVE, "Where memory use is slowed down, such as 400M.",
@@ -270,7 +273,8 @@ def _contradictions(container: Container) -> Iterator[Finding]:
     values = container.values
     if values.need(BOOT):
         if values.get(PROCESS_TWO):
-            yield Finding(values.places(PROCESS_TWO)[0], "BB209", "ProcessTwo=yes contradicts Boot=yes.", "Leave one out.")
+            place = values.places(PROCESS_TWO)[0]
+            yield Finding(place, "BB209", "ProcessTwo=yes contradicts Boot=yes.", "Leave one out.")
     elif values.get(PARAMETERS) is None:
         hint = "Write Boot=yes, or Parameters= with the program."
         yield Finding(values.places(BOOT)[0], "BB209", "The container has nothing to run.", hint)
@@ -291,5 +295,6 @@ def _mount_collisions(values: Values) -> Iterator[Finding]:
     mounts += [(mount.path, place) for mount, place in zip(values.all(TEMPORARY), values.places(TEMPORARY))]
     for path, place in sorted(mounts, key=lambda mount: (mount[1].line, mount[0])):
         if path in taken:
-            yield Finding(place, "BB304", f"Something is mounted on {path} already, by {taken[path]}.", "Choose another path.")
+            message = f"Something is mounted on {path} already, by {taken[path]}."
+            yield Finding(place, "BB304", message, "Choose another path.")
         taken.setdefault(path, f"line {place.line}")

@@ -16,7 +16,7 @@ _CAPABILITIES = frozenset(
     NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT
     SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM""".split()
 )
-_ENV_RESERVED = ("SYSTEMD_", "LISTEN_", "NOTIFY_SOCKET", "container", "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "WATCHDOG_")
+_ENV_RESERVED = ("SYSTEMD_", "LISTEN_", "WATCHDOG_", "NOTIFY_SOCKET", "container", "CREDENTIALS_DIRECTORY")
 _DIGITS = frozenset("0123456789")
 _ALNUM = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 
@@ -34,7 +34,8 @@ def signal(value: str) -> str:
         offset = name.removeprefix(base + sign)
         if offset != name and offset and len(offset) <= 2 and _DIGITS.issuperset(offset) and int(offset) <= 30:
             return f"SIG{base}{sign}{int(offset)}"
-    raise Unreadable(f"{quoted(value)} is not a signal.", did_you_mean(name, _SIGNALS) or "Write a name such as SIGTERM.")
+    hint = did_you_mean(name, _SIGNALS) or "Write a name such as SIGTERM."
+    raise Unreadable(f"{quoted(value)} is not a signal.", hint)
 
 
 def environment(value: str) -> tuple[str, ...]:
@@ -83,7 +84,8 @@ def hostname(value: str) -> str:
     """One DNS label."""
     plain = value.replace("-", "")
     if not 0 < len(value) <= 63 or not plain or not _ALNUM.issuperset(plain) or "-" in (value[0], value[-1]):
-        raise Unreadable(f"{quoted(value)} is not a host name.", "Write letters, digits and dashes, at most 63, such as web1.")
+        hint = "Write letters, digits and dashes, at most 63, such as web1."
+        raise Unreadable(f"{quoted(value)} is not a host name.", hint)
     return value
 
 
@@ -91,7 +93,8 @@ def user(value: str) -> str:
     """The name of a user inside the container, or a numeric id."""
     if value and _DIGITS.issuperset(value):
         return str(integer(0, 65534)(value))
-    if not 0 < len(value) <= 31 or value[0] not in _ALNUM | {"_"} or not _ALNUM.issuperset(value.replace("_", "").replace("-", "")):
+    plain = value.replace("_", "").replace("-", "")
+    if not 0 < len(value) <= 31 or value[0] == "-" or not _ALNUM.issuperset(plain):
         raise Unreadable(f"{quoted(value)} is not a user name.")
     return value
 
@@ -122,7 +125,8 @@ def volume_mount(value: str) -> VolumeMount:
     """A volume and a path inside the container: NAME:/PATH."""
     volume, colon, where = value.partition(":")
     if not colon:
-        raise Unreadable(f"{quoted(value)} is not NAME:/PATH.", "Write the volume, a colon and a path, such as data:/srv/data.")
+        hint = "Write the volume, a colon and a path, such as data:/srv/data."
+        raise Unreadable(f"{quoted(value)} is not NAME:/PATH.", hint)
     return VolumeMount(name(volume), mount_point(where))
 
 
@@ -144,7 +148,8 @@ def tmpfs(value: str) -> Tmpfs:
         elif option in ("nosuid", "nodev", "noexec", "ro", "rw"):
             shown.append(option)
         else:
-            raise Unreadable(f"The mount option {quoted(option)} is not allowed.", "Use size=, mode=, nr_inodes=, nosuid, nodev, noexec, ro.")
+            hint = "Use size=, mode=, nr_inodes=, nosuid, nodev, noexec, ro."
+            raise Unreadable(f"The mount option {quoted(option)} is not allowed.", hint)
     if not sized:
         raise Unreadable(f"{quoted(value)} has no size.", "Write a path and a size, such as /var/cache:size=64M.")
     return Tmpfs(mount_point(where), ",".join(shown))

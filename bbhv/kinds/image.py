@@ -24,7 +24,8 @@ def digest(value: str) -> str:
     """A SHA-256 digest in hexadecimal, in lower case."""
     folded = value.lower()
     if not is_sha256(folded):
-        raise v.Unreadable(f"{v.quoted(value)} is not a SHA-256 digest.", "Write the 64 digits that sha256sum(1) prints.")
+        hint = "Write the 64 digits that sha256sum(1) prints."
+        raise v.Unreadable(f"{v.quoted(value)} is not a SHA-256 digest.", hint)
     return folded
 
 

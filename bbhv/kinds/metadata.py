@@ -10,7 +10,7 @@ from ..formats.jsontext import Json, Located
 from .plain import members, text, whole
 from .source import MAX_FILE, Source
 
-OnFailure = Literal["rollback", "keep"]
+OnFailure = Literal["rollback"]
 MAX_DEPTH = 8
 
 
@@ -70,7 +70,7 @@ def _metadata(located: Located, file: str) -> Metadata:
         labels={name: text(value) for name, value in sorted(members(top.get("labels")).items())},
         lifecycle=Lifecycle(
             health_timeout_sec=_or(life.get("healthTimeoutSec"), default.health_timeout_sec),
-            on_failure="keep" if life.get("onFailure") == "keep" else "rollback",
+            on_failure="rollback",
             keep_generations=_or(life.get("keepGenerations"), default.keep_generations),
             confirm_within_sec=_or(life.get("confirmWithinSec"), default.confirm_within_sec),
         ),

@@ -170,7 +170,8 @@ class Values:
 
     def directives(self) -> tuple[tuple[str, str], ...]:
         """The unit settings that the values stand for, in the order of the table."""
-        return tuple((row.directive, row.show(value)) for row in self._table if row.directive for value in self.all(row))
+        rows = [row for row in self._table if row.directive]
+        return tuple((row.directive, row.show(value)) for row in rows for value in self.all(row))
 
     def argv(self) -> tuple[str, ...]:
         """What the values add to a command line, in the order of the table."""
@@ -209,7 +210,8 @@ def read(table: Table, unit: UnitFile, file: str) -> tuple[Values, tuple[Finding
 def _section_findings(table: Table, unit: UnitFile, file: str) -> Iterator[Finding]:
     for name, line in unit.sections:
         if name not in table.sections:
-            hint = did_you_mean(name, table.sections) or f"The sections are {', '.join(f'[{s}]' for s in table.sections)}."
+            known = ", ".join(f"[{section}]" for section in table.sections)
+            hint = did_you_mean(name, table.sections) or f"The sections are {known}."
             yield Finding(Place(file, line, 1), "BB201", f"There is no section [{name}] in this kind of file.", hint)
 
 

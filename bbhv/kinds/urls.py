@@ -21,7 +21,8 @@ def normalise(value: str, schemes: tuple[str, ...] = ("https", "http", "ssh", "f
     scheme = scheme.lower()
     if not found or scheme not in schemes or len(value) > MAX_URL:
         known = ", ".join(f"{name}://" for name in schemes)
-        raise Unreadable(f"{quoted(value)} is not a URL that is allowed here.", f"Write a URL that starts with {known}.")
+        hint = f"Write a URL that starts with {known}."
+        raise Unreadable(f"{quoted(value)} is not a URL that is allowed here.", hint)
     authority, slash, path = rest.partition("/")
     if not slash:
         raise Unreadable(f"The URL {quoted(value)} has no path.")

@@ -126,10 +126,12 @@ def size(value: str) -> int:
     if value == "infinity":
         return INFINITY
     if value.endswith("%"):
-        raise Unreadable(f"The amount {quoted(value)} is relative to the host.", "Write an absolute amount, such as 512M.")
+        hint = "Write an absolute amount, such as 512M."
+        raise Unreadable(f"The amount {quoted(value)} is relative to the host.", hint)
     number, unit = _split_unit(value)
     if unit not in _SIZES:
-        raise Unreadable(f"{quoted(value)} is not an amount of bytes.", "Write a number and K, M, G or T, such as 512M.")
+        hint = "Write a number and K, M, G or T, such as 512M."
+        raise Unreadable(f"{quoted(value)} is not an amount of bytes.", hint)
     top, bottom = _number(number, "an amount of bytes")
     amount = top * _SIZES[unit] // bottom
     if amount >= INFINITY:
@@ -226,6 +228,11 @@ def span(value: str) -> int:
     return total
 
 
+def seconds(value: str) -> float:
+    """A time span in seconds."""
+    return span(value) / 10**6
+
+
 def bounded_span(low: int, high: int) -> Callable[[str], int]:
     """A reader of time spans from `low` to `high` seconds; the value is in microseconds."""
 
@@ -301,7 +308,8 @@ def path(value: str) -> str:
         raise Unreadable(f"{quoted(value)} is not an absolute path.", "Start it with /.")
     parts = value[1:].split("/") if value != "/" else []
     if any(part in ("", ".", "..") for part in parts):
-        raise Unreadable(f"The path {quoted(value)} is not clean.", "Leave out . and .., repeated slashes and a slash at the end.")
+        hint = "Leave out . and .., repeated slashes and a slash at the end."
+        raise Unreadable(f"The path {quoted(value)} is not clean.", hint)
     if any(len(part.encode()) > 255 for part in parts):
         raise Unreadable(f"The path {quoted(value)} has a name of more than 255 bytes.")
     return value

@@ -18,7 +18,8 @@ REGISTRATION = """
   "tenant": "acme",
   "repository": "https://git.example.com/acme.git",
   "branch": "main",
-  "fetch": {"credential": "git.acme", "user": "deploy", "knownHosts": ["git.example.com ssh-ed25519 AAAAC3Nz"], "ca": null},
+  "fetch": {"credential": "git.acme", "user": "deploy",
+            "knownHosts": ["git.example.com ssh-ed25519 AAAAC3Nz"], "ca": null},
   "state": "enabled",
   "trust": {"commits": "signed", "signers": ["acme-release"]},
   "hosts": ["*"],
@@ -196,7 +197,7 @@ def test_a_pattern_of_ours_is_always_one_that_can_be_compiled() -> None:
 
 def test_a_finding_points_at_the_value_or_at_the_key(schemas: dict[str, Schema]) -> None:
     text = '{"apiVersion": "bitbuilder.io/v1",\n "tenant": "a",\n "lifecycle": {"keepGenerations": 1,\n  "x": 2}}'
-    assert [line.split(": error")[0] for line in findings(schemas["metadata"], text)] == ["f.json:3:34", "f.json:4:3"]
+    assert [line.split(": error")[0] for line in findings(schemas["metadata"], text)] == ["f.json:3:35", "f.json:4:3"]
 
 
 def test_hostile_keys_and_values_do_not_reach_the_terminal(schemas: dict[str, Schema]) -> None:

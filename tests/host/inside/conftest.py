@@ -2,10 +2,37 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from .support import REGISTRATIONS, REPOSITORIES, Repo, registration
+from .support import REGISTRATIONS, REPOSITORIES, Repo, registration, run
+from .world import Tenant, new_tenant
+
+Make = Callable[..., Tenant]
+SETTINGS = Path("/etc/bitbuilder/bitbuilder.conf")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settings() -> None:
+    """This host takes local repositories, and syncs when a test says so."""
+    SETTINGS.parent.mkdir(parents=True, exist_ok=True)
+    SETTINGS.write_text("[System]\nAllowFile=yes\n")
+    run(["systemctl", "stop", "tenant-sync.timer"])
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Makes tenants that are registered on this host and gone after the test."""
+    made: list[Tenant] = []
+
+    def one(name: str, **changes: object) -> Tenant:
+        made.append(new_tenant(name, **changes))
+        return made[-1]
+
+    yield one
+    for tenant in made:
+        tenant.remove()
 
 
 @pytest.fixture
