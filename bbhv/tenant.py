@@ -96,7 +96,7 @@ def _undeclared(place: Place, key: str, name: str, file: str, known: Mapping[str
 
 
 def _cycles(tenant: Tenant) -> Iterator[Finding]:
-    """Each circle once, at an After= of its alphabetically first member; a container after itself is its own finding."""
+    """Each circle once, at an After= of its first member by name. A container after itself has its own finding."""
     after = {name: [to for to in one.after if to != name] for name, one in tenant.containers.items()}
     reported: set[str] = set()
     for name in sorted(after):

@@ -15,8 +15,8 @@ from ..manifest import Manifest
 from ..names import infra_unit
 from ..plan import Action, Plan, plan
 from . import paths, publish
-from .job import Job, now_usec
-from .state import State, Store, Trial
+from .job import Job, Mode, now_usec
+from .state import Outcome, State, Store, Trial
 from .watch import Watched, restarts, stable_seconds, watch
 
 _OLD = (Action.STOP, Action.RECREATE)
@@ -61,30 +61,36 @@ def everything(manifest: Manifest | None) -> tuple[str, ...]:
 
 def activate(jobs: Sequence[Job]) -> None:
     """Switches every job to its generation, watches them together, and keeps each or goes back."""
-    watched = []
-    for job in jobs:
-        generation = job.generation
-        assert generation is not None
-        if job.number is None:
-            job.number = job.store.write(generation.manifest, dict(generation.units))
-        attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
-        job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts)))
-        watched.append(_watched(job, generation.manifest))
+    watched = [_begin(job) for job in jobs]
     switch(jobs, [job.number for job in jobs], [job.plan for job in jobs])
     for job in jobs:
-        if job.mode.value == "start":
+        if job.mode is Mode.START:
             systemd.act("start", everything(job.generation.manifest if job.generation else None), block=False)
     watch(watched)
     for job, one in zip(jobs, watched):
-        if one.reason:
-            go_back(job, one.reason)
-        else:
+        if not one.reason:
             keep(job)
+        elif job.number == job.store.number("good"):
+            job.end("failed", f"the good generation {job.number} is not healthy: {one.reason}")
+        else:
+            go_back(job, one.reason)
+
+
+def _begin(job: Job) -> Watched:
+    """Writes the generation and records the trial, unless it is good already."""
+    generation, store = job.generation, job.store
+    assert generation is not None
+    if job.number is None:
+        job.number = store.write(generation.manifest, dict(generation.units))
+    if job.number != store.number("good"):
+        attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
+        job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts)))
+    return _watched(job, generation.manifest)
 
 
 def _watched(job: Job, manifest: Manifest) -> Watched:
     touched = set(job.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
-    if job.mode.value == "start":
+    if job.mode is Mode.START:
         touched |= {one.unit for one in manifest.workloads}
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
     if infra_unit(job.tenant) in touched and units:
@@ -98,12 +104,16 @@ def keep(job: Job) -> None:
     """What was tried is good from now on."""
     assert job.number is not None and job.generation is not None
     store = job.store
+    if job.number == store.number("good"):
+        # It was good before: what was said and noted last, perhaps about a newer commit, still holds.
+        job.outcome = job.state.outcome or Outcome(word="applied", commit=job.commit)
+        return
     store.point("good", job.number)
     job.clone.set_ref(paths.REF_GOOD, job.commit)
     job.state = replace(job.state, trial=None)
     count = sum(step.action is not Action.NONE for step in job.plan.steps)
     job.end("applied", f"generation {job.number} ({job.commit[:7]}), {count} of {len(job.plan.steps)} objects changed")
-    job.remember(replace(job.state, trial=None))
+    job.remember(job.state)
     store.prune(job.generation.manifest.lifecycle.keep_generations)
 
 
@@ -126,7 +136,7 @@ def go_back(job: Job, reason: str) -> None:
 def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
     if manifest is None:
         return ""
-    if job.mode.value == "start":
+    if job.mode is Mode.START:
         systemd.act("start", everything(manifest), block=False)
     touched = set(back.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])

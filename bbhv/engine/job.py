@@ -22,6 +22,9 @@ from .obtain import Repository
 from .state import Outcome, State, Store
 
 
+MAX_LOGGED = 20
+
+
 class Mode(Enum):
     """What a run is asked for."""
 
@@ -93,6 +96,8 @@ class Job:
         level = "notice" if word in ("applied", "unchanged", "held", "suspended") else "warning"
         if word != "unchanged":
             log.write(level, f"{self.tenant}: {word}{': ' + message if message else ''}")
+        for finding in findings[:MAX_LOGGED]:
+            log.write(finding.severity, f"{self.tenant}: {finding}")
 
 
     def end_without_record(self, word: str, message: str) -> None:

@@ -1,8 +1,8 @@
 """Unit-file syntax, read and written exactly as systemd does it (systemd.syntax(7), config_parse()).
 
 Promises: `parse` never raises, reports every problem with its line and column, and goes on after each; its work and
-memory are bounded by `MAX_SIZE`, `MAX_ENTRIES` and `MAX_FINDINGS`. Nothing is known here of sections and keys, only
-of their form. `render` writes only what `parse` reads back unchanged. Lines and columns count from 1, in characters.
+memory are bounded by the MAX constants below. Nothing is known here of sections and keys, only of their form. `render`
+writes only what `parse` reads back unchanged. Lines and columns count from 1, in characters.
 """
 
 import re
@@ -12,7 +12,8 @@ from typing import Iterator, NamedTuple, Sequence
 
 from ..findings import Finding, Place
 
-MAX_SIZE = 4 << 20
+MAX_SIZE = 2 << 20
+MAX_LINES = 100_000
 LONG_LINE_MAX = 1 << 20
 MAX_ENTRIES = 10_000
 MAX_FINDINGS = 200
@@ -33,6 +34,7 @@ _ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92
 _DIGITS = {"x": 2, "u": 4, "U": 8}
 _HEX = frozenset("0123456789abcdefABCDEF")
 _OCTAL = frozenset("01234567")
+_VISIBLE = re.compile("[^ \t\n\r]")
 # The next character that is not plain text: outside of quotes, and inside of either kind.
 _STOPS = {"": re.compile("[ \t\n\r\\\\\"']"), '"': re.compile(r'[\\"]'), "'": re.compile(r"[\\']")}
 
@@ -150,11 +152,17 @@ def split_words(value: str) -> tuple[str, ...]:
     unknown escape, and escapes that do not make up UTF-8.
     """
     words = []
-    position = len(value) - len(value.lstrip(_WHITE))
+    position = _next_word(value, 0)
     while position < len(value):
         word, position = _first_word(value, position)
         words.append(word)
     return tuple(words)
+
+
+def _next_word(value: str, position: int) -> int:
+    """Where the next character stands that is not whitespace."""
+    match = _VISIBLE.search(value, position)
+    return match.start() if match else len(value)
 
 
 def _first_word(value: str, position: int) -> tuple[str, int]:
@@ -172,8 +180,7 @@ def _first_word(value: str, position: int) -> tuple[str, int]:
         elif stop in "\"'":
             quote = stop
         else:
-            rest = value[position:]
-            return _join(out), len(value) - len(rest.lstrip(_WHITE))
+            return _join(out), _next_word(value, position)
     if quote:
         raise ValueError(f"The quote {quote} is never closed.")
     out.append(value[position:])
@@ -237,10 +244,13 @@ class _Reader:
         if len(data) > MAX_SIZE:
             self.report(0, 0, "BB105", f"File is larger than {MAX_SIZE >> 20} MiB; the rest was not read.")
         # A line ends as systemd's read_line() sees it: CR, LF, or one of each in any order.
-        parts = _NEWLINE.split(text) if "\r" in text else []
-        self.bodies = parts[0::2] or text.split("\n")
+        parts = _NEWLINE.split(text, MAX_LINES) if "\r" in text else []
+        self.bodies = parts[0::2] or text.split("\n", MAX_LINES)
         self.ends = parts[1::2] or ["\n"] * (len(self.bodies) - 1)
         self.ends.append("")
+        if len(self.bodies) > MAX_LINES and self.bodies[-1]:
+            self.bodies[-1] = ""
+            self.report(MAX_LINES + 1, 1, "BB105", f"File has more than {MAX_LINES} lines; the rest was not read.")
         self.bad = self._find_bad() if _BAD.search(text) else frozenset()
 
     def report(self, line: int, column: int, code: str, message: str, hint: str = "") -> None:
@@ -256,14 +266,14 @@ class _Reader:
             yield Line(text)
 
     def _find_bad(self) -> frozenset[int]:
-        """Report every line that is not valid text; the indices of these lines."""
+        """Report every line that is not valid text, as far as anything is read; the indices of these lines."""
         bad = set()
         for index, line in enumerate(self.bodies):
-            if match := _BAD.search(line):
+            match = _BAD.search(line)
+            if match and len(self.findings) < MAX_FINDINGS:
                 bad.add(index)
-                if len(self.findings) < MAX_FINDINGS:
-                    what = "holds a NUL byte" if match[0] == "\0" else "is not valid UTF-8 text"
-                    self.report(index + 1, match.start() + 1, "BB101", f"Line {what}.", "Save the file as UTF-8 text.")
+                what = "holds a NUL byte" if match[0] == "\0" else "is not valid UTF-8 text"
+                self.report(index + 1, match.start() + 1, "BB101", f"Line {what}.", "Save the file as UTF-8 text.")
         return frozenset(bad)
 
     def logical_lines(self) -> Iterator[_Logical]:
@@ -272,22 +282,22 @@ class _Reader:
         held: list[str] = []
         starts: list[int] = []
         rows: list[int] = []
-        size = 0
+        width = size = 0
         for index, line in enumerate(self.bodies):
             head = line.lstrip(_WHITE)[:1]
             if head in _COMMENTS or not (head or held):
-                if len(line) * 4 >= LONG_LINE_MAX and self._stop([line], len(line), index + 1):
+                if len(line) * 4 >= LONG_LINE_MAX and self._stop(_size(line), index + 1):
                     return
                 continue  # a comment never ends a continuation; an empty line does
             if not bom and line[:1] == _BOM:
                 bom, line = True, line[1:]
             if not held:
-                starts, rows, size = [], [], 0
-            starts.append(size)
+                starts, rows, width, size = [], [], 0, 0
+            starts.append(width)
             rows.append(index + 1)
             held.append(line)
-            size += len(line)
-            if self._stop(held, size, rows[0]):
+            width, size = width + len(line), size + _size(line)
+            if self._stop(size, rows[0]):
                 return
             if (len(line) - len(line.rstrip("\\"))) % 2:
                 held[-1] = line[:-1] + " "
@@ -300,13 +310,13 @@ class _Reader:
         if held and (not self.bad or self.bad.isdisjoint(row - 1 for row in rows)):
             yield _Logical("".join(held), tuple(starts), tuple(rows), rows[0] - 1, rows[-1] - 1)
 
-    def _stop(self, held: list[str], size: int, line: int) -> bool:
-        """Whether a bound is reached before this line; says so in a finding."""
+    def _stop(self, size: int, line: int) -> bool:
+        """Whether a bound is reached with this line of `size` bytes; says so in a finding."""
         if len(self.findings) >= MAX_FINDINGS:
             self.report(line, 1, "BB102", f"File has more than {MAX_FINDINGS} problems; the rest was not read.")
         elif len(self.entries) + len(self.sections) >= MAX_ENTRIES:
             self.report(line, 1, "BB105", f"File has more than {MAX_ENTRIES} entries; the rest was not read.")
-        elif size * 4 >= LONG_LINE_MAX and len("".join(held).encode("utf-8", "surrogateescape")) >= LONG_LINE_MAX:
+        elif size >= LONG_LINE_MAX:
             self.report(line, 1, "BB105", f"Line is longer than {LONG_LINE_MAX >> 20} MiB; the rest was not read.")
         else:
             return False
@@ -351,6 +361,11 @@ class _Reader:
         entry = Entry(self.section, key.rstrip(_WHITE), value.lstrip(_WHITE), line, column, shown)
         self.entries.append(entry)
         return entry
+
+
+def _size(line: str) -> int:
+    """The length in bytes."""
+    return len(line) if line.isascii() else len(line.encode("utf-8", "surrogateescape"))
 
 
 def _refuse_control(text: str, what: str) -> None:

@@ -46,7 +46,8 @@ BOOT = Setting(
 )
 PROCESS_TWO = Setting(
     _EXEC, "ProcessTwo", _YES, v.boolean, Cost.RESTART,
-    "Run the program as PID 2 below a small init. The default is yes, unless Boot=yes.", show=v.show_boolean,
+    "Run the program below a small init. The default is yes, but no with Boot=yes, KillSignal= or NotifyReady=yes.",
+    show=v.show_boolean,
 )
 PARAMETERS = Setting(
     _EXEC, "Parameters", _YES, v.parameters, Cost.RESTART,
@@ -107,7 +108,8 @@ SUPPRESS_SYNC = Setting(
     show=v.show_boolean, emit=_yes_no("--suppress-sync"),
 )
 READ_ONLY = Setting(
-    _FILES, "ReadOnly", _YES, v.boolean, Cost.RESTART, "Whether the root cannot be written.", default=False,
+    _FILES, "ReadOnly", _YES, v.boolean, Cost.RESTART, 
+    "Whether the root cannot be written. What is mounted into it needs a directory in the image then.", default=False,
     show=v.show_boolean, emit=lambda value: ("--read-only",) if value else (),
 )
 TEMPORARY = Setting(
@@ -256,6 +258,14 @@ class Container:
     values: Values
 
     @property
+    def process_two(self) -> bool:
+        """Whether the program runs below a small init that reaps processes and stops everything when asked."""
+        chosen = self.values.get(PROCESS_TWO)
+        if chosen is not None:
+            return chosen
+        return not (self.values.need(BOOT) or self.values.given(KILL_SIGNAL) or self.values.get(NOTIFY_READY))
+
+    @property
     def after(self) -> tuple[str, ...]:
         """The workloads that are to start first, sorted, each once."""
         return tuple(sorted(set(self.values.all(AFTER))))
@@ -271,11 +281,13 @@ def read_container(source: Source) -> tuple[Container | None, tuple[Finding, ...
 
 def _contradictions(container: Container) -> Iterator[Finding]:
     values = container.values
-    if values.need(BOOT):
-        if values.get(PROCESS_TWO):
-            place = values.places(PROCESS_TWO)[0]
-            yield Finding(place, "BB209", "ProcessTwo=yes contradicts Boot=yes.", "Leave one out.")
-    elif values.get(PARAMETERS) is None:
+    if values.get(PROCESS_TWO) and values.need(BOOT):
+        place = values.places(PROCESS_TWO)[0]
+        yield Finding(place, "BB209", "ProcessTwo=yes contradicts Boot=yes.", "Leave one out.")
+    elif values.get(PROCESS_TWO) and values.get(NOTIFY_READY):
+        message = "NotifyReady=yes contradicts ProcessTwo=yes: only PID 1 can say that it is ready."
+        yield Finding(values.places(NOTIFY_READY)[0], "BB209", message, "Leave one out.")
+    if not values.need(BOOT) and not values.given(PARAMETERS):
         hint = "Write Boot=yes, or Parameters= with the program."
         yield Finding(values.places(BOOT)[0], "BB209", "The container has nothing to run.", hint)
     if values.get(SUPPRESS_SYNC) and values.all(VOLUME):

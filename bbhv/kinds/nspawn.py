@@ -54,9 +54,8 @@ def command(
 
 
 def _start(container: Container, boot: bool) -> tuple[str, ...]:
-    """Whether init, or a program below a stub that reaps its children and passes SIGTERM on, or the program alone."""
+    """What becomes PID 1, and the signal that stops it: nspawn has a signal of its own only for an init system."""
     if boot:
         return ("--boot",)
-    if container.values.get(c.PROCESS_TWO) is False:
-        return ()
-    return ("--as-pid2",) if container.values.given(c.KILL_SIGNAL) else ("--as-pid2", "--kill-signal=SIGTERM")
+    mode, signal = (("--as-pid2",), "SIGRTMIN+3") if container.process_two else ((), "SIGTERM")
+    return mode if container.values.given(c.KILL_SIGNAL) else (*mode, f"--kill-signal={signal}")

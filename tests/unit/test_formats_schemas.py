@@ -123,16 +123,19 @@ def test_what_is_optional_may_be_left_out(schemas: dict[str, Schema]) -> None:
     assert findings(schemas["registration"], small) == []
     assert findings(schemas["metadata"], '{"apiVersion": "bitbuilder.io/v1", "tenant": "a-1"}') == []
     assert findings(schemas["system"], '{"apiVersion": "bitbuilder.io/v1"}') == []
-    open_trust = small[:-1] + ', "trust": {"commits": "unsigned"}, "grants": {}, "fetch": {}, "access": {}, "hosts": []}'
-    assert findings(schemas["registration"], open_trust) == []
+    empty = small[:-1] + ', "trust": {"commits": "unsigned"}, "grants": {}, "fetch": {}, "access": {}, "hosts": []}'
+    assert findings(schemas["registration"], empty) == []
 
 
 @pytest.mark.parametrize(
     ("name", "old", "new", "expected"),
     [
-        ("metadata", '"tenant": "acme"', '"tennant": "acme"', 'Key "tennant" is not known in the document. hint: Did you mean tenant?'),
-        ("metadata", '"tenant": "acme", ', "", "1: error[BB104]: The document must have the key tenant. hint: The tenant's id"),
-        ("metadata", "bitbuilder.io/v1\"", "bitbuilder.io/v2\"", 'apiVersion must be "bitbuilder.io/v1", not "bitbuilder.io/v2".'),
+        ("metadata", '"tenant": "acme"', '"tennant": "acme"',
+         'Key "tennant" is not known in the document. hint: Did you mean tenant?'),
+        ("metadata", '"tenant": "acme", ', "",
+         "1: error[BB104]: The document must have the key tenant. hint: The tenant's id"),
+        ("metadata", 'bitbuilder.io/v1"', 'bitbuilder.io/v2"',
+         'apiVersion must be "bitbuilder.io/v1", not "bitbuilder.io/v2".'),
         ("metadata", '"acme"', '"Acme"', 'tenant does not have the right form: "Acme".'),
         ("metadata", '"acme"', '"a--b"', "tenant does not have the right form"),
         ("metadata", '"acme"', '"a-"', "tenant does not have the right form"),
@@ -147,11 +150,13 @@ def test_what_is_optional_may_be_left_out(schemas: dict[str, Schema]) -> None:
         ("metadata", "60", "1.5", "lifecycle.healthTimeoutSec must be a whole number, not 1.5."),
         ("metadata", "60", '"1min"', 'lifecycle.healthTimeoutSec must be a whole number, not "1min".'),
         ("metadata", "rollback", "ignore", 'lifecycle.onFailure must be "rollback", not "ignore".'),
-        ("metadata", '"owner": {"name": "Ops", "email": "ops@acme.example"}', '"owner": "Ops"', 'owner must be an object, not "Ops".'),
+        ("metadata", '"owner": {"name": "Ops", "email": "ops@acme.example"}', '"owner": "Ops"',
+         'owner must be an object, not "Ops".'),
         ("registration", '"signed", "signers": ["acme-release"]', '"signed"', "trust must have the key signers."),
         ("registration", '["acme-release"]', "[]", "trust.signers must not be empty."),
         ("registration", '"signed"', '"sgined"', "Did you mean signed?"),
-        ("registration", '"enabled"', '"disabled"', 'state must be one of "enabled", "suspended", "absent", not "disabled".'),
+        ("registration", '"enabled"', '"disabled"',
+         'state must be one of "enabled", "suspended", "absent", not "disabled".'),
         ("registration", '"cpus": 4', '"cpu": 4', 'Key "cpu" is not known in grants. hint: Did you mean cpus?'),
         ("registration", '"cpus": 4', '"cpus": 0', "grants.cpus must be more than 0, not 0."),
         ("registration", '"4G"', '"4GiB"', "grants.memory does not have the right form"),
@@ -163,12 +168,15 @@ def test_what_is_optional_may_be_left_out(schemas: dict[str, Schema]) -> None:
         ("registration", '"strict"', '"loose"', "grants.serviceProfiles[0] must be one of"),
         ("registration", '["alice"]', '["alice", "alice"]', "access.users[1] repeats an earlier item"),
         ("registration", '["alice"]', '["-rf"]', "access.users[0] does not have the right form"),
-        ("registration", "https://images.example.com/", "ftp://x/", "grants.imageSources[0] does not have the right form"),
-        ("registration", "https://git.example.com/acme.git", "--upload-pack=evil", "repository does not have the right form"),
+        ("registration", "https://images.example.com/", "ftp://x/",
+         "grants.imageSources[0] does not have the right form"),
+        ("registration", "https://git.example.com/acme.git", "--upload-pack=evil",
+         "repository does not have the right form"),
         ("registration", "https://git.example.com/acme.git", "https://a b", "repository does not have the right form"),
         ("registration", '"main"', '"-x"', "branch does not have the right form"),
         ("registration", '"main"', '"a b"', "branch does not have the right form"),
-        ("registration", "git.example.com ssh-ed25519 AAAAC3Nz", "ssh-ed25519", "fetch.knownHosts[0] does not have the right form"),
+        ("registration", "git.example.com ssh-ed25519 AAAAC3Nz", "ssh-ed25519",
+         "fetch.knownHosts[0] does not have the right form"),
         ("registration", '"internet": false', '"internet": "no"', 'grants.internet must be true or false, not "no".'),
         ("system", '"grants"', '"grant"', 'Key "grant" is not known in defaults. hint: Did you mean grants?'),
         ("system", "0.5", "-1", "defaults.grants.cpus must be more than 0, not -1."),
@@ -182,6 +190,12 @@ def test_a_wrong_document_gets_one_clear_finding(
     found = findings(schemas[name], text)
     assert any(expected in line for line in found), found
     assert len(found) == (2 if "tennant" in new else 1), found
+
+
+def test_a_text_without_bound_is_found_too_long_and_no_pattern_is_tried(schemas: dict[str, Schema]) -> None:
+    text = REGISTRATION.replace("10.77.0.0/24", ":" * 200_000)
+    found = findings(schemas["registration"], text)
+    assert ["grants.subnets[0] must have at most 64 characters" in line for line in found] == [True]
 
 
 def test_a_pattern_of_ours_is_always_one_that_can_be_compiled() -> None:

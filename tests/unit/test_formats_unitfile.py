@@ -119,6 +119,12 @@ def test_the_bounds_hold_and_are_reported() -> None:
 
     _, findings = parse("f", b"\n" + b"#" * unitfile.LONG_LINE_MAX)
     assert [(found.place.line, found.code) for found in findings] == [(2, "BB105")]
+    lines = unitfile.MAX_LINES
+    assert parse("f", b"[A]" + b"\n" * lines)[1] == ()
+    for end in (b"\n", b"\r\n"):
+        unit, findings = parse("f", b"[A]" + end * (lines - 1) + b"K=1" + end + b"K=2" + end)
+        assert [(found.place.line, found.code) for found in findings] == [(lines + 1, "BB105")]
+        assert [entry.line for entry in unit.entries] == [lines]
     _, findings = parse("f", b"#" * (unitfile.MAX_SIZE + 1))
     assert [found.code for found in findings] == ["BB105", "BB105"]
 
@@ -199,6 +205,10 @@ def test_words_are_split_as_systemd_splits_them(value: str, words: tuple[str, ..
     else:
         with pytest.raises(ValueError, match=r"\.$"):
             split_words(value)
+
+
+def test_a_long_list_is_split_in_one_pass() -> None:
+    assert len(split_words("a 'b' " * 50_000)) == 100_000
 
 
 def test_a_quoted_word_is_one_word() -> None:

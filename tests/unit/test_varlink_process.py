@@ -1,5 +1,6 @@
 """`serve` as a process of its own, started the way the service manager starts it: sockets passed, state notified."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -58,17 +59,22 @@ class Manager:
         self._notified.bind(str(directory / "notify"))
         self._notified.settimeout(PATIENCE)
 
-    def start(self, number: int = -1) -> "subprocess.Popen[str]":
-        """Start the service, with the listening socket or, by mistake, another file."""
+    @contextlib.contextmanager
+    def start(self, number: int = -1) -> "Iterator[subprocess.Popen[str]]":
+        """Start the service, with the listening socket or, by mistake, another file. It ends with the block."""
         number = number if number >= 0 else self.listener.fileno()
-        return subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-IS", "-c", SERVE, str(number), str(ROOT)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             pass_fds=[number],
             env={**os.environ, "NOTIFY_SOCKET": str(self._notified.getsockname())},
-        )
+        ) as service:
+            try:
+                yield service
+            finally:
+                service.kill()
 
     def heard(self) -> str:
         """The next notification."""

@@ -18,7 +18,7 @@ def container(*lines: str, image: str = "debian-13", boot: bool = True, exec: tu
 
 def never_healthy() -> str:
     """A container whose program ends at once."""
-    return container(boot=False, exec=("Parameters=/bin/false",))
+    return container("HealthStableSec=3", boot=False, exec=("Parameters=/bin/false",)).replace("HealthStableSec=0\n", "")
 
 
 @dataclass

@@ -5,9 +5,11 @@ after the boot is promise 3: the tenant runs one generation, the old or the new,
 """
 
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -37,7 +39,7 @@ def setup(host: Host) -> None:
     host.put("/etc/bitbuilder/bitbuilder.conf", "[System]\nAllowFile=yes\n[Sync]\nIntervalSec=1d\n")
     host.put("/etc/bitbuilder/tenants/acme.json", json.dumps({
         "apiVersion": "bitbuilder.io/v1", "tenant": "acme", "repository": f"file://{SOURCE}",
-        "trust": {"commits": "unsigned"}, "grants": {"memory": "2G", "containers": 4, "images": ["debian-*"]},
+        "trust": {"commits": "unsigned"}, "grants": {"cpus": 2, "memory": "2G", "tasks": 4096, "containers": 4, "images": ["debian-*"]},
     }))
     host.put(f"{SOURCE}/metadata.json", json.dumps({"apiVersion": "bitbuilder.io/v1", "tenant": "acme"}))
     host.run([*GIT, "init", "-q", "-b", "main", SOURCE])
@@ -51,6 +53,11 @@ def roles(host: Host) -> list[str]:
         environment = host.run(["cat", f"/proc/{leader}/environ"], check=False).stdout.split("\0") if leader else []
         found += [one.partition("=")[2] for one in environment if one.startswith("ROLE=")]
     return found
+
+
+def settled(host: Host) -> bool:
+    """Whether the tenant's start at boot is over."""
+    return host.run(["systemctl", "is-active", "tenant@acme"], check=False).stdout.strip() == "active"
 
 
 def wait_until(what: str, probe: object, timeout: float = 60) -> None:
@@ -80,17 +87,24 @@ def acme(host: Host) -> Iterator[Host]:
 
 def hold_and_crash(host: Host, call: int) -> bool:
     """Begins a sync, holds it before its n-th change, and crashes the host. Says whether it came that far."""
-    process = host.spawn(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={CHANGES}", "-e",
-                          f"inject={CHANGES}:signal=STOP:when={call}", "bbhv", "sync", "acme"])
-    try:
+    with during(host, "strace", "-qq", "-o", "/dev/null", "-e", f"trace={CHANGES}", "-e",
+                f"inject={CHANGES}:signal=STOP:when={call}", "bbhv", "sync", "acme") as process:
         stopped = ["sh", "-c", "grep -l '^State:.*[tT] (' /proc/[0-9]*/status"]
         wait_until("it is held or done", lambda: process.poll() is not None
                    or host.run(stopped, check=False).stdout.strip() != "")
         came = process.poll() is None
         host.crash()
-    finally:
-        kill(process)
     return came
+
+
+@contextmanager
+def during(host: Host, *argv: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs a program in the background, and kills it in the end."""
+    with host.spawn(argv) as process:
+        try:
+            yield process
+        finally:
+            kill(process)
 
 
 def test_after_a_crash_at_any_moment_of_a_sync_the_tenant_is_whole(acme: Host) -> None:
@@ -101,7 +115,7 @@ def test_after_a_crash_at_any_moment_of_a_sync_the_tenant_is_whole(acme: Host) -
         held += hold_and_crash(acme, call)
         acme.path(SOURCE).rename(acme.path(f"{SOURCE}.away"))
         acme.boot()
-        wait_until("both containers run", lambda: len(roles(acme)) == 2)
+        wait_until("the tenant is up", lambda: settled(acme))
         found = roles(acme)
         assert found in ([role] * 2, [f"g{number}"] * 2), f"held at call {call}: {found}"
         assert acme.run(["systemctl", "--failed", "--no-legend"]).stdout.strip() == ""
@@ -118,18 +132,16 @@ def test_a_trial_found_at_boot_went_back_and_is_tried_once_more(acme: Host) -> N
     commit(acme, "slow")
     acme.put(f"{SOURCE}/containers/web.nspawn", container("slow").replace("HealthStableSec=0", "HealthStableSec=50"))
     acme.run([*GIT, "-C", SOURCE, "commit", "-qam", "slow"])
-    process = acme.spawn(["bbhv", "sync", "acme"])
-    wait_until("the trial runs", lambda: roles(acme) == ["slow", "slow"])
-    acme.crash()
-    kill(process)
+    with during(acme, "bbhv", "sync", "acme"):
+        wait_until("the trial runs", lambda: roles(acme) == ["slow", "slow"])
+        acme.crash()
     acme.boot()
-    wait_until("the old generation runs", lambda: roles(acme) == ["one", "one"])
-    process = acme.spawn(["bbhv", "sync", "acme"])
-    wait_until("it is tried once more", lambda: roles(acme) == ["slow", "slow"])
-    acme.crash()
-    kill(process)
+    wait_until("the old generation runs", lambda: settled(acme) and roles(acme) == ["one", "one"])
+    with during(acme, "bbhv", "sync", "acme"):
+        wait_until("it is tried once more", lambda: roles(acme) == ["slow", "slow"])
+        acme.crash()
     acme.boot()
-    wait_until("the old generation runs", lambda: roles(acme) == ["one", "one"])
+    wait_until("the old generation runs", lambda: settled(acme) and roles(acme) == ["one", "one"])
     done = acme.run(["bbhv", "sync", "acme"], check=False, timeout=120)
     assert done.returncode == 1 and status(acme)["outcome"] == "quarantined" and "interrupted" in done.stdout
 
@@ -138,5 +150,5 @@ def test_a_host_boots_without_any_repository_and_with_a_lost_state_file(acme: Ho
     acme.run(["rm", "/var/lib/tenants/acme/state.json"])
     acme.run(["mv", SOURCE, f"{SOURCE}.away"])
     acme.reboot()
-    wait_until("both containers run", lambda: roles(acme) == ["one", "one"])
+    wait_until("both containers run", lambda: settled(acme) and roles(acme) == ["one", "one"])
     assert acme.run(["systemctl", "is-system-running"]).stdout.strip() == "running"
