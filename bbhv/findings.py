@@ -82,7 +82,7 @@ class Finding:
         text = f"{self.place}: {self.severity}[{self.code}]: {printable(self.message)}"
         return f"{text} hint: {printable(self.hint)}" if self.hint else text
 
-    def as_dict(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, str | int]:
         """The finding as its `--json` and varlink form."""
         return {
             "file": self.place.file,

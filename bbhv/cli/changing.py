@@ -10,13 +10,12 @@ from ..engine.job import Job
 from ..formats.jsontext import Json
 from ..host import log
 from ..names import parse_name
-from .main import Call
+from .main import Call, complain
 from .output import Output
 
 _STATUS = {
     "applied": EXIT_OK, "unchanged": EXIT_OK, "held": EXIT_OK, "suspended": EXIT_OK,
     "rolled-back": EXIT_FAILED, "quarantined": EXIT_FAILED, "failed": EXIT_FAILED, "refused": EXIT_REFUSED,
-    "busy": EXIT_BUSY,
 }  # fmt: skip
 _COLOUR = {"applied": "good", "unchanged": "dim", "held": "warn", "suspended": "warn"}
 
@@ -30,7 +29,12 @@ def _prepare(output: Output) -> None:
 def sync(call: Call, output: Output) -> int:
     """bbhv sync: all tenants, or the named ones."""
     _prepare(output)
-    return _report(manager.sync_all([parse_name(one) for one in call.arguments]), output)
+    run = manager.sync_all([parse_name(one) for one in call.arguments])
+    status = _report(run.jobs, output)
+    if run.problem is None:
+        return status
+    complain(run.problem)
+    return worst([status, run.problem.status])
 
 
 def apply(call: Call, output: Output) -> int:
@@ -79,7 +83,7 @@ def tenant(call: Call, output: Output) -> int:
 def _report(jobs: Sequence[Job], output: Output) -> int:
     if output.json != "off":
         output.value({"tenants": [_json(job) for job in jobs]})
-    else:
+    elif not log.in_journal():  # which has each outcome already, with its level
         for job in jobs:
             _print(job, output)
         if not jobs:
@@ -88,6 +92,8 @@ def _report(jobs: Sequence[Job], output: Output) -> int:
 
 
 def _status(job: Job) -> int:
+    if job.busy:
+        return EXIT_BUSY
     if job.outcome is None:
         return EXIT_FAILED
     if job.outcome.word == "refused" and job.outcome.findings:

@@ -31,17 +31,13 @@ def validate(call: Call, output: Output) -> int:
     findings = ordered(found)
     if form == "json":
         output.json = "short" if output.json == "off" else output.json
-        output.value({"findings": [_json(one) for one in findings]})
+        output.value({"findings": [dict[str, Json](one.as_json()) for one in findings]})
     else:
         output.findings(findings)
         for note in dict.fromkeys(notes):
             output.say(note)
         output.say(_total(findings))
     return EXIT_FINDINGS if errors(findings) else EXIT_OK
-
-
-def _json(finding: Finding) -> Json:
-    return {name: value for name, value in finding.as_dict().items() if isinstance(value, (str, int))}
 
 
 def _total(findings: tuple[Finding, ...]) -> str:

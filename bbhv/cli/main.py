@@ -45,7 +45,7 @@ def run(words: list[str]) -> int:
             raise UsageError("No verb was given.", hint="bbhv --help shows them.")
         return _do(Call(verb, arguments, options))
     except BbhvError as error:
-        return _complain(error)
+        return complain(error)
     except BrokenPipeError:
         # The reader went away, which is its right; what is still buffered must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,7 +68,8 @@ def _do(call: Call) -> int:
     return status
 
 
-def _complain(error: BbhvError) -> int:
+def complain(error: BbhvError) -> int:
+    """Says an error and its hint, and returns its exit status."""
     sys.stderr.write(f"bbhv: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"      {error.hint}\n")

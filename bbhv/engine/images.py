@@ -62,10 +62,12 @@ def ensure(image: ImageRef, known: tuple[str, ...]) -> bool:
 
     Raises BbhvError when the image is missing, has another digest, or cannot be unpacked.
     """
-    if image.format == "offered":
+    if image.format == "offered" and not image.source:
         if not os.path.lexists(image.path):
             raise BbhvError(f"Offered image {image.name} is not at {image.path} any more.", hint="Ask the operator.")
         return False
+    if image.format == "offered":
+        return _ensure_archive(image)
     if os.path.lexists(image.path) and image.sha256 in known:
         return False
     files.make_dir(paths.IMAGES, 0o700)
@@ -74,18 +76,32 @@ def ensure(image: ImageRef, known: tuple[str, ...]) -> bool:
     try:
         _fetch(image, f"{staging}/image")
         if not os.path.lexists(image.path):
-            _publish(image, staging)
+            _publish(image, staging, f"{staging}/image")
     finally:
         files.remove_tree(staging)
     return True
 
 
-def _publish(image: ImageRef, staging: str) -> None:
-    ready = f"{staging}/image"
-    if image.format == "tar":
+def _ensure_archive(image: ImageRef) -> bool:
+    """An archive that the operator offers is unpacked once; its identity names it in the store."""
+    if not os.path.lexists(image.path):
+        files.make_dir(paths.IMAGES, 0o700)
+        staging = files.temporary(image.path)
+        os.mkdir(staging, 0o700)
+        try:
+            _publish(image, staging, image.source.removeprefix("file://"))
+        finally:
+            files.remove_tree(staging)
+    return False
+
+
+def _publish(image: ImageRef, staging: str, fetched: str) -> None:
+    """Gives what was fetched its name in the store, unpacked if it is an archive."""
+    ready = fetched
+    if image.format != "raw":
         ready = f"{staging}/tree"
         os.mkdir(ready, 0o755)
-        _unpack(image, f"{staging}/image", ready)
+        _unpack(image, fetched, ready)
         run.run(("sync", "--file-system", ready), timeout=SECONDS)
     else:
         os.chmod(ready, 0o400)

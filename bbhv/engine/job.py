@@ -49,6 +49,7 @@ class Job:
     active: bool = False
     handle: int = -1
     note: str = ""
+    busy: bool = False
 
     @property
     def tenant(self) -> str:
@@ -87,23 +88,28 @@ class Job:
         self.store.save(state)
 
     def end(self, word: str, message: str = "", findings: tuple[Finding, ...] = ()) -> None:
-        """Ends the job with an outcome. It is recorded when it says something new."""
-        told: tuple[Json, ...] = tuple(_json(finding) for finding in findings)
+        """Ends the job with an outcome. It is recorded when it says something new.
+
+        The journal gets it as well; on a terminal the caller shows the outcome.
+        """
+        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings)
         self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
         before = self.state.outcome
         if before is None or replace(before, when_usec=0) != replace(self.outcome, when_usec=0):
             self.remember(replace(self.state, outcome=self.outcome))
-        level = "notice" if word in ("applied", "unchanged", "held", "suspended") else "warning"
-        if word != "unchanged":
+        if log.in_journal() and word != "unchanged":
+            level = "notice" if word in ("applied", "held", "suspended") else "warning"
             log.write(level, f"{self.tenant}: {word}{': ' + message if message else ''}")
-        for finding in findings[:MAX_LOGGED]:
-            log.write(finding.severity, f"{self.tenant}: {finding}")
+            for finding in findings[:MAX_LOGGED]:
+                log.write(finding.severity, f"{self.tenant}: {finding}")
 
 
-    def end_without_record(self, word: str, message: str) -> None:
+    def end_without_record(self, word: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
         """Ends the job, but leaves what is on disk to whoever has the lock."""
-        self.outcome = Outcome(word=word, commit=self.commit, message=message, when_usec=now_usec())
-        log.write("warning", f"{self.tenant}: {word}: {message}")
+        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings)
+        self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
+        if log.in_journal():
+            log.write("warning", f"{self.tenant}: {word}: {message}")
 
     def end_safely(self, word: str, message: str) -> None:
         """Ends the job after a failure, also when the disk is so full that the outcome cannot be recorded."""
@@ -111,10 +117,6 @@ class Job:
             self.end(word, message)
         except (BbhvError, OSError) as error:
             self.end_without_record(word, f"{message} The outcome could not be recorded: {error}.")
-
-
-def _json(finding: Finding) -> Json:
-    return {name: value for name, value in finding.as_dict().items() if isinstance(value, (str, int))}
 
 
 def tenant_lock(tenant: str) -> Lock:

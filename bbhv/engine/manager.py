@@ -6,15 +6,18 @@ committed: that is the tenant's outcome.
 
 import os
 import signal
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Sequence
 
 from ..errors import BbhvError, NotFoundError, RefusedError
 from ..formats.unitfile import render
 from ..host import files, log, systemd
+from ..host.lock import Lock
 from ..names import is_name, tenant_unit
 from ..compile import Generation
 from ..plan import plan
+from ..registration import Registration
 from . import activate, paths, publish, sync, world
 from .job import Job, Mode, is_active, now_usec, tenant_lock
 from .state import Hold, Outcome, Store
@@ -99,52 +102,69 @@ def _host_units(host: World) -> dict[str, str]:
     return {"tenant-sync.timer.d/10-bitbuilder.conf": text}
 
 
-def reload() -> list[Job]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of a run: each tenant's job, and what was wrong with the system repository, if anything."""
+
+    jobs: Sequence[Job]
+    problem: BbhvError | None = None
+
+
+def reload() -> Run:
     """Applies what the system repository says now, without a network: after a pull by hand."""
-    return _apply_registrations(open_world(), None, Mode.APPLY, block=False)
+    return Run(_apply_registrations(open_world(), None, Mode.APPLY, block=False))
 
 
-def sync_all(tenants: Sequence[str] = ()) -> list[Job]:
+def sync_all(tenants: Sequence[str] = ()) -> Run:
     """Fetches the system repository and the tenants' (all, or these), and applies what is new.
 
-    Raises BbhvError when the system repository cannot be followed, after the tenants were synced as they are registered.
+    When the system repository cannot be followed, the tenants are synced as they are registered. Raises NotFoundError
+    for a tenant that nobody registered, BusyError when another such run is under way.
     """
     files.make_dir(paths.STATE, 0o755)
     publish.prepare()
-    problem: BbhvError | None = None
-    try:
-        world.follow(world.settings()[0])
-    except BbhvError as error:
-        problem = error
-        log.write("error", str(error))
-    host = open_world()
-    for tenant in tenants:
-        if tenant not in host.refused:
-            host.registered(tenant)
-    jobs = _apply_registrations(host, tenants or None, Mode.SYNC, block=True)
-    if problem and not tenants:
-        raise problem
-    return jobs
+    with ExitStack() as stack:
+        if not tenants:
+            lock = stack.enter_context(Lock(f"{paths.RUN_LOCK}/_sync", "The sync of all tenants"))
+            lock.take("bbhv sync", wait=False)
+        problem: BbhvError | None = None
+        try:
+            world.follow(world.settings()[0])
+        except BbhvError as error:
+            problem = error
+        host = open_world()
+        for tenant in tenants:
+            if tenant not in host.refused:
+                host.registered(tenant)
+        return Run(_apply_registrations(host, tenants or None, Mode.SYNC, block=True), problem)
 
 
 def _apply_registrations(host: World, only: Sequence[str] | None, mode: Mode, *, block: bool) -> list[Job]:
     """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
-    chosen = sorted(only if only is not None else {*host.registrations, *known_tenants()})
+    chosen = sorted(only if only is not None else {*host.registrations, *host.refused, *known_tenants()})
     states = systemd.show(["tenant@*.service"], ("ActiveState",))
     going, new, ended = [], [], []
+    jobs = [_refused(host, tenant) for tenant in chosen if tenant in host.refused]
     for tenant in chosen:
         state = states.get(tenant_unit(tenant), {}).get("ActiveState", "inactive")
         if not _runs_here(host, tenant):
             ended.append(tenant)
         elif tenant not in host.registrations:
-            log.write("warning", f"{tenant}: its registration has errors; it stays as it is")
+            continue  # nobody can say what it is to be, so it stays as it is
         elif state in ("inactive", "failed") and not publish.is_stopped(tenant):
             new.append(tenant)
         else:
             going.append(tenant)
     _end(host, ended)
-    jobs = sync.run(host, going, mode) if going else []
+    jobs += sync.run(host, going, mode) if going else []
     return sorted(jobs + _start(host, new, block), key=lambda job: job.tenant)
+
+
+def _refused(host: World, tenant: str) -> Job:
+    """A tenant whose registration has errors: it stays as it is, and this says why."""
+    job = Job(registration=Registration(tenant=tenant, repository=""), mode=Mode.SYNC, allow_file=False)
+    job.end_without_record("refused", "its registration has errors; it stays as it is", host.refused[tenant])
+    return job
 
 
 def _end(host: World, tenants: Sequence[str]) -> None:

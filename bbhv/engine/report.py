@@ -4,6 +4,7 @@ It reads links, manifests and state files, and asks systemd one question for all
 """
 
 from ..errors import NotFoundError
+from ..findings import Finding
 from ..formats.jsontext import Json
 from ..host import systemd
 from ..manifest import Manifest
@@ -11,7 +12,7 @@ from ..names import tenant_unit
 from ..registration import Registration
 from . import paths, world
 from .manager import known_tenants
-from .state import Hold, Store
+from .state import Hold, Outcome, Store
 
 PROPERTIES = ("ActiveState", "SubState")
 
@@ -25,20 +26,26 @@ def tenants(tenant: str | None) -> list[dict[str, Json]]:
             raise NotFoundError(f"This host has no tenant {tenant}.", hint=f"Known: {', '.join(names) or 'none'}.")
         names = [tenant]
     units = systemd.show(["tenant@*.service", "tenant-container@*.service", "tenant-machine@*.service"], PROPERTIES)
-    return [_tenant(name, host.registrations.get(name), units) for name in names]
+    return [_tenant(name, host.registrations.get(name), host.refused.get(name, ()), units) for name in names]
 
 
-def _tenant(name: str, registration: Registration | None, units: dict[str, dict[str, str]]) -> dict[str, Json]:
+def _tenant(
+    name: str, registration: Registration | None, refused: tuple[Finding, ...], units: dict[str, dict[str, str]]
+) -> dict[str, Json]:
+    """One tenant. A registration with errors is what is wrong now, whatever the last sync said."""
     store = Store(paths.tenant(name))
     state, current = store.load(), store.number("current")
     manifest, outcome = store.manifest(current), state.outcome
+    if refused:
+        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in refused)
+        outcome = Outcome(word="refused", message="its registration has errors", findings=told)
     return {
         "id": name,
         "state": registration.state if registration else None,
         "activeState": _active(units, tenant_unit(name)),
         "outcome": outcome.word if outcome else None,
         "outcomeCommit": outcome.commit or None if outcome else None,
-        "outcomeUSec": outcome.when_usec if outcome else None,
+        "outcomeUSec": outcome.when_usec or None if outcome else None,
         "message": outcome.message if outcome else None,
         "commit": manifest.commit if manifest else None,
         "generation": current,

@@ -52,6 +52,7 @@ def _take(job: Job, locks: ExitStack, wait: bool, *, only: bool) -> bool:
     except BusyError as error:
         if only:
             raise
+        job.busy = True
         job.end_without_record("failed", error.message)
         return False
     job.handle = locks.enter_context(lock).handle
@@ -200,7 +201,8 @@ def _use_good(job: Job, problem: str) -> None:
     manifest = job.store.manifest(number)
     if manifest is None:
         raise BbhvError(f"There is no good generation to run, and {problem}", hint="Push a commit, then bbhv sync.")
-    log.write("warning", f"{job.tenant}: generation {number} runs, not HEAD: {problem}")
+    if problem:
+        log.write("warning", f"{job.tenant}: generation {number} is what counts, not HEAD: {problem}")
     if job.mode is not Mode.START:
         return job.end("quarantined" if job.state.quarantined(job.clone.head() or "") else "held", problem)
     job.commit, job.number = manifest.commit, number

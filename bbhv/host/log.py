@@ -9,10 +9,15 @@ LEVELS = {"error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7}
 quiet = False
 
 
+def in_journal() -> bool:
+    """Whether what we write to standard error goes to the journal."""
+    return "JOURNAL_STREAM" in os.environ
+
+
 def write(level: str, message: str) -> None:
     """Says one sentence. On a terminal and in a pipe there is no prefix; `quiet` keeps all but warnings back there."""
     number = LEVELS[level]
-    if "JOURNAL_STREAM" in os.environ:
+    if in_journal():
         sys.stderr.write(f"<{number}>{printable(message)}\n")
     elif number <= 4 or not quiet:
         sys.stderr.write(f"{printable(message)}\n")

@@ -16,7 +16,8 @@ def image_source(value: str) -> str:
     url = normalise(value, ("https", "http", "file"))
     if not url.startswith("file:"):
         raise v.NotYet(f"The source {v.quoted(value)} is not supported yet.", "Write a URL that starts with file://.")
-    v.path(file_path(url))
+    if v.path(file_path(url)).endswith("/"):
+        raise v.Unreadable(f"The source {v.quoted(value)} is not a file.")
     return url
 
 

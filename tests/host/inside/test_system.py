@@ -1,0 +1,146 @@
+"""The system repository: who is on the host, and what becomes of who is not any more."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import SETTINGS
+from .support import REPOSITORIES, Repo, registration, run, unit_property, wait_until
+from .world import Tenant, container
+
+CLONE = Path("/var/lib/bitbuilder/system")
+
+
+class System:
+    """A system repository that this host follows."""
+
+    def __init__(self) -> None:
+        self.repo = Repo(REPOSITORIES / "system.git").init()
+        self.tenants: list[Tenant] = []
+        SETTINGS.write_text(f"[System]\nAllowFile=yes\nTrust=unsigned\nRepository={self.repo.url}\n")
+
+    def tenant(self, name: str) -> Tenant:
+        """A tenant with one container; not registered yet."""
+        tenant = Tenant(name, Repo(REPOSITORIES / f"{name}.git").init())
+        tenant.commit(web=container())
+        self.tenants.append(tenant)
+        return tenant
+
+    def register(self, tenant: Tenant, **changes: object) -> str:
+        """Commits a registration."""
+        return self.repo.commit({f"tenants/{tenant.id}.json": registration(tenant.id, tenant.repo.url, **changes)})
+
+    def remove(self) -> None:
+        """Takes everything from the host."""
+        SETTINGS.write_text("[System]\nAllowFile=yes\n")
+        run(["systemctl", "reload", "tenant-manager"], timeout=120)
+        for tenant in self.tenants:
+            tenant.remove()
+        run(["rm", "-rf", CLONE, self.repo.path])
+
+
+@pytest.fixture
+def system() -> Iterator[System]:
+    """A host that follows a system repository."""
+    made = System()
+    yield made
+    made.remove()
+
+
+def sync(status: int = 0) -> str:
+    """Syncs everything and expects an exit status."""
+    done = run(["bbhv", "sync"], check=False, timeout=180)
+    assert done.returncode == status, f"{done.returncode}, not {status}:\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_a_registered_tenant_comes_up_and_a_suspended_one_goes_down_with_its_data(system: System) -> None:
+    acme = system.tenant("acme")
+    system.register(acme)
+    assert "acme: applied" in sync()
+    assert acme.state("web") == "active"
+    system.register(acme, state="suspended")
+    sync()
+    assert acme.state("web") == "inactive" and unit_property("tenant@acme", "ActiveState") == "inactive"
+    assert (acme.folder / "good").is_symlink()
+    system.register(acme)
+    sync()
+    assert acme.state("web") == "active"
+
+
+def test_an_absent_tenants_units_are_gone_and_its_data_stays(system: System) -> None:
+    acme = system.tenant("acme")
+    system.register(acme)
+    sync()
+    for text in (registration("acme", acme.repo.url, state="absent"), None):
+        system.repo.commit({"tenants/acme.json": text})
+        sync()
+        assert acme.state("web") == "inactive"
+        assert not Path("/run/bitbuilder/units/acme").is_symlink() and (acme.folder / "good").is_symlink()
+        system.register(acme)
+        sync()
+        assert acme.state("web") == "active"
+
+
+def test_a_pull_by_hand_and_a_reload_of_the_manager_apply_it(system: System) -> None:
+    acme, shop = system.tenant("acme"), system.tenant("shop")
+    system.register(acme)
+    sync()
+    leader = acme.leader("web")
+    system.register(shop)
+    run(["git", "-C", CLONE, "pull"])
+    run(["systemctl", "reload", "tenant-manager"], timeout=120)
+    wait_until("shop runs", lambda: shop.state("web") == "active")
+    assert acme.leader("web") == leader
+    assert [p.name for p in CLONE.iterdir()] == [".git"]
+
+
+def test_a_broken_registration_concerns_its_tenant_only(system: System) -> None:
+    acme, shop = system.tenant("acme"), system.tenant("shop")
+    system.register(acme)
+    system.register(shop)
+    sync()
+    leader = acme.leader("web")
+    newest = shop.commit(web=container("MemoryMax=99M"))
+    system.repo.commit({"tenants/acme.json": '{"apiVersion": "bitbuilder.io/v1",\n "tenant": "acme",\n "grant": {}}\n'})
+    said = sync(status=3)
+    assert "acme: refused" in said and "tenants/acme.json:3:" in said
+    assert acme.leader("web") == leader and shop.status()["commit"] == newest
+    assert acme.status()["findings"], "status shows what is wrong with the registration"
+
+
+def test_a_smaller_grant_refuses_what_is_above_it_and_leaves_it_running(system: System) -> None:
+    acme = system.tenant("acme")
+    acme.commit(db=container())
+    system.register(acme)
+    sync()
+    grants = json.loads(registration("acme", acme.repo.url))["grants"]
+    system.register(acme, grants={**grants, "containers": 1})
+    said = sync(status=3)
+    assert "BB401" in said and acme.state("web") == acme.state("db") == "active"
+    system.register(acme, grants={**grants, "memory": "1G"})
+    sync()
+    assert unit_property("tenants-acme.slice", "MemoryMax") == str(1 << 30)
+
+
+def test_a_system_repository_that_cannot_be_reached_leaves_the_tenants_synced_as_they_are_registered(system: System) -> None:
+    acme = system.tenant("acme")
+    system.register(acme)
+    sync()
+    newest = acme.commit(web=container("MemoryMax=98M"))
+    away = system.repo.path.rename(system.repo.path.with_suffix(".away"))
+    try:
+        said = sync(status=1)
+    finally:
+        away.rename(system.repo.path)
+    assert f"The fetch of {system.repo.url}" in said and acme.status()["commit"] == newest
+
+
+def test_signed_trust_is_refused_until_it_can_be_checked(system: System) -> None:
+    acme = system.tenant("acme")
+    system.register(acme, trust={"commits": "signed", "signers": ["acme-release"]})
+    assert "cannot be checked by this version" in sync(status=4)
+    SETTINGS.write_text(SETTINGS.read_text().replace("Trust=unsigned", "Trust=signed"))
+    assert "cannot be checked by this version" in sync(status=4)

@@ -1,0 +1,160 @@
+"""Registrations: what a file says, over the defaults, and which file counts when there are several."""
+
+import json
+
+import pytest
+
+from bbhv.findings import Finding, Place
+from bbhv.formats.jsontext import Json
+from bbhv.registration import (
+    Fetch,
+    Grants,
+    Registration,
+    SystemConfig,
+    Trust,
+    for_host,
+    merge,
+    parse_registration,
+    parse_system,
+)
+
+from .model import load_schema, told
+
+SCHEMA = load_schema("registration")
+SYSTEM = load_schema("system")
+LEAST: dict[str, Json] = {
+    "apiVersion": "bitbuilder.io/v1",
+    "tenant": "acme",
+    "repository": "https://git.example.com/acme.git",
+}
+
+
+def parse(defaults: Json = None, file: str = "tenants/acme.json", **more: Json) -> tuple[Registration | None, list[str]]:
+    text = json.dumps({**LEAST, **more}, indent=0).encode()
+    found, findings = parse_registration(file, text, SCHEMA, defaults=defaults)
+    return found, told(findings)
+
+
+def test_the_least_registration_grants_nothing_and_wants_signatures() -> None:
+    found, findings = parse()
+    assert findings == []
+    assert found == Registration(
+        tenant="acme",
+        repository="https://git.example.com/acme.git",
+        branch="main",
+        state="enabled",
+        trust=Trust.SIGNED,
+        hosts=("*",),
+        grants=Grants(),
+        fetch=None,
+        source=Place("tenants/acme.json"),
+    )
+
+
+def test_everything_that_is_said_is_kept() -> None:
+    found, findings = parse(
+        branch="prod",
+        state="suspended",
+        trust={"commits": "strict", "signers": ["acme-release"]},
+        hosts=["eu-*"],
+        access={"users": ["alice"], "groups": ["acme"]},
+        fetch={"credential": "git.acme", "user": "deploy", "knownHosts": ["h ssh-ed25519 AAAA"], "ca": None},
+        grants={
+            "cpus": 0.5, "memory": "4G", "tasks": 4096, "storage": 1024, "machines": 4, "containers": 16,
+            "images": ["debian-*"], "imageSources": ["https://Images.example.com/"], "mountImages": True,
+            "subnets": ["10.77.0.0/24"], "vlans": [7], "uplinks": ["eth0"], "ports": ["tcp:8080-8090"],
+            "internet": True, "serviceProfiles": ["strict"], "emulation": True,
+        },
+    )  # fmt: skip
+    assert findings == []
+    assert found is not None
+    assert (found.branch, found.state, found.trust, found.signers) == ("prod", "suspended", Trust.STRICT, ("acme-release",))
+    assert (found.hosts, found.access_users, found.access_groups) == (("eu-*",), ("alice",), ("acme",))
+    assert found.fetch == Fetch(credential="git.acme", user="deploy", known_hosts=("h ssh-ed25519 AAAA",))
+    assert found.grants == Grants(
+        cpus=0.5, memory=4 << 30, tasks=4096, storage=1024, machines=4, containers=16, images=("debian-*",),
+        image_sources=("https://images.example.com/",), mount_images=True, subnets=("10.77.0.0/24",), vlans=(7,),
+        uplinks=("eth0",), ports=("tcp:8080-8090",), internet=True, service_profiles=("strict",), emulation=True,
+    )  # fmt: skip
+
+
+def test_defaults_are_below_what_a_registration_says() -> None:
+    defaults: Json = {"branch": "stable", "grants": {"memory": "1G", "tasks": 10}, "trust": {"commits": "unsigned"}}
+    found, findings = parse(defaults, grants={"memory": "2G"})
+    assert findings == []
+    assert found is not None
+    assert (found.branch, found.trust) == ("stable", Trust.UNSIGNED)
+    assert (found.grants.memory, found.grants.tasks, found.grants.cpus) == (2 << 30, 10, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://h/x", "git@h:x", "https://user@h/x", "https://h/../x", "ext::id", "-x", "--upload-pack=id", "file://h/x", "https://h"],
+)
+def test_a_repository_url_that_could_do_harm_is_refused(url: str) -> None:
+    found, findings = parse(repository=url)
+    assert found is None
+    assert findings in (["tenants/acme.json:4 BB504"], ["tenants/acme.json:4 BB104"])
+
+
+@pytest.mark.parametrize(
+    ("more", "findings"),
+    [
+        ({"tenant": "other"}, ["tenants/acme.json:3 BB502"]),
+        ({"tenant": "Acme"}, ["tenants/acme.json:3 BB104"]),
+        ({"grants": {"imageSources": ["https://h/a/../b"]}}, ["tenants/acme.json:7 BB502"]),
+        ({"grants": {"memory": "999999999E"}}, ["tenants/acme.json:6 BB502"]),
+        ({"grants": {"gpu": 1}}, ["tenants/acme.json:6 BB104"]),
+        ({"trust": {"commits": "signed"}}, ["tenants/acme.json:5 BB104"]),
+    ],
+)
+def test_what_is_wrong_is_found_at_its_line(more: dict[str, Json], findings: list[str]) -> None:
+    assert parse(None, "tenants/acme.json", **more) == (None, findings)
+
+
+def test_text_that_is_no_json_is_found() -> None:
+    found, findings = parse_registration("acme.json", b"{", SCHEMA)
+    assert found is None
+    assert told(findings) == ["acme.json:1 BB103"]
+
+
+def test_system_json_has_defaults() -> None:
+    text = b'{"apiVersion": "bitbuilder.io/v1", "defaults": {"grants": {"memory": "1G"}}}'
+    assert parse_system("system.json", text, SYSTEM) == (SystemConfig(defaults={"grants": {"memory": "1G"}}), ())
+
+
+def test_defaults_that_cannot_be_read_are_found_in_system_json() -> None:
+    text = b'{"apiVersion": "bitbuilder.io/v1", "defaults":\n{"grants": {"imageSources": ["file:///a/../b"]}}}'
+    found, findings = parse_system("system.json", text, SYSTEM)
+    assert (found, told(findings)) == (None, ["system.json:2 BB502"])
+
+
+def named(tenant: str, origin: str, hosts: tuple[str, ...] = ("*",)) -> Registration:
+    return Registration(tenant=tenant, repository="https://h/x", hosts=hosts, source=Place(f"{origin}/{tenant}.json"))
+
+
+def test_the_first_origin_wins_and_the_other_is_a_warning_that_names_both() -> None:
+    etc, clone = named("acme", "/etc/bitbuilder/tenants"), named("acme", "tenants")
+    merged, findings = merge([("/etc/bitbuilder/tenants", {"acme": etc}), ("system", {"acme": clone, "b": named("b", "tenants")})])
+    assert merged == {"acme": etc, "b": named("b", "tenants")}
+    assert findings == (
+        Finding(
+            Place("tenants/acme.json"),
+            "BB501",
+            "Tenant acme is registered in /etc/bitbuilder/tenants/acme.json and again in tenants/acme.json, "
+            "ignoring the one in system.",
+            "Remove one of them.",
+            severity="warning",
+        ),
+    )
+
+
+def test_a_registration_is_for_the_hosts_that_it_names() -> None:
+    everywhere, here, there = named("a", "t"), named("b", "t", ("x", "eu-*")), named("c", "t", ("us-*",))
+    found = for_host({"a": everywhere, "b": here, "c": there}, "eu-1")
+    assert list(found) == ["a", "b"]
+
+
+def test_grants_as_json_are_the_same_for_the_same_grants() -> None:
+    assert Grants(images=("a",)).as_json() == Grants(images=("a",)).as_json()
+    assert Grants(images=("a",)).as_json() != Grants(images=("b",)).as_json()

@@ -1,0 +1,110 @@
+"""A whole tenant repository: everything that is wrong is reported at once, and what is right becomes a Tenant."""
+
+from .model import FILES, WEB, read
+
+
+def test_a_right_repository_becomes_a_tenant() -> None:
+    tenant, findings = read(FILES)
+    assert findings == []
+    assert tenant is not None
+    assert (tenant.id, sorted(tenant.containers), sorted(tenant.images), sorted(tenant.volumes)) == (
+        "acme",
+        ["db", "web"],
+        ["own"],
+        ["data"],
+    )
+    assert tenant.limits is not None
+    assert tenant.containers["web"].after == ("db",)
+
+
+def test_files_for_people_change_nothing() -> None:
+    more = {**FILES, "README.md": b"\xff", "docs/x.nspawn": b"", ".github/a": b"", "LICENSE": b""}
+    assert read(more)[1] == []
+
+
+def test_a_misplaced_file_is_a_warning_only() -> None:
+    tenant, findings = read({**FILES, "containrs/web.nspawn": b""})
+    assert findings == ["containrs/web.nspawn:0 BB108"]
+    assert tenant is not None
+
+
+def test_an_empty_repository_misses_its_metadata() -> None:
+    assert read({}) == (None, ["metadata.json:0 BB109"])
+
+
+def test_metadata_of_another_tenant_is_found() -> None:
+    assert read(FILES, "other") == (None, ["metadata.json:1 BB303"])
+
+
+def test_problems_of_all_files_come_back_together() -> None:
+    files = {
+        **FILES,
+        "metadata.json": b'{"apiVersion": "bitbuilder.io/v1", "tenant": "acme", "x": 1}',
+        "infrastructure/data.volume": b"[Volume]\nFormat=ext4\n",
+        "infrastructure/own.image": b"[Image]\nSource=/srv\n",
+        "infrastructure/tenant.slice": b"[Slice]\nSlice=x.slice\n",
+        "containers/db.nspawn": b"[Exec]\nBoot=yes\nCapability=all\n",
+        "machines/vm.vmspawn": b"",
+    }
+    assert read(files) == (
+        None,
+        [
+            "containers/db.nspawn:0 BB208",
+            "containers/db.nspawn:3 BB204",
+            "infrastructure/data.volume:2 BB207",
+            "infrastructure/own.image:0 BB208",
+            "infrastructure/own.image:0 BB208",
+            "infrastructure/own.image:2 BB205",
+            "infrastructure/tenant.slice:2 BB203",
+            "machines/vm.vmspawn:0 BB207",
+            "metadata.json:1 BB104",
+        ],
+    )
+
+
+def test_a_file_with_errors_still_counts_as_declared() -> None:
+    files = {**FILES, "infrastructure/data.volume": b"[Volume]\nSize=x\n", "containers/db.nspawn": b"broken"}
+    assert all(line.startswith(("infrastructure/data.volume", "containers/db.nspawn")) for line in read(files)[1])
+
+
+def test_names_that_nothing_declares_are_found_where_they_stand() -> None:
+    files = {**FILES, "containers/web.nspawn": WEB.replace(b"data:/", b"dat:/").replace(b"After=db", b"After=dbb")}
+    assert read(files) == (None, ["containers/web.nspawn:6 BB301", "containers/web.nspawn:7 BB301"])
+
+
+def test_an_image_that_is_not_declared_may_be_offered() -> None:
+    assert "containers/web.nspawn" not in str(read(FILES)[1])
+
+
+def container(*after: str) -> bytes:
+    lines = "".join(f"After={name}\n" for name in after)
+    return f"[Exec]\nBoot=yes\n[X-Bitbuilder]\nImage=x\n{lines}".encode()
+
+
+def containers(**after: tuple[str, ...]) -> dict[str, bytes]:
+    made = {f"containers/{name}.nspawn": container(*names) for name, names in after.items()}
+    return {"metadata.json": FILES["metadata.json"], **made}
+
+
+def test_each_circle_is_found_once() -> None:
+    files = containers(a=("b",), b=("c",), c=("a",), d=("e",), e=("d",), f=("a",), g=("g",))
+    assert read(files)[1] == [
+        "containers/a.nspawn:5 BB302",
+        "containers/d.nspawn:5 BB302",
+        "containers/g.nspawn:5 BB302",
+    ]
+
+
+def test_two_ways_to_the_same_workload_are_no_circle() -> None:
+    assert read(containers(a=("b", "c"), b=("d",), c=("d",), d=()))[1] == []
+
+
+def test_a_long_chain_is_checked_quickly() -> None:
+    files = containers(**{f"c{n}": (f"c{n + 1}",) for n in range(300)}, c300=())
+    assert read(files)[1] == []
+
+
+def test_the_same_files_in_another_order_give_the_same_findings() -> None:
+    files = {**FILES, "containers/web.nspawn": b"[Exec]\nBot=yes\n", "zzz": b"", "a": b""}
+    backwards = dict(reversed(files.items()))
+    assert read(files) == read(backwards)
