@@ -1,5 +1,6 @@
 """The doors of the program: the right one is chosen before anything is imported. The only exit is here."""
 
+import os
 import sys
 
 
@@ -16,8 +17,20 @@ def door(words: list[str]) -> int:
 
 
 def main() -> None:
-    """Runs the verb of the command line and exits with its status."""
-    sys.exit(door(sys.argv[1:]))
+    """Runs the verb of the command line and exits with its status.
+
+    To take the interpreter apart would cost a fifth of a short command and serve nobody: what is open was closed by
+    its `with`, threads were joined by theirs, and what is buffered is written here.
+    """
+    status = door(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # the reader went away, which is its right
+    except OSError as error:
+        sys.stderr.write(f"bbhv: Standard output cannot be written: {error.strerror}.\n")
+        status = status or 1
+    os._exit(status)
 
 
 if __name__ == "__main__":

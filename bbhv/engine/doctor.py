@@ -9,8 +9,7 @@ from ..errors import BbhvError
 from ..host import git, run, systemd
 from ..names import tenant_unit
 from . import paths, world
-from .manager import known_tenants
-from .state import Store
+from .state import Store, known_tenants
 
 PROGRAMS = {
     "git": "git", "systemd-nspawn": "systemd-container", "systemd-run": "systemd", "mount": "util-linux (2.39 or newer)",

@@ -14,24 +14,16 @@ from ..errors import BbhvError, NotFoundError, RefusedError
 from ..formats.unitfile import render
 from ..host import files, log, systemd
 from ..host.lock import Lock
-from ..names import is_name, tenant_unit
+from ..names import tenant_unit
 from ..compile import Generation
 from ..plan import plan
 from ..registration import Registration
-from . import activate, paths, publish, sync, world
+from . import activate, paths, publish, sync, system, world
 from .job import Job, Mode, is_active, now_usec, tenant_lock
-from .state import Hold, Outcome, Store
+from .state import Hold, Outcome, Store, known_tenants
 from .world import World
 
 STOP_PATIENCE = 120
-
-
-def known_tenants() -> list[str]:
-    """The tenants that have a folder on this host."""
-    try:
-        return sorted(name for name in os.listdir(paths.TENANTS) if is_name(name))
-    except FileNotFoundError:
-        return []
 
 
 def open_world() -> World:
@@ -129,7 +121,7 @@ def sync_all(tenants: Sequence[str] = ()) -> Run:
             lock.take("bbhv sync", wait=False)
         problem: BbhvError | None = None
         try:
-            world.follow(world.settings()[0])
+            system.follow(world.settings()[0])
         except BbhvError as error:
             problem = error
         host = open_world()

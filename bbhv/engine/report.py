@@ -11,8 +11,7 @@ from ..manifest import Manifest
 from ..names import tenant_unit
 from ..registration import Registration
 from . import paths, world
-from .manager import known_tenants
-from .state import Hold, Outcome, Store
+from .state import Hold, Outcome, Store, known_tenants
 
 PROPERTIES = ("ActiveState", "SubState")
 

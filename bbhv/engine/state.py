@@ -12,10 +12,13 @@ links win, and only the reasons are forgotten. Every change is atomic and durabl
 
 import os
 from dataclasses import dataclass, field, replace
+
 from ..errors import BbhvError
 from ..formats.jsontext import Json, dump, parse
 from ..host import files
 from ..manifest import Manifest, from_json, to_json
+from ..names import is_name
+from . import paths
 
 MAX_STATE = 4 << 20
 KEPT_QUARANTINES = 20
@@ -153,6 +156,14 @@ def _int(value: Json) -> int:
     if type(value) is not int:
         raise TypeError("a whole number was expected")
     return value
+
+
+def known_tenants() -> list[str]:
+    """The tenants that have a folder on this host."""
+    try:
+        return sorted(name for name in os.listdir(paths.TENANTS) if is_name(name))
+    except FileNotFoundError:
+        return []
 
 
 class Store:

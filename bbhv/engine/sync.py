@@ -22,7 +22,7 @@ from ..plan import plan
 from ..registration import Registration
 from ..tenant import Tenant, read_tenant
 from ..version import VERSION
-from . import activate, images, obtain, paths, verify, world
+from . import activate, hostfacts, images, obtain, paths, verify, world
 from .job import Job, Mode, is_active
 from .read import read
 from .world import World
@@ -118,7 +118,7 @@ def prepare(job: Job, host: World, schema: Schema) -> None:
     if tenant is None:
         return None
     job.clone.align(commit.oid, job.registration.branch, job.handle)
-    facts = world.facts(host.settings, tuple(workload(name, tenant.id) for name in tenant.containers))
+    facts = hostfacts.gather(host.settings, tuple(workload(name, tenant.id) for name in tenant.containers))
     job.generation = compile_tenant(tenant, job.registration, facts, commit.oid, VERSION)
     if not job.active:
         return job.end("held", f"commit {commit.oid[:12]} is checked; tenant@{job.tenant} is stopped and starts it")
@@ -214,7 +214,7 @@ def _use_good(job: Job, problem: str) -> None:
 def _facts(job: Job, host: World) -> HostFacts:
     manifest = job.current()
     known = tuple(workload(one.name, job.tenant) for one in manifest.workloads) if manifest else ()
-    return world.facts(host.settings, known)
+    return hostfacts.gather(host.settings, known)
 
 
 def _unchanged(job: Job, commit: verify.VerifiedCommit, facts: HostFacts) -> bool:

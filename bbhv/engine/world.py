@@ -1,28 +1,21 @@
-"""What the host is told: its settings, its registrations, the facts that compiling needs.
-
-Everything is read, nothing is changed here but the clone of the system repository by `follow`.
-"""
+"""What the host is told: its settings and its registrations. Everything is read, nothing is changed."""
 
 import os
 from dataclasses import dataclass, field
 from typing import Mapping
 
 from .. import registration as registrations
-from ..compile import HostFacts
 from ..errors import BbhvError, NotFoundError, RefusedError
 from ..findings import Finding, Place, errors, ordered
 from ..formats import conffile, jsontext, schema
 from ..formats.jsontext import Json
-from ..host import files, git, resources, run, systemd
-from ..host.lock import Lock
+from ..host import files, git, resources
 from ..hostconf import HostSettings
 from ..hostconf import read as read_settings
 from ..names import is_name
 from ..registration import Registration, SystemConfig
-from . import images, obtain, paths, uids, verify
+from . import paths, verify
 from .read import read
-
-TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,30 +55,6 @@ def settings() -> tuple[HostSettings, tuple[Finding, ...]]:
         for name in _names(paths.CREDENTIALS) if name.startswith("bitbuilder.")
     }  # fmt: skip
     return read_settings([(path, found[path] or b"") for path in order], credentials)
-
-
-def follow(host: HostSettings) -> None:
-    """Fetches the system repository and moves its clone, verified. Without one, nothing happens. Raises BbhvError."""
-    if not host.repository:
-        return
-    with Lock(f"{paths.RUN_LOCK}/_system", "The system repository") as lock:
-        lock.take("syncing the system repository", wait=True)
-        if host.repository.startswith("file:") and not host.allow_file:
-            raise RefusedError(f"{host.repository} is a local repository.", hint="Set AllowFile=yes under [System].")
-        repository = obtain.Repository(
-            name="_system", url=host.repository, branch=host.branch, clone=git.Clone(paths.SYSTEM_CLONE),
-            allow_file=host.allow_file,
-        )  # fmt: skip
-        tip = obtain.obtain(repository, lock.handle)
-        clone = repository.clone
-        commit = verify.verify(clone, tip, policy=host.trust, accepted=clone.ref(paths.REF_TRIED))
-        found, problems = read(commit)
-        parsed, more = _system_config(found, paths.SYSTEM_CLONE)
-        bad = errors((*problems, *more))
-        if parsed is None or bad:
-            raise RefusedError(f"The system repository's commit {tip[:12]} has errors: {ordered(bad)[0]}")
-        clone.set_ref(paths.REF_TRIED, tip)
-        clone.align(tip, host.branch, lock.handle)
 
 
 def load() -> World:
@@ -131,7 +100,7 @@ def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes], s
         except BbhvError as error:
             problems.append(Finding(Place(paths.SYSTEM_CLONE), "BB502", error.message, error.hint, "warning"))
             continue
-        config, more = _system_config(found, paths.SYSTEM_CLONE)
+        config, more = system_config(found, paths.SYSTEM_CLONE)
         problems += (*trouble, *more)
         if config is not None:
             tenants = {name: data for name, data in found.items() if name.startswith("tenants/") and name.endswith(".json")}
@@ -139,7 +108,8 @@ def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes], s
     return SystemConfig(), {}, "", tuple(problems)
 
 
-def _system_config(found: Mapping[str, bytes], origin: str) -> tuple[SystemConfig | None, tuple[Finding, ...]]:
+def system_config(found: Mapping[str, bytes], origin: str) -> tuple[SystemConfig | None, tuple[Finding, ...]]:
+    """What system.json says, None when it has errors; without one, the defaults."""
     data = found.get("system.json")
     if data is None:
         return SystemConfig(), ()
@@ -168,22 +138,3 @@ def _json(data: bytes) -> Json:
 def metadata_schema() -> schema.Schema:
     """The schema of metadata.json."""
     return schema.compile(_json(resources.data("schemas/metadata.schema.json")))
-
-
-def facts(host: HostSettings, workloads: tuple[str, ...]) -> HostFacts:
-    """What compiling must know of this host; the UID ranges of these workloads are allocated when they have none."""
-    tools = {tool: run.find(tool) or "" for tool in TOOLS}
-    missing = [tool for tool, path in tools.items() if not path]
-    if missing:
-        raise BbhvError(f"This host has no {', '.join(missing)}.", hint="Install systemd-container and util-linux.")
-    return HostFacts(
-        systemd_version=systemd.version(),
-        nspawn=tools["systemd-nspawn"],
-        uid_bases=uids.bases(workloads),
-        offered=images.offered(),
-        image_store=paths.IMAGES,
-        tenants_dir=paths.TENANTS,
-        run_dir=paths.RUN,
-        allow_file=host.allow_file,
-        tools=tools,
-    )

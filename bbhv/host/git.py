@@ -78,11 +78,13 @@ class ObjectReader:
             raise DamagedError(f"{ascii(oid[:80])} is not an object id.")
         found, size = self._ask(oid)
         if size > limit:
+            self._skip(size + 1)
             raise DamagedError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
         return self._checked(oid, kind, found, size)
 
     def _checked(self, oid: str, kind: str, found: str, size: int) -> bytes:
         if found != kind:
+            self._skip(size + 1)
             raise DamagedError(f"Object {oid} in {self._gitdir} is a {found}, not a {kind}.", hint=_DAMAGED)
         data = self._take(size + 1)[:-1]
         if gitobject.object_id(kind, data, algorithm(oid)) != oid:

@@ -41,6 +41,7 @@ class Process:
         self.argv = argv
         self.popen = popen
         self._stderr = stderr
+        self._words = ""
 
     @property
     def stdout(self) -> IO[bytes]:
@@ -58,10 +59,12 @@ class Process:
         return Result(code, b"", self.last_words())
 
     def last_words(self) -> str:
-        """What it wrote to standard error, the end of it."""
-        size = self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, size - LAST_WORDS))
-        return self._stderr.read(LAST_WORDS).decode("utf-8", "replace")
+        """What it wrote to standard error, the end of it; also after `close`."""
+        if not self._stderr.closed:
+            size = self._stderr.seek(0, os.SEEK_END)
+            self._stderr.seek(max(0, size - LAST_WORDS))
+            self._words = self._stderr.read(LAST_WORDS).decode("utf-8", "replace")
+        return self._words
 
     def close(self) -> None:
         """Kills it when it still runs, and reaps it."""
@@ -70,6 +73,8 @@ class Process:
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()
+        self.last_words()
+        self._stderr.close()
 
 
 def find(program: str) -> str | None:

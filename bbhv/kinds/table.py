@@ -6,7 +6,7 @@ any repository: dot files, README*, LICENSE*, *.md, and everything in docs/.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from ..findings import Finding, Place, did_you_mean
 from ..names import NAME_RULE, is_name
@@ -71,7 +71,6 @@ KINDS = (
 )
 _FIXED = frozenset(kind.pattern for kind in KINDS if "NAME" not in kind.pattern and "**" not in kind.pattern)
 _DIRECTORIES = tuple(dict.fromkeys(kind.pattern.partition("/")[0] for kind in KINDS if "/" in kind.pattern))
-Place_of: TypeAlias = Literal["declared", "ignored", "misplaced"]
 
 
 def settings_of(kind: str) -> Table | None:

@@ -24,6 +24,7 @@ _SPANS = {
     "d": 86400 * 10**6, "day": 86400 * 10**6, "days": 86400 * 10**6,
     "w": 604800 * 10**6, "week": 604800 * 10**6, "weeks": 604800 * 10**6,
 }  # fmt: skip
+_CONTROL = frozenset(map(chr, (*range(32), *range(127, 160)))) - {"\t"}
 _BLANK = " \t\n\r"
 _DIGITS = frozenset("0123456789")
 
@@ -49,7 +50,7 @@ def text(value: str) -> str:
     """Any text on one line."""
     if len(value.encode()) > MAX_TEXT:
         raise Unreadable(f"The value has more than {MAX_TEXT} bytes.")
-    if any(not char.isprintable() and char != "\t" for char in value):
+    if not _CONTROL.isdisjoint(value):
         raise Unreadable(f"The value {quoted(value)} has a control character in it.")
     return value
 

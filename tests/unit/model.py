@@ -56,19 +56,6 @@ def told(findings: tuple[Finding, ...]) -> list[str]:
     return sorted(f"{one.place.file}:{one.place.line} {one.code}" for one in findings)
 
 
-def tenant(**changed: bytes | None) -> Tenant:
-    """The tenant of FILES, with files exchanged or removed: `web=b"..."` is containers/web.nspawn."""
-    files = dict(FILES)
-    for name, data in changed.items():
-        path = next((path for path in files if path.rpartition("/")[2].partition(".")[0] == name), f"containers/{name}.nspawn")
-        files.pop(path, None)
-        if data is not None:
-            files[path] = data
-    result, findings = read_tenant(files, "acme", METADATA_SCHEMA)
-    assert result is not None, findings
-    return result
-
-
 GRANTS = Grants(
     cpus=2.0,
     memory=4 << 30,

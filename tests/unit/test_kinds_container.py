@@ -101,7 +101,7 @@ def test_a_booting_container_is_called_with_everything_on_the_command_line() -> 
     [
         ("Parameters=/bin/x y", ("--as-pid2", "--kill-signal=SIGRTMIN+3", "--", "/bin/x", "y")),
         ("Parameters=/bin/x\nProcessTwo=no", ("--kill-signal=SIGTERM", "--", "/bin/x")),
-        ("Parameters=/bin/x\nKillSignal=INT", ("--kill-signal=SIGINT", "--resolv-conf=off", "--timezone=off", "--", "/bin/x")),
+        ("Parameters=/bin/x\nKillSignal=INT", ("--resolv-conf=off", "--timezone=off", "--", "/bin/x")),
         ("Parameters=/bin/x\nNotifyReady=yes", ("--timezone=off", "--kill-signal=SIGTERM", "--", "/bin/x")),
         ("Parameters=/bin/x\nProcessTwo=yes\nKillSignal=INT", ("--timezone=off", "--as-pid2", "--", "/bin/x")),
         ("Boot=yes\nKillSignal=SIGRTMIN+3", ("--boot", "--")),
@@ -126,13 +126,13 @@ def test_parameters_that_look_like_options_stay_parameters() -> None:
 def test_every_switch_is_known_to_that_nspawn(version: int) -> None:
     known = set((HELP / f"switches-of-nspawn-{version}.txt").read_text(encoding="utf-8").split())
     text = (
-        "[Exec]\nParameters=/bin/x\nEnvironment=A=1\nUser=nobody\nWorkingDirectory=/\nDropCapability=all\nNoNewPrivileges=yes\n"
-        "KillSignal=INT\nPersonality=x86\nSystemCallFilter=~@keyring\nHostname=h\nProcessTwo=yes\n"
+        "[Exec]\nParameters=/bin/x\nEnvironment=A=1\nUser=nobody\nWorkingDirectory=/\nDropCapability=all\n"
+        "NoNewPrivileges=yes\nKillSignal=INT\nPersonality=x86\nSystemCallFilter=~@keyring\nHostname=h\nProcessTwo=yes\n"
         f"[Files]\nReadOnly=yes\nTemporaryFileSystem=/mnt:size=1M\nInaccessible=/opt\n{OURS}Volume=data:/srv\n"
     )
     quiet = "[Exec]\nBoot=yes\nSuppressSync=yes\n" + OURS
-    words = [word for line in (text, quiet) for word in command(line, version)[1:] if word.startswith("-") and word != "--"]
-    assert {word.partition("=")[0] for word in words} <= known
+    words = {word.partition("=")[0] for line in (text, quiet) for word in command(line, version)}
+    assert {word for word in words if word.startswith("-")} - {"--"} <= known
 
 
 def test_address_families_are_restricted_where_nspawn_can() -> None:

@@ -68,7 +68,8 @@ def outcome(case: Case) -> tuple[list[str], list[str], list[str], list[str]]:
     texts = [f"{row.name}={values.texts()[row.name].replace(chr(10), ' | ')}" for row in table if values.given(row)]
     spare = [word for word in defaults.argv() if word not in case.of("argv")]
     argv = [word for word in values.argv() if word not in spare]
-    base = [item for item in defaults.directives() if item[0] not in [one.partition("=")[0] for one in case.of("directive")]]
+    said = {one.partition("=")[0] for one in case.of("directive")}
+    base = [item for item in defaults.directives() if item[0] not in said]
     directives = [f"{key}={value}" for key, value in values.directives() if (key, value) not in base]
     return shown, texts, argv, directives
 

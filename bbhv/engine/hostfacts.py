@@ -1,0 +1,42 @@
+"""What compiling must know of this host: its programs, the offered images, the user ids of its workloads."""
+
+from functools import cache
+
+from ..compile import HostFacts
+from ..errors import BbhvError
+from ..host import run, systemd
+from ..hostconf import HostSettings
+from . import images, paths, uids
+
+TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")
+
+
+def gather(host: HostSettings, workloads: tuple[str, ...]) -> HostFacts:
+    """The facts of now; the UID ranges of these workloads are allocated when they have none. Raises BbhvError."""
+    tools = _tools()
+    return HostFacts(
+        systemd_version=_systemd_version(),
+        nspawn=tools["systemd-nspawn"],
+        uid_bases=uids.bases(workloads),
+        offered=images.offered(),
+        image_store=paths.IMAGES,
+        tenants_dir=paths.TENANTS,
+        run_dir=paths.RUN,
+        allow_file=host.allow_file,
+        tools=tools,
+    )
+
+
+# Asked once by a command, not once for each of its tenants: neither changes while it runs.
+@cache
+def _tools() -> dict[str, str]:
+    tools = {tool: run.find(tool) or "" for tool in TOOLS}
+    missing = [tool for tool, path in tools.items() if not path]
+    if missing:
+        raise BbhvError(f"This host has no {', '.join(missing)}.", hint="Install systemd-container and util-linux.")
+    return tools
+
+
+@cache
+def _systemd_version() -> int:
+    return systemd.version()

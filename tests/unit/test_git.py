@@ -1,0 +1,161 @@
+"""Verify and read, on real repositories: by object id, recomputed, never through a work tree."""
+
+import os
+import subprocess
+import zlib
+from pathlib import Path
+
+import pytest
+
+from bbhv.engine.read import read
+from bbhv.engine.verify import VerifiedCommit, verify
+from bbhv.errors import BbhvError, RefusedError
+from bbhv.host.git import Clone, DamagedError, ObjectReader, configuration
+
+AUTHOR = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
+
+
+class Work:
+    """A repository with a work tree, as a tenant has it."""
+
+    def __init__(self, path: Path, kind: str = "sha1") -> None:
+        self.path = path
+        path.mkdir()
+        self.git("init", "-q", "-b", "main", f"--object-format={kind}")
+
+    def git(self, *arguments: str) -> str:
+        env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null", **AUTHOR}
+        return subprocess.run(["git", "-C", self.path, *arguments], check=True, capture_output=True, text=True, env=env).stdout.strip()
+
+    def commit(self, **files: str) -> str:
+        for name, text in files.items():
+            (self.path / name).write_text(text)
+        self.git("add", "-A")
+        self.git("commit", "-qm", "x", "--allow-empty")
+        return self.git("rev-parse", "HEAD")
+
+    @property
+    def clone(self) -> Clone:
+        return Clone(str(self.path))
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    return Work(tmp_path / "work")
+
+
+def verified(work: Work, oid: str) -> VerifiedCommit:
+    return verify(work.clone, oid, policy="unsigned", accepted=None)
+
+
+def test_only_verify_makes_a_verified_commit(work: Work) -> None:
+    oid = work.commit(a="1")
+    assert verified(work, oid).oid == oid
+    with pytest.raises(TypeError, match="only verify"):
+        VerifiedCommit(oid, oid, work.clone, object())
+
+
+@pytest.mark.parametrize("policy", ["signed", "strict", "", "Unsigned"])
+def test_a_policy_that_cannot_be_checked_passes_nothing(work: Work, policy: str) -> None:
+    with pytest.raises(RefusedError, match="nothing passes"):
+        verify(work.clone, work.commit(a="1"), policy=policy, accepted=None)
+
+
+@pytest.mark.parametrize("kind", ["sha1", "sha256"])
+def test_a_commit_goes_on_from_what_was_accepted_or_is_refused(tmp_path: Path, kind: str) -> None:
+    work = Work(tmp_path / kind, kind)
+    first, second = work.commit(a="1"), work.commit(a="2")
+    work.git("checkout", "-q", "-b", "side", first)
+    side = work.commit(b="1")
+    work.git("merge", "-q", "--no-edit", second)
+    merge = work.git("rev-parse", "HEAD")
+    for new, old in ((second, first), (second, second), (merge, second), (merge, side)):
+        assert verify(work.clone, new, policy="unsigned", accepted=old).oid == new
+    for new, old in ((first, second), (side, second)):
+        with pytest.raises(RefusedError, match="history was rewound"):
+            verify(work.clone, new, policy="unsigned", accepted=old)
+    assert verify(work.clone, first, policy="unsigned", accepted=second, allow_rewind=True).oid == first
+
+
+def test_plain_files_are_read_and_all_others_found(work: Work) -> None:
+    (work.path / "sub").mkdir()
+    (work.path / "sub/file").write_text("x")
+    (work.path / "link").symlink_to("/etc/shadow")
+    (work.path / "big").write_bytes(b"x" * ((1 << 20) + 1))
+    (work.path / "CASE").write_text("1")
+    oid = work.commit(run="#!", case="2")
+    work.git("update-index", "--add", "--cacheinfo", f"160000,{oid},module")
+    work.git("commit", "-qm", "module")
+    files, findings = read(verified(work, work.git("rev-parse", "HEAD")))
+    assert files.keys() == {"sub/file", "run", "CASE"} and files["sub/file"] == b"x"
+    found = {finding.place.file: finding.code for finding in findings}
+    assert found == {"link": "BB106", "module": "BB106", "big": "BB105", "case": "BB107"}
+
+
+def test_attributes_and_filters_of_the_repository_do_nothing(work: Work) -> None:
+    work.git("config", "filter.evil.smudge", "touch /tmp/evil; cat")
+    oid = work.commit(**{".gitattributes": "* filter=evil text eol=crlf ident\n", "a": "1\n"})
+    assert read(verified(work, oid))[0]["a"] == b"1\n"
+
+
+def test_an_object_that_is_not_what_its_id_says_is_damage(work: Work) -> None:
+    oid = work.commit(a="1")
+    blob = work.git("rev-parse", "HEAD:a")
+    path = work.path / ".git/objects" / blob[:2] / blob[2:]
+    path.chmod(0o644)
+    path.write_bytes(zlib.compress(b"blob 1\0" + b"2"))
+    with pytest.raises(DamagedError, match="does not hold what its id says|cannot read"):
+        read(verified(work, oid))
+    path.unlink()
+    with pytest.raises(DamagedError, match="missing"):
+        read(verified(work, oid))
+
+
+def test_a_reader_answers_for_garbage_and_goes_on(work: Work) -> None:
+    oid = work.commit(a="1")
+    with ObjectReader(work.clone.gitdir) as reader:
+        for wrong in ("", "HEAD", f"{oid}\n{oid}", "f" * 40):
+            with pytest.raises(DamagedError):
+                reader.read(wrong, "commit")
+        with pytest.raises(DamagedError, match="is a commit"):
+            reader.read(oid, "blob")
+        assert reader.commit(oid).parents == ()
+
+
+def test_a_clone_that_is_no_repository_is_damage(tmp_path: Path) -> None:
+    with pytest.raises(BbhvError, match="cannot read"):
+        with ObjectReader(str(tmp_path)) as reader:
+            reader.commit("a" * 40)
+
+
+def test_the_configuration_of_a_clone_reads_back_through_git_as_it_was_meant(tmp_path: Path) -> None:
+    url = 'https://git.example.com/a"b\\c d.git'
+    path = tmp_path / "config"
+    path.write_text(configuration(url, "ma-in/x", "sha1", ("https", "ssh")))
+
+    def get(name: str) -> str:
+        return subprocess.run(["git", "config", "--file", path, name], capture_output=True, text=True, check=True).stdout.rstrip("\n")
+
+    assert get("remote.origin.url") == url and get("branch.ma-in/x.merge") == "refs/heads/ma-in/x"
+    assert get("pull.ff") == "only" and get("core.hooksPath") == "/dev/null" and get("protocol.allow") == "never"
+
+
+def test_a_clone_follows_by_hand_and_by_us_and_its_checkout_stays_empty(work: Work, tmp_path: Path) -> None:
+    first = work.commit(a="1", b="1")
+    clone = Clone(str(tmp_path / "t/config.git"))
+    clone.create(configuration(f"file://{work.path}", "main", "sha1", ("file",)), "main", "sha1")
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", clone.path, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    git("fetch", "-q")
+    clone.align(first, "main", 0)
+    assert clone.head() == first and git("status", "--porcelain") == ""
+    second = work.commit(a="2", c="1")
+    git("pull", "-q")
+    assert clone.head() == second
+    third = work.commit(b="3")
+    git("fetch", "-q")
+    clone.align(third, "main", 0)
+    assert git("status", "--porcelain") == "" and git("pull") == "Already up to date."
+    assert os.listdir(clone.path) == [".git"]
