@@ -367,7 +367,8 @@ def verb_bench(options: argparse.Namespace, progress: Progress) -> int:
 
     machine.prepare_hosts(progress)
     python = machine.venv(ROOT, progress)
-    sysext(Target(tuple(options.python.split()), DIST), progress)
+    for target in (Target(tuple(options.python.split()), DIST), *(release_target(name, progress) for name in trees.RELEASES)):
+        sysext(target, progress)
     return bench.run_all(ROOT, python, DIST, options.rest)
 
 

@@ -29,6 +29,7 @@ DROP_IN = "10-bitbuilder.conf"
 HEADER = "Written by bbhv, and again with the next commit. Put changes of your own into another drop-in."
 START_MARGIN_SEC = 1800
 BYTES_PER_INODE = 4096
+TUN_OPTIONAL_SINCE = 262
 
 Assignments = list[tuple[str, str]]
 
@@ -243,7 +244,7 @@ def _container_unit(container: Container, tenant: Tenant, facts: HostFacts, imag
         ("RuntimeDirectory", directory.removeprefix("/run/")),
         ("RuntimeDirectoryMode", "0700"),
         *_writable(container, tenant, facts),
-        *_devices(raw),
+        *_devices(raw, facts),
         ("ExecStart", names.exec_line((*_root(container, directory, image, raw, facts, machine),
                                        *_nspawn(container, tenant, directory, facts, machine)))),
     ]  # fmt: skip
@@ -260,10 +261,10 @@ def _writable(container: Container, tenant: Tenant, facts: HostFacts) -> Assignm
     return [("ReadWritePaths", names.quote_word(f"{facts.volumes(tenant.id)}/{name}")) for name in used]
 
 
-def _devices(raw: bool) -> Assignments:
-    """nspawn of systemd 257 insists on making the tun device; a file-system image needs a loop device."""
-    tun = [("DeviceAllow", "/dev/net/tun rwm")]
-    return [*tun, ("DeviceAllow", "/dev/loop-control rw"), ("DeviceAllow", "block-loop rw")] if raw else tun
+def _devices(raw: bool, facts: HostFacts) -> Assignments:
+    """An older nspawn fails when it may not make the tun device; a file-system image needs a loop device."""
+    found = ["/dev/net/tun rwm"] if facts.systemd_version < TUN_OPTIONAL_SINCE else []
+    return [("DeviceAllow", rule) for rule in (*found, *(("/dev/loop-control rw", "block-loop rw") if raw else ()))]
 
 
 def _root(

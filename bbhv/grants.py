@@ -33,7 +33,7 @@ def check(
 
 def cpu_quota(grants: Grants) -> int | None:
     """The granted CPUs in hundredths of a percent of one CPU."""
-    return None if grants.cpus is None else round(grants.cpus * 10_000)
+    return None if grants.cpus is None else max(1, round(grants.cpus * 10_000))
 
 
 def _count(tenant: Tenant, grants: Grants) -> Iterator[Finding]:

@@ -4,14 +4,15 @@ import os
 import pwd
 from typing import Sequence
 
-from ..errors import EXIT_BUSY, EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, NotFoundError, UsageError
 from ..engine import manager
 from ..engine.job import Job
+from ..errors import EXIT_BUSY, EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, UsageError
+from ..findings import printable
 from ..formats.jsontext import Json
 from ..host import log
 from ..names import parse_name
-from .main import Call, complain
-from .output import Output
+from .main import Call
+from .output import Output, complain, finding_text
 
 _STATUS = {
     "applied": EXIT_OK, "unchanged": EXIT_OK, "held": EXIT_OK, "suspended": EXIT_OK,
@@ -20,16 +21,10 @@ _STATUS = {
 _COLOUR = {"applied": "good", "unchanged": "dim", "held": "warn", "suspended": "warn"}
 
 
-def _prepare(output: Output) -> None:
-    if os.geteuid():
-        raise NotFoundError("This verb needs root.", hint="Run it with sudo or run0.")
-    log.quiet = True
-
-
 def sync(call: Call, output: Output) -> int:
     """bbhv sync: all tenants, or the named ones."""
-    _prepare(output)
-    run = manager.sync_all([parse_name(one) for one in call.arguments])
+    log.quiet = True
+    run = manager.sync_all(call.tenants())
     status = _report(run.jobs, output)
     if run.problem is None:
         return status
@@ -39,18 +34,18 @@ def sync(call: Call, output: Output) -> int:
 
 def apply(call: Call, output: Output) -> int:
     """bbhv apply."""
-    _prepare(output)
-    return _report(manager.apply([parse_name(one) for one in call.arguments]), output)
+    log.quiet = True
+    return _report(manager.apply(call.tenants()), output)
 
 
 def rollback(call: Call, output: Output) -> int:
     """bbhv rollback."""
-    _prepare(output)
-    to = call.get("--to")
-    if to and not to.isdigit():
-        raise UsageError("--to= needs the number of a generation.", hint=f"See: bbhv history {call.arguments[0]}")
+    log.quiet = True
+    to, tenant = call.get("--to"), call.tenants()[0]
+    if call.has("--to") and not (to.isascii() and to.isdigit()):
+        raise UsageError("--to= needs the number of a generation.", hint=f"See: bbhv history {tenant}")
     who = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    return _report([manager.rollback(parse_name(call.arguments[0]), int(to) if to else None, who)], output)
+    return _report([manager.rollback(tenant, int(to) if to else None, who)], output)
 
 
 def boot(call: Call, output: Output) -> int:
@@ -67,27 +62,29 @@ def reload(call: Call, output: Output) -> int:
 
 def tenant(call: Call, output: Output) -> int:
     """tenant@.service starts, reloads or stops."""
-    what, name = call.arguments[0], parse_name(call.arguments[1])
+    what, name = call.arguments
     match what:
         case "start":
-            manager.tenant_start(name)
+            manager.tenant_start(parse_name(name))
         case "reload":
-            manager.tenant_reload(name)
+            manager.tenant_reload(parse_name(name))
         case "stop":
-            manager.tenant_stop(name)
+            manager.tenant_stop(parse_name(name))
         case _:
-            raise UsageError("tenant takes start, reload or stop.")
+            raise UsageError("bbhv tenant takes start, reload or stop.")
     return EXIT_OK
 
 
 def _report(jobs: Sequence[Job], output: Output) -> int:
     if output.json != "off":
-        output.value({"tenants": [_json(job) for job in jobs]})
+        output.value({"tenants": _replies(jobs)})
     elif not log.in_journal():  # which has each outcome already, with its level
         for job in jobs:
             _print(job, output)
-        if not jobs:
-            output.say("No tenant is registered on this host.")
+        if not jobs and not output.quiet:
+            from .looking import nobody
+
+            nobody(output)
     return worst([_status(job) for job in jobs])
 
 
@@ -114,22 +111,32 @@ def _print(job: Job, output: Output) -> None:
     if outcome is None or (output.quiet and _status(job) == EXIT_OK):
         return
     word = output.paint(outcome.word, _COLOUR.get(outcome.word, "bad"))
-    output.line(f"{job.tenant}: {word}{': ' + outcome.message if outcome.message else ''}")
+    message, _, hint = printable(outcome.message).partition(" hint: ")
+    output.line(f"{job.tenant}: {word}{': ' + message if message else ''}")
     for step in job.plan.steps if outcome.word == "applied" else ():
         if step.action.value != "none":
-            output.say(f"  {step.action.value:<8} {step.name}  {'; '.join(step.reasons)}")
+            output.say(f"  {step.action.value:<8} {step.name}  {printable('; '.join(step.reasons))}")
     for finding in outcome.findings:
-        if isinstance(finding, dict):
-            text = f"{finding['file']}:{finding['line']}:{finding['column']}: {finding['severity']}[{finding['code']}]: {finding['message']}"
-            output.line(f"  {text}{' hint: ' + str(finding['hint']) if finding['hint'] else ''}")
+        output.line(f"  {finding_text(finding)}")
+    if outcome.word == "rolled-back":
+        hint = hint or f"The journal says why: journalctl -u 'tenant-*@*{job.tenant}.service'"
+    if hint and output.legend:
+        output.say(f"  {hint}")
 
 
-def _json(job: Job) -> Json:
+def _replies(jobs: Sequence[Job]) -> list[Json]:
+    """What `status --json` would say of these tenants, with the outcomes of this run, recorded or not."""
+    from ..engine import report
+
+    known = {str(one["id"]): one for one in report.tenants(None)} if jobs else {}
+    return [{"id": job.tenant, **known.get(job.tenant, {}), **_outcome(job)} for job in jobs]
+
+
+def _outcome(job: Job) -> dict[str, Json]:
     outcome = job.outcome
+    if outcome is None:
+        return {"outcome": None, "message": None, "findings": []}
     return {
-        "id": job.tenant,
-        "outcome": outcome.word if outcome else None,
-        "commit": job.commit or None,
-        "message": outcome.message if outcome else None,
-        "findings": list(outcome.findings) if outcome else [],
-    }
+        "outcome": outcome.word, "outcomeCommit": job.commit or None, "outcomeUSec": outcome.when_usec or None,
+        "message": outcome.message, "findings": list(outcome.findings),
+    }  # fmt: skip

@@ -1,32 +1,30 @@
 """The verb that checks: validate. Offline, without root, on a laptop, in a pipeline, or on the host."""
 
 import os
+from dataclasses import replace
 from typing import Mapping
 
 from .. import grants, registration
 from ..errors import EXIT_FINDINGS, EXIT_OK, BbhvError, NotFoundError, UsageError
-from ..findings import Finding, Place, errors, ordered
+from ..findings import Finding, errors, ordered, printable
 from ..formats import jsontext, schema
 from ..formats.jsontext import Json
 from ..host import files, resources
 from ..kinds import container
 from ..registration import Registration
 from ..tenant import read_tenant
+from .folder import read_folder
 from .main import Call
 from .output import Output
 
-MAX_FILES = 20_000
-
 
 def validate(call: Call, output: Output) -> int:
-    """bbhv validate: all findings of all paths, sorted."""
+    """bbhv validate: all findings of all paths, sorted; a place is named from where it was called."""
     form = call.get("--format", "json" if output.json != "off" else "text")
-    if form not in ("text", "json"):
-        raise UsageError(f"--format={form[:20]} is not known.", hint="There are text and json.")
     grant = _grant(call.get("--registration")) if call.has("--registration") else None
     found: list[Finding] = []
     notes: list[str] = []
-    for path in call.arguments:
+    for path in dict.fromkeys(call.arguments):
         found += _path(path, grant, notes)
     findings = ordered(found)
     if form == "json":
@@ -67,9 +65,10 @@ def _schema(name: str) -> schema.Schema:
 
 def _path(path: str, grant: Registration | None, notes: list[str]) -> tuple[Finding, ...]:
     if os.path.isdir(path):
-        texts, problems = _folder(path)
+        texts, problems = read_folder(path)
         system = "system.json" in texts or any(name.startswith("tenants/") for name in texts)
-        return (*problems, *(_system(texts) if system else _tenant(texts, grant, notes)))
+        found = (*problems, *(_system(texts) if system else _tenant(texts, grant, notes)))
+        return tuple(_from_here(path, finding) for finding in found)
     data = files.read(path)
     if data is None:
         raise NotFoundError(f"{path} does not exist.")
@@ -79,7 +78,14 @@ def _path(path: str, grant: Registration | None, notes: list[str]) -> tuple[Find
         return (*findings, *(_schema("metadata").check(located) if located else ()))
     if name.endswith(".json"):
         return registration.parse_registration(path, data, _schema("registration"))[1]
-    raise UsageError(f"{path} is neither a repository, a metadata.json nor a registration.")
+    message = f"{path} is neither the folder of a repository, nor a metadata.json, nor a registration."
+    raise UsageError(message, hint="One file can only be checked together with its repository: give the folder.")
+
+
+def _from_here(folder: str, finding: Finding) -> Finding:
+    """The finding with its file as somebody who typed the folder would find it."""
+    file = os.path.normpath(os.path.join(folder, finding.place.file))
+    return replace(finding, place=replace(finding.place, file=printable(file)))
 
 
 def _tenant(texts: Mapping[str, bytes], grant: Registration | None, notes: list[str]) -> tuple[Finding, ...]:
@@ -116,21 +122,3 @@ def _system(texts: Mapping[str, bytes]) -> tuple[Finding, ...]:
         if name.startswith("tenants/") and name.endswith(".json"):
             findings += registration.parse_registration(name, data, document, defaults=defaults)[1]
     return tuple(findings)
-
-
-def _folder(top: str) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
-    """The plain files below a folder, as a commit of it would have them; never through a link."""
-    texts: dict[str, bytes] = {}
-    findings: list[Finding] = []
-    for folder, names, leaves in os.walk(top):
-        names[:] = sorted(name for name in names if name != ".git")
-        for name in (*leaves, *(one for one in names if os.path.islink(f"{folder}/{one}"))):
-            path = f"{folder}/{name}"
-            short = os.path.relpath(path, top)
-            if len(texts) >= MAX_FILES:
-                return texts, (*findings, Finding(Place("."), "BB110", f"There are more than {MAX_FILES} files."))
-            try:
-                texts[short] = files.read(path) or b""
-            except BbhvError:
-                findings.append(Finding(Place(short), "BB106", "This is no plain file of at most 1 MiB.", "Commit a plain file."))
-    return texts, tuple(findings)

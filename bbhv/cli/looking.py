@@ -3,14 +3,15 @@
 import time
 
 from ..engine import report
-from ..errors import EXIT_FAILED, EXIT_OK
+from ..errors import EXIT_FAILED, EXIT_OK, NotFoundError
+from ..findings import printable
 from ..formats.jsontext import Json
-from ..names import parse_name
 from .main import Call
-from .output import Output
+from .output import Output, complain, finding_text, text
 
 _STATES = {"active": "good", "failed": "bad", "activating": "warn", "reloading": "warn", "inactive": "dim"}
-_WORDS = {"applied": "good", "unchanged": "good", "held": "warn", "suspended": "warn"}
+_WORDS = {"applied": "good", "unchanged": "good", "held": "warn", "suspended": "warn", "-": "dim"}
+INDENT = 15
 
 
 def list_tenants(call: Call, output: Output) -> int:
@@ -18,76 +19,122 @@ def list_tenants(call: Call, output: Output) -> int:
     tenants = report.tenants(None)
     if output.json != "off":
         output.value({"tenants": list[Json](tenants)})
-        return EXIT_OK
-    rows = [
-        [
-            (str(one["id"]), "bold"), (_text(one["activeState"]), _STATES.get(str(one["activeState"]), "")),
-            (_text(one["outcome"]), _WORDS.get(str(one["outcome"]), "bad")), (_text(one["generation"]), ""),
-            (_text(one["commit"])[:12], "dim"), (str(len(_list(one["workloads"]))), ""),
-        ]
-        for one in tenants
-    ]  # fmt: skip
-    output.table(("TENANT", "ACTIVE", "OUTCOME", "GENERATION", "COMMIT", "WORKLOADS"), rows)
-    if output.legend:
-        output.line(f"\n{len(rows)} tenants listed.")
+    elif not tenants:
+        nobody(output)
+    else:
+        heads = ("TENANT", "ACTIVE", "OUTCOME", "GENERATION", "COMMIT", "WORKLOADS")
+        output.table(heads, [_row(one) for one in tenants])
+        output.total(len(tenants), "tenant", "listed")
     return EXIT_OK
+
+
+def _row(one: dict[str, Json]) -> list[tuple[str, str]]:
+    active, outcome = text(one["activeState"]), text(one["outcome"])
+    return [
+        (text(one["id"]), "bold"), (active, _STATES.get(active, "")), (outcome, _WORDS.get(outcome, "bad")),
+        (text(one["generation"]), ""), (text(one["commit"])[:12], "dim"), (str(len(_list(one["workloads"]))), ""),
+    ]  # fmt: skip
+
+
+def nobody(output: Output) -> None:
+    """What is said when there is no tenant, and what to do when nothing says who shall be one."""
+    from ..engine import world
+
+    output.line("No tenant is registered on this host.")
+    if output.legend and not world.settings()[0].repository:
+        output.say("Say where the system repository is in /etc/bitbuilder/bitbuilder.conf, then: bbhv sync")
 
 
 def status(call: Call, output: Output) -> int:
     """bbhv status: each tenant with its workloads, its last outcome and its findings."""
-    names = [parse_name(one) for one in call.arguments]
-    tenants = [one for name in names for one in report.tenants(name)] if names else report.tenants(None)
+    tenants, missing = _chosen(call.tenants())
     if output.json != "off":
         output.value({"tenants": list[Json](tenants)})
-        return EXIT_OK
-    for one in tenants:
-        _tenant(one, output)
-    if not tenants:
-        output.line("No tenant is registered on this host.")
-    return EXIT_OK
+    else:
+        for one in tenants:
+            _tenant(one, output)
+        if not tenants and not missing:
+            nobody(output)
+    return max([EXIT_OK, *map(complain, missing)])
+
+
+def _chosen(names: list[str]) -> tuple[list[dict[str, Json]], list[NotFoundError]]:
+    """What is known of these tenants, or of all, and what is wrong with the names that nobody has here."""
+    if len(names) == 1:
+        return report.tenants(names[0]), []
+    known = {str(one["id"]): one for one in report.tenants(None)}
+    hint = f"Known: {', '.join(known) or 'none'}."
+    missing = [NotFoundError(f"This host has no tenant {name}.", hint=hint) for name in names if name not in known]
+    return [known[name] for name in names or known if name in known], missing
 
 
 def _tenant(one: dict[str, Json], output: Output) -> None:
-    state, outcome = str(one["activeState"]), _text(one["outcome"])
+    state = text(one["activeState"])
     colour = _STATES.get(state, "")
-    output.line(f"{output.paint('●', colour)} {output.paint(str(one['id']), 'bold')}  {output.paint(state, colour)}")
-    trial = "" if one["good"] == one["generation"] else f", good is {_text(one['good'])}"
-    if one["generation"] is not None:
-        output.line(f"    Generation: {one['generation']} ({_text(one['commit'])[:12]}){trial}")
-    when = f" {_ago(one['outcomeUSec'])}" if one["outcomeUSec"] else ""
-    message = f": {one['message']}" if one["message"] else ""
-    output.line(f"     Last sync: {output.paint(outcome, _WORDS.get(outcome, 'bad'))}{when}{message}")
-    hold = one["hold"]
-    if isinstance(hold, dict):
-        output.line(f"          Hold: {hold['verb']} by {hold['who']} {_ago(hold['whenUSec'])}")
-    for label, workload in zip(["     Workloads:", *[" " * 15] * 9999], _list(one["workloads"])):
+    output.line(f"{output.paint('●', colour)} {output.paint(text(one['id']), 'bold')}  {output.paint(state, colour)}")
+    for label, lines in (
+        ("Registration", [text(one["state"])] if one["state"] not in ("enabled", None) else []),
+        ("Generation", _generation(one)), ("Last sync", _last_sync(one, output)), ("Hold", _hold(one["hold"])),
+        ("Workloads", _workloads(one, output)), ("Findings", [finding_text(it) for it in _list(one["findings"])]),
+    ):  # fmt: skip
+        for number, line in enumerate(lines):
+            output.line(f"{label + ':' if number == 0 else '':>{INDENT}} {line}")
+
+
+def _generation(one: dict[str, Json]) -> list[str]:
+    if one["generation"] is None:
+        return []
+    good = "none is good yet" if one["good"] is None else f"{one['good']} is good"
+    trial = "" if one["good"] == one["generation"] else f", on trial; {good}"
+    return [f"{one['generation']} ({text(one['commit'])[:12]}){trial}"]
+
+
+def _last_sync(one: dict[str, Json], output: Output) -> list[str]:
+    word = text(one["outcome"])
+    if word == "-":
+        return [output.paint("never", "dim")]
+    when = f" {ago(one['outcomeUSec'])}" if one["outcomeUSec"] else ""
+    message, _, hint = text(one["message"] or "").partition(" hint: ")
+    first = f"{output.paint(word, _WORDS.get(word, 'bad'))}{when}{': ' + message if message else ''}"
+    return [first, hint] if hint else [first]
+
+
+def _hold(hold: Json) -> list[str]:
+    if not isinstance(hold, dict):
+        return []
+    until = {"rollback": "a newer commit ends it", "suspend": "bbhv resume ends it"}.get(str(hold["verb"]), "")
+    return [f"{text(hold['verb'])} by {text(hold['who'])} {ago(hold['whenUSec'])}; {until}"]
+
+
+def _workloads(one: dict[str, Json], output: Output) -> list[str]:
+    rows = []
+    for workload in _list(one["workloads"]):
         if isinstance(workload, dict):
-            active = str(workload["activeState"])
-            output.line(f"{label} {workload['name']}.{one['id']}  {output.paint(active, _STATES.get(active, ''))}")
-    for finding in _list(one["findings"]):
-        if isinstance(finding, dict):
-            where = f"{finding['file']}:{finding['line']}:{finding['column']}"
-            output.line(f"    {where}: {finding['severity']}[{finding['code']}]: {finding['message']}")
+            state = text(workload["activeState"])
+            rows.append((f"{text(workload['name'])}.{text(one['id'])}", output.paint(state, _STATES.get(state, ""))))
+    width = max([len(name) for name, _ in rows], default=0)
+    return [f"{name:<{width}}  {state}" for name, state in rows]
 
 
 def history(call: Call, output: Output) -> int:
     """bbhv history: the generations that are kept, newest first."""
-    rows = report.history(parse_name(call.arguments[0]))
+    tenant = call.tenants()[0]
+    rows = report.history(tenant)
     if output.json != "off":
         output.value({"generations": list[Json](rows)})
-        return EXIT_OK
-    output.table(
-        ("GENERATION", "COMMIT", "WHEN", "WORKLOADS", ""),
-        [
-            [
-                (str(one["generation"]), "bold"), (_text(one["commit"])[:12], ""), (_ago(one["createdUSec"]), ""),
-                (" ".join(str(name) for name in _list(one["workloads"])) or "-", ""),
-                (" ".join(word for word in ("current", "good") if one[word]), "good"),
-            ]
-            for one in rows
-        ],
-    )  # fmt: skip
+    elif not rows:
+        output.line(f"{tenant} has no generation yet.")
+    else:
+        output.table(("GENERATION", "COMMIT", "WHEN", "WORKLOADS", ""), [_past(one) for one in rows])
     return EXIT_OK
+
+
+def _past(one: dict[str, Json]) -> list[tuple[str, str]]:
+    return [
+        (text(one["generation"]), "bold"), (text(one["commit"])[:12], ""), (ago(one["createdUSec"]), ""),
+        (" ".join(text(name) for name in _list(one["workloads"])) or "-", ""),
+        (" ".join(word for word in ("current", "good") if one[word]), "good"),
+    ]  # fmt: skip
 
 
 def doctor(call: Call, output: Output) -> int:
@@ -95,27 +142,30 @@ def doctor(call: Call, output: Output) -> int:
     from ..engine.doctor import examine
 
     checks = examine()
+    bad = [one for one in checks if not one.ok]
     if output.json != "off":
-        output.value({"checks": [{"name": c.name, "ok": c.ok, "message": c.message, "hint": c.hint} for c in checks]})
-    else:
-        for one in checks:
-            if one.ok and output.quiet:
-                continue
-            output.line(f"{output.paint('ok ' if one.ok else 'BAD', 'good' if one.ok else 'bad')} {one.name}: {one.message}")
-            if not one.ok and one.hint:
-                output.line(f"      {one.hint}")
-    return EXIT_OK if all(one.ok for one in checks) else EXIT_FAILED
-
-
-def _text(value: Json) -> str:
-    return "-" if value is None else str(value)
+        hints = [one.hint if not one.ok else "" for one in checks]
+        output.value({"checks": [
+            {"name": one.name, "ok": one.ok, "message": one.message, "hint": hint} for one, hint in zip(checks, hints)
+        ]})  # fmt: skip
+        return EXIT_FAILED if bad else EXIT_OK
+    width = max(len(one.name) for one in checks)
+    for one in bad if output.quiet else checks:
+        word = output.paint("ok ", "good") if one.ok else output.paint("BAD", "bad")
+        output.line(f"{word}  {one.name:<{width}}  {printable(one.message)}")
+        if not one.ok and one.hint and one.hint not in one.message:
+            output.line(f"{'':<{width + 7}}{printable(one.hint)}")
+    if output.legend:
+        output.say(f"\n{len(bad) or 'None'} of {len(checks)} checks found something to do.")
+    return EXIT_FAILED if bad else EXIT_OK
 
 
 def _list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
-def _ago(usec: Json) -> str:
+def ago(usec: Json) -> str:
+    """How long ago a time in microseconds since the epoch was."""
     seconds = max(0, int(time.time() - int(str(usec)) / 1e6))
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:

@@ -5,11 +5,12 @@ import sys
 from importlib import import_module
 from typing import Callable
 
-from ..errors import EXIT_FAILED, EXIT_OK, BbhvError, UsageError
-from .output import Output
+from ..errors import EXIT_OK, EXIT_REFUSED, EXIT_USAGE, BbhvError, RefusedError, UsageError
+from .output import Output, complain
 from .verbs import COMMON, VERBS, Option, Verb
 
-SHORT = {"-q": "--quiet", "-h": "--help"}
+SHORT = {option.short: option.name for option in COMMON if option.short}
+EXIT_INTERRUPTED = 130
 
 
 class Call:
@@ -28,52 +29,101 @@ class Call:
         """The value of an option."""
         return self.options.get(name, default)
 
+    def tenants(self) -> list[str]:
+        """The arguments as names of tenants, each once. Raises UsageError."""
+        from ..names import InvalidNameError, parse_name
+
+        try:
+            return list(dict.fromkeys(map(parse_name, self.arguments)))
+        except InvalidNameError as error:
+            raise UsageError(error.message, hint=error.hint) from None
+
 
 def run(words: list[str]) -> int:
     """Does what the command line says and returns the exit status (DESIGN: the command)."""
+    _tame_streams()
     try:
-        verb, arguments, options = parse(words)
-        if "--help" in options:
-            sys.stdout.write(help_text(verb))
-            return EXIT_OK
-        if "--version" in options:
-            from ..version import VERSION
-
-            sys.stdout.write(f"bbhv {VERSION}\n")
-            return EXIT_OK
-        if verb is None:
-            raise UsageError("No verb was given.", hint="bbhv --help shows them.")
-        return _do(Call(verb, arguments, options))
+        status = _run(words)
+        sys.stdout.flush()
+        return status
     except BbhvError as error:
-        return complain(error)
-    except BrokenPipeError:
-        # The reader went away, which is its right; what is still buffered must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
+        status = complain(error)
+        return EXIT_REFUSED if isinstance(error.__cause__, PermissionError) else status
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted.\n")
-        return EXIT_FAILED
+        sys.stderr.write("bbhv: Interrupted.\n")
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        if _reader_is_gone():
+            return EXIT_OK  # which is its right
+        return complain(_as_error(error))
+    finally:
+        _finish_output()
+
+
+def _run(words: list[str]) -> int:
+    verb, arguments, options = parse(words)
+    if "--help" in options or not words:
+        from .help import help_text
+
+        output = Output()
+        sys.stdout.write(help_text(verb, lambda text: output.paint(text, "bold")))
+        return EXIT_OK if words else EXIT_USAGE
+    if "--version" in options:
+        from ..version import VERSION
+
+        sys.stdout.write(f"bbhv {VERSION}\n")
+        return EXIT_OK
+    if verb is None:
+        raise UsageError("No verb was given.", hint="bbhv --help shows them.")
+    return _do(Call(verb, arguments, options))
 
 
 def _do(call: Call) -> int:
+    output = Output(call.get("--json", "off"), legend=not call.has("--no-legend"), quiet=call.has("--quiet"))
+    if call.verb.needs_root and os.geteuid():
+        message = f"bbhv {call.verb.name} needs root: what the tenants run is for root's eyes only."
+        raise RefusedError(message, hint="Run it with sudo or run0.")
     module, _, name = call.verb.function.partition(":")
     function: Callable[[Call, Output], int] = getattr(import_module(f".{module}", __package__), name)
-    output = Output(call.get("--json", "off"), legend=not call.has("--no-legend"), quiet=call.has("--quiet"))
     if call.verb.changes:
         from ..host import resources
 
         resources.preload()
-    status = function(call, output)
-    output.flush()
-    return status
+    return function(call, output)
 
 
-def complain(error: BbhvError) -> int:
-    """Says an error and its hint, and returns its exit status."""
-    sys.stderr.write(f"bbhv: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"      {error.hint}\n")
-    return error.status
+def _tame_streams() -> None:
+    """Makes every text printable in every locale, and a closed stream one that nobody reads."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        else:
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads our standard output any more."""
+    import select
+
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(state & select.POLLERR for _, state in poll.poll(0))
+
+
+def _finish_output() -> None:
+    """What cannot be written must not be complained about again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _as_error(error: OSError) -> BbhvError:
+    what = error.filename if isinstance(error.filename, str) else "Standard output or the host"
+    message = f"{what}: {error.strerror or error}."
+    kind = RefusedError if isinstance(error, PermissionError) else BbhvError
+    return kind(message)
 
 
 def parse(words: list[str]) -> tuple[Verb | None, list[str], dict[str, str]]:
@@ -87,14 +137,17 @@ def parse(words: list[str]) -> tuple[Verb | None, list[str], dict[str, str]]:
         if word == "--":
             arguments += rest
             break
-        if word.startswith("-") and word != "-" and not (verb and verb.name == "worker"):
+        if word.startswith("-") and word != "-" and not (verb and verb.sandboxed):
             _option(verb, word, rest, options)
+        elif verb is None and word == "help":
+            options["--help"] = ""
         elif verb is None:
             verb = _verb(word)
         else:
             arguments.append(word)
     if verb and not {"--help", "--version"} & options.keys() and not verb.least <= len(arguments) <= verb.most:
-        raise UsageError(f"{verb.name} takes {verb.arguments or 'no argument'}.", hint=f"bbhv {verb.name} --help")
+        takes = verb.arguments or "no argument"
+        raise UsageError(f"bbhv {verb.name} takes {takes}.", hint=f"bbhv {verb.name} --help tells more.")
     return verb, arguments, options
 
 
@@ -109,6 +162,8 @@ def _verb(word: str) -> Verb:
 
 
 def _option(verb: Verb | None, word: str, rest: list[str], options: dict[str, str]) -> None:
+    if word == "-j":
+        word = f"--json={'pretty' if sys.stdout.isatty() else 'short'}"
     name, equals, value = SHORT.get(word, word).partition("=")
     known = {option.name: option for option in (*COMMON, *(verb.options if verb else ()))}
     option = known.get(name)
@@ -121,30 +176,21 @@ def _option(verb: Verb | None, word: str, rest: list[str], options: dict[str, st
         return
     if not equals:
         if not rest:
-            raise UsageError(f"{name} needs a value: {name}={option.value}.")
+            raise UsageError(f"{name}= needs a value.", hint=_choices(option))
         value = rest.pop(0)
+    if option.choices and value not in option.choices:
+        raise UsageError(f"{name}={ascii(value[:40])[1:-1]} is not known.", hint=_choices(option))
     options[name] = value
+
+
+def _choices(option: Option) -> str:
+    *most, last = option.choices or (option.value,)
+    return f"There are {', '.join(most)} and {last}." if most else f"Write {option.name}={last}."
 
 
 def _no_option(verb: Verb | None, name: str, known: dict[str, Option]) -> UsageError:
     from ..findings import did_you_mean
 
-    hint = did_you_mean(name, known) or f"bbhv {verb.name if verb else ''} --help shows them.".replace("  ", " ")
-    return UsageError(f"There is no option {ascii(name[:40])}{' of ' + verb.name if verb else ''}.", hint=hint)
-
-
-def help_text(verb: Verb | None) -> str:
-    """The help of a verb, or of the whole program."""
-    lines = []
-    if verb is None:
-        lines = ["bbhv VERB …", "", "Runs what tenants commit to git, with systemd.", "", "Verbs:"]
-        lines += [f"  {v.name + ' ' + v.arguments:<24} {v.help}" for v in VERBS if not v.hidden]
-    else:
-        lines = [f"bbhv {verb.name} [OPTION…] {verb.arguments}".rstrip(), "", f"{verb.help}."]
-    options = (*(verb.options if verb else ()), *COMMON)
-    lines += ["", "Options:"]
-    lines += [f"  {o.name + ('=' + o.value if o.value else ''):<24} {o.help}" for o in options]
-    lines += ["", "Exit status: 0 done, 1 failed, 2 usage, 3 errors in the input, 4 refused, 5 no such thing, 75 busy."]
-    return "\n".join([*lines, "See bbhv(1).", ""])
-
-
+    what = f"bbhv {verb.name}" if verb else "bbhv"
+    hint = did_you_mean(name, known) or f"{what} --help shows them."
+    return UsageError(f"{what} has no option {ascii(name[:40])}.", hint=hint)

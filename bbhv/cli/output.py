@@ -5,29 +5,59 @@ A tenant's text is shown with its control characters escaped: it may be read, bu
 
 import os
 import sys
-from typing import Sequence
+from typing import Sequence, TextIO
 
-from ..errors import UsageError
+from ..errors import BbhvError
 from ..findings import Finding, printable
 from ..formats.jsontext import Json
+from ..host import log
 
 COLOURS = {"good": "32", "bad": "31;1", "warn": "33;1", "dim": "90", "bold": "1"}
+MOST = 200
+
+
+def paint(stream: TextIO, text: str, colour: str) -> str:
+    """The text in a colour, when the stream is a terminal that shows colours and they are wanted."""
+    wanted = stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") not in ("dumb", None)
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if wanted and colour else text
+
+
+def complain(error: BbhvError) -> int:
+    """Says an error and its hint, to people or to the journal, and returns its exit status."""
+    if log.in_journal():
+        log.write("error", str(error))
+        return error.status
+    sys.stderr.write(f"bbhv: {paint(sys.stderr, printable(error.message), 'bad')}\n")
+    if error.hint:
+        sys.stderr.write(f"      {printable(error.hint)}\n")
+    return error.status
+
+
+def text(value: Json) -> str:
+    """A value of a reply for people; nothing is a dash."""
+    return "-" if value is None else printable(str(value))
+
+
+def finding_text(finding: Json) -> str:
+    """A finding of a reply, as `Finding` prints itself."""
+    if not isinstance(finding, dict):
+        return text(finding)
+    where = ":".join(text(finding[part]) for part in ("file", "line", "column") if finding[part])
+    hint = f" hint: {text(finding['hint'])}" if finding["hint"] else ""
+    return f"{where}: {text(finding['severity'])}[{text(finding['code'])}]: {text(finding['message'])}{hint}"
 
 
 class Output:
     """Standard output in the manner that was asked for."""
 
     def __init__(self, json: str = "off", *, legend: bool = True, quiet: bool = False) -> None:
-        if json not in ("off", "pretty", "short"):
-            raise UsageError(f"--json={json[:20]} is not known.", hint="There are pretty, short and off.")
         self.json = json
         self.legend = legend
         self.quiet = quiet
-        self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
     def paint(self, text: str, colour: str) -> str:
         """The text in a colour, when there is a terminal."""
-        return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if self.colour and colour else text
+        return paint(sys.stdout, text, colour)
 
     def line(self, text: str = "") -> None:
         """One line of text of our own."""
@@ -38,21 +68,25 @@ class Output:
         if not self.quiet and self.json == "off":
             self.line(text)
 
+    def total(self, count: int, what: str, did: str) -> None:
+        """The last line of a list, `2 tenants listed.`, unless no legend is wanted."""
+        if self.legend:
+            self.line(f"\n{count} {what}{'' if count == 1 else 's'} {did}.")
+
     def value(self, value: Json) -> None:
         """A value as JSON."""
         import json
 
-        text = json.dumps(value, ensure_ascii=False, indent=2 if self.json == "pretty" else None, sort_keys=False)
-        self.line(text)
+        self.line(json.dumps(value, ensure_ascii=False, indent=2 if self.json == "pretty" else None))
 
-    def findings(self, findings: Sequence[Finding], most: int = 200) -> None:
+    def findings(self, findings: Sequence[Finding], indent: str = "") -> None:
         """The findings, at most so many, then a count."""
-        for finding in findings[:most]:
-            text = str(finding)
+        for finding in findings[:MOST]:
             label = f"{finding.severity}[{finding.code}]"
-            self.line(text.replace(label, self.paint(label, "bad" if finding.severity == "error" else "warn"), 1))
-        if len(findings) > most:
-            self.line(f"… and {len(findings) - most} more")
+            colour = "bad" if finding.severity == "error" else "warn"
+            self.line(indent + str(finding).replace(label, self.paint(label, colour), 1))
+        if len(findings) > MOST:
+            self.line(f"{indent}… and {len(findings) - MOST} more")
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> None:
         """Rows of (text, colour) below headings."""
@@ -63,11 +97,7 @@ class Output:
         for row, shown in zip(rows, cells):
             padded = [text.ljust(width) for text, width in zip(shown, widths)]
             padded[-1] = shown[-1]
-            self.line("  ".join(self.paint(text, colour) for text, (_, colour) in zip(padded, row)))
-
-    def flush(self) -> None:
-        """Writes out what is buffered, so that a closed pipe is met here."""
-        sys.stdout.flush()
+            self.line("  ".join(self.paint(text, colour) for text, (_, colour) in zip(padded, row)).rstrip())
 
 
 def _join(heads: Sequence[str], widths: Sequence[int]) -> str:

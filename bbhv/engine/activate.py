@@ -5,7 +5,7 @@ disappears stops under its old definition; `current` and the link in /run are sw
 tenants of the run; then units are reloaded, restarted and started. `good` moves only after the watch.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Sequence
 
 from ..compile import stub as compile_stub
@@ -15,7 +15,7 @@ from ..manifest import Manifest
 from ..names import infra_unit
 from ..plan import Action, Plan, plan
 from . import paths, publish
-from .job import Job, Mode, now_usec
+from .job import Job, Mode, each, now_usec, sentence
 from .state import Outcome, State, Store, Trial
 from .watch import Watched, restarts, stable_seconds, watch
 
@@ -23,35 +23,45 @@ _OLD = (Action.STOP, Action.RECREATE)
 MAX_ATTEMPTS = 2
 
 
-def switch(jobs: Sequence[Job], targets: Sequence[int | None], plans: Sequence[Plan]) -> None:
-    """Moves each job's tenant to its target generation (None: to nothing), and sets its units going without waiting.
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A tenant on its way to a generation (None: to nothing), with what that means for its units."""
 
-    Raises CommandError when systemd cannot be reached; nothing is half done then, for the trial is still recorded.
+    job: Job
+    target: int | None
+    plan: Plan
+
+
+def switch(moves: Sequence[Move]) -> None:
+    """Makes all moves, with one daemon-reload, and sets the units going without waiting for them.
+
+    What goes wrong with one tenant ends its job. Raises CommandError when systemd cannot be reached; nothing is half
+    done then, for the trials are still recorded.
     """
-    systemd.act("stop", [unit for one in plans for unit in one.units(*_OLD)], block=True, ok=(0, 5))
-    changed = [_show(job, target) for job, target in zip(jobs, targets)]
-    if any(changed):
+    systemd.act("stop", [unit for one in moves for unit in one.plan.units(*_OLD)], block=True, ok=(0, 5))
+    changed = [move for move in moves if _show(move)]
+    if changed:
         systemd.daemon_reload()
-        for job in jobs:
-            publish.tidy(job.tenant)
-    systemd.act("reload", [u for one in plans for u in one.units(Action.RELOAD)], block=False)
-    systemd.act("restart", [u for one in plans for u in one.units(Action.RESTART)], block=False)
-    systemd.act("start", [u for one in plans for u in one.units(Action.START, Action.RECREATE)], block=False)
+        for move in changed:
+            publish.tidy(move.job.tenant)
+    plans = [move.plan for move in moves if move.job.outcome is None]
+    systemd.urge("reload-or-restart", [unit for one in plans for unit in one.units(Action.RELOAD)])
+    systemd.urge("restart", [unit for one in plans for unit in one.units(Action.RESTART)])
+    systemd.urge("start", [unit for one in plans for unit in one.units(Action.START, Action.RECREATE)])
 
 
-def _show(job: Job, target: int | None) -> bool:
-    """Swaps `current` and the link in /run; says whether systemd has to read the units again."""
-    before = publish.published(job.tenant)
-    store = job.store
-    if target is None:
-        store.point("current", None)
-        return publish.withdraw(job.tenant)
-    units = store.units(target)
-    same = before is not None and before.isdigit() and store.units(int(before)) == units
-    store.point("current", target)
-    if not same:
-        publish.publish(job.tenant, target, units)
-    return not same
+def _show(move: Move) -> bool:
+    """Swaps `current` and the link in /run; says whether systemd has to read its units again."""
+    tenant, store = move.job.tenant, move.job.store
+    try:
+        if move.target is None:
+            store.point("current", None)
+            return publish.withdraw(tenant)
+        store.point("current", move.target)
+        return publish.publish(tenant, move.target, store.units(move.target))
+    except (BbhvError, OSError) as error:
+        move.job.end_safely("failed", sentence(error))
+        return False
 
 
 def everything(manifest: Manifest | None) -> tuple[str, ...]:
@@ -61,22 +71,27 @@ def everything(manifest: Manifest | None) -> tuple[str, ...]:
 
 def activate(jobs: Sequence[Job]) -> None:
     """Switches every job to its generation, watches them together, and keeps each or goes back."""
-    watched = [_begin(job) for job in jobs]
-    switch(jobs, [job.number for job in jobs], [job.plan for job in jobs])
-    for job in jobs:
-        if job.mode is Mode.START:
-            systemd.act("start", everything(job.generation.manifest if job.generation else None), block=False)
-    watch(watched)
-    for job, one in zip(jobs, watched):
-        if not one.reason:
-            keep(job)
-        elif job.number == job.store.number("good"):
-            job.end("failed", f"the good generation {job.number} is not healthy: {one.reason}")
-        else:
-            go_back(job, one.reason)
+    each(jobs, 1, _begin)
+    switch([Move(job, job.number, job.plan) for job in jobs if job.outcome is None])
+    going = [job for job in jobs if job.outcome is None]
+    for job in going:
+        if job.mode is Mode.START and job.generation is not None:
+            systemd.urge("start", everything(job.generation.manifest))
+    watched = {job.tenant: _watched(job) for job in going}
+    watch(tuple(watched.values()))
+    each(going, 1, lambda job: _decide(job, watched[job.tenant].reason))
 
 
-def _begin(job: Job) -> Watched:
+def _decide(job: Job, problem: str) -> None:
+    if not problem:
+        keep(job)
+    elif job.number == job.store.number("good"):
+        job.end("failed", f"the good generation {job.number} is not healthy: {problem}")
+    else:
+        go_back(job, problem)
+
+
+def _begin(job: Job) -> None:
     """Writes the generation and records the trial, unless it is good already."""
     generation, store = job.generation, job.store
     assert generation is not None
@@ -85,10 +100,13 @@ def _begin(job: Job) -> Watched:
     if job.number != store.number("good"):
         attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
         job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts)))
-    return _watched(job, generation.manifest)
+    job.restarts = restarts(tuple(one.unit for one in generation.manifest.workloads))
 
 
-def _watched(job: Job, manifest: Manifest) -> Watched:
+def _watched(job: Job) -> Watched:
+    """What is to be watched: the workloads that something happens to, and how often systemd had restarted them."""
+    assert job.generation is not None
+    manifest = job.generation.manifest
     touched = set(job.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
     if job.mode is Mode.START:
         touched |= {one.unit for one in manifest.workloads}
@@ -96,7 +114,7 @@ def _watched(job: Job, manifest: Manifest) -> Watched:
     if infra_unit(job.tenant) in touched and units:
         units[infra_unit(job.tenant)] = 0.0
     live = set(job.plan.units(Action.LIVE, Action.NONE))
-    known = {unit: count for unit, count in restarts(tuple(units)).items() if unit in live}
+    known = {unit: count for unit, count in job.restarts.items() if unit in live}
     return Watched(units, float(manifest.lifecycle.health_timeout_sec), known)
 
 
@@ -124,7 +142,7 @@ def go_back(job: Job, reason: str) -> None:
     manifest = store.manifest(good)
     log.write("warning", f"{job.tenant}: commit {job.commit[:12]} is not healthy, going back: {reason}")
     back = plan(job.generation.manifest, manifest)
-    switch([job], [good], [back])
+    switch([Move(job, good, back)])
     problem = _settled(job, manifest, back)
     state = replace(job.state.with_quarantine(job.commit, reason, now_usec()), trial=None)
     job.state = state
@@ -137,7 +155,7 @@ def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
     if manifest is None:
         return ""
     if job.mode is Mode.START:
-        systemd.act("start", everything(manifest), block=False)
+        systemd.urge("start", everything(manifest))
     touched = set(back.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
     one = Watched(units, float(manifest.lifecycle.health_timeout_sec), {})
@@ -154,8 +172,8 @@ def recover(job: Job, *, running: bool) -> None:
     good = store.number("good")
     if running and trial and not trial.interrupted and not (store.number("current") == good == trial.generation):
         manifest = store.manifest(good)
-        switch([job], [good], [plan(store.manifest(trial.generation), manifest)])
-        systemd.act("start", everything(manifest), block=False)
+        switch([Move(job, good, plan(store.manifest(trial.generation), manifest))])
+        systemd.urge("start", everything(manifest))
     job.state = settle(job.tenant, store, job.state)
 
 
@@ -191,4 +209,4 @@ def stop_children(tenant: str) -> tuple[str, ...]:
 
 def stub(tenant: str, problem: BbhvError) -> None:
     """Shows the generator a unit that fails with the reason, for a tenant whose generation cannot be shown."""
-    publish.publish(tenant, f"{now_usec()}", compile_stub(tenant, problem.message))
+    publish.publish(tenant, now_usec(), compile_stub(tenant, problem.message))

@@ -102,10 +102,13 @@ def log(problems: list[str]) -> None:
             sys.stderr.write(line.decode())
 
 
-def main(arguments: list[str]) -> int:
-    """systemd.generator(7): `normal-dir early-dir late-dir`; 0 also when a tenant was skipped."""
-    if len(arguments) < 2:
+def main(arguments: list[str], root: str = "/") -> int:
+    """systemd.generator(7): `normal-dir early-dir late-dir`; 0 also when a tenant was skipped.
+
+    Everything goes into the first: what is in the second would win over /etc.
+    """
+    if not arguments:
         sys.stderr.write("usage: bitbuilder-generator NORMAL-DIR [EARLY-DIR LATE-DIR]\n")
         return 2
-    log(generate(arguments[1]))
+    log(generate(arguments[0], root))
     return 0

@@ -4,11 +4,14 @@ A job is made by `sync`, filled step by step, and carries the tenant's lock from
 """
 
 import time
-from dataclasses import dataclass, replace
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Callable, Mapping, Sequence
 
 from ..compile import Generation
-from ..errors import BbhvError
+from ..errors import BbhvError, RefusedError
 from ..findings import Finding
 from ..formats.jsontext import Json
 from ..host import git, log, systemd
@@ -49,6 +52,7 @@ class Job:
     active: bool = False
     handle: int = -1
     note: str = ""
+    restarts: Mapping[str, int] = field(default_factory=dict)
     busy: bool = False
 
     @property
@@ -117,6 +121,36 @@ class Job:
             self.end(word, message)
         except (BbhvError, OSError) as error:
             self.end_without_record(word, f"{message} The outcome could not be recorded: {error}.")
+
+
+def each(jobs: Sequence[Job], parallel: int, step: Callable[[Job], None]) -> None:
+    """Does a step for every job that is still going; whatever it raises is that job's outcome, and nobody else's."""
+    going = [job for job in jobs if job.outcome is None]
+    if len(going) <= 1 or parallel <= 1:
+        for job in going:
+            _one(job, step)
+        return
+    with ThreadPoolExecutor(min(parallel, len(going))) as pool:
+        list(pool.map(lambda job: _one(job, step), going))
+
+
+def _one(job: Job, step: Callable[[Job], None]) -> None:
+    try:
+        step(job)
+    except RefusedError as error:
+        job.end_safely("refused", str(error))
+    except (BbhvError, OSError) as error:
+        job.end_safely("failed", sentence(error))
+    except Exception as error:  # a defect of ours that one tenant's content uncovers must not reach the others
+        log.write("error", traceback.format_exc())
+        job.end_safely("failed", f"internal error: {type(error).__name__}: {error}")
+
+
+def sentence(error: Exception) -> str:
+    """What went wrong, also where the operating system said so."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'The host'}: {error.strerror or error}."
+    return str(error)
 
 
 def tenant_lock(tenant: str) -> Lock:

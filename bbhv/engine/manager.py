@@ -46,7 +46,7 @@ def boot() -> None:
     for tenant in known_tenants():
         if _runs_here(host, tenant):
             _show_good(tenant)
-    publish.publish("_host", _fresh("_host"), _host_units(host))
+    publish.publish("_host", 1, _host_units(host))
     systemd.daemon_reload()
     publish.tidy("_host")
     wanted = [t for t in _enabled(host) if t in host.registrations or t in known_tenants()]
@@ -79,10 +79,6 @@ def _show_good(tenant: str) -> None:
         problem = error if isinstance(error, BbhvError) else BbhvError(f"{error.filename}: {error.strerror}.")
         log.write("error", f"{tenant}: its good generation cannot be shown: {problem}")
         activate.stub(tenant, problem)
-
-
-def _fresh(name: str) -> int:
-    return int(publish.published(name) or 0) + 1
 
 
 def _host_units(host: World) -> dict[str, str]:

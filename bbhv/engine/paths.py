@@ -8,6 +8,7 @@ RUN = "/run/bitbuilder"
 RUN_UNITS = "/run/bitbuilder/units"
 RUN_GENERATIONS = "/run/bitbuilder/generations"
 RUN_LOCK = "/run/bitbuilder/lock"
+GENERATED = "/run/systemd/generator"
 RUN_STOPPED = "/run/bitbuilder/stopped"
 CREDENTIALS = "/run/credentials/@system"
 REGISTRATIONS = ("/etc/bitbuilder/tenants", "/usr/lib/bitbuilder/tenants")

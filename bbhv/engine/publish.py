@@ -11,6 +11,7 @@ import os
 from typing import Mapping
 
 from ..host import files
+from ..names import tenant_slice
 from . import paths
 
 
@@ -21,26 +22,40 @@ def prepare() -> None:
         files.make_dir(folder, 0o700)
 
 
-def publish(name: str, number: int | str, units: Mapping[str, str]) -> None:
-    """Shows these units to the generator, in one step."""
-    folder = f"{paths.RUN_GENERATIONS}/{name}.{number}"
-    if not os.path.isdir(folder):
-        files.write_tree(folder, units, durable=False)
-    files.link(f"../generations/{name}.{number}", f"{paths.RUN_UNITS}/{name}", durable=False)
+def publish(name: str, number: int, units: Mapping[str, str]) -> bool:
+    """Shows these units to the generator, in one step; says whether systemd has to read its units again.
+
+    What counts is what systemd has read, not what the link says: a crash may have come between the two.
+    """
+    folder = _loaded(name)
+    same = folder is not None and files.read_tree(f"{paths.RUN_GENERATIONS}/{folder}") == dict(units)
+    if not same or folder is None:
+        folder = _write(f"{name}.{number}", units)
+    files.link(f"../generations/{folder}", f"{paths.RUN_UNITS}/{name}", durable=False)
+    return not same
+
+
+def _write(folder: str, units: Mapping[str, str]) -> str:
+    path = f"{paths.RUN_GENERATIONS}/{folder}"
+    if os.path.isdir(path):
+        if files.read_tree(path) == dict(units):
+            return folder
+        folder += f"-{os.urandom(4).hex()}"  # the number was used before, by a tenant of this name that is gone
+    files.write_tree(f"{paths.RUN_GENERATIONS}/{folder}", units, durable=False)
+    return folder
 
 
 def withdraw(name: str) -> bool:
-    """Hides a tenant's units from the generator; says whether there were any."""
-    if not os.path.lexists(f"{paths.RUN_UNITS}/{name}"):
-        return False
+    """Hides a tenant's units from the generator; says whether systemd has to read its units again."""
     files.discard(f"{paths.RUN_UNITS}/{name}")
-    return True
+    return _loaded(name) is not None
 
 
-def published(name: str) -> str | None:
-    """What the generator sees of a tenant: the number of its generation, or None."""
-    target = files.read_link(f"{paths.RUN_UNITS}/{name}")
-    return target.rpartition(".")[2] if target else None
+def _loaded(name: str) -> str | None:
+    """The folder whose units systemd has read: what the generator linked at the last daemon-reload."""
+    target = files.read_link(f"{paths.GENERATED}/{tenant_slice(name)}")
+    folder = os.path.basename(os.path.dirname(target)) if target and os.path.exists(target) else ""
+    return folder if folder.startswith(f"{name}.") else None
 
 
 def mark_stopped(name: str, stopped: bool) -> None:
@@ -62,5 +77,5 @@ def tidy(name: str) -> None:
     used = os.path.basename(files.read_link(f"{paths.RUN_UNITS}/{name}") or "")
     for entry in os.listdir(paths.RUN_GENERATIONS):
         owner, _, number = entry.rpartition(".")
-        if owner == name and number.isdigit() and entry != used:
+        if owner == name and number[:1].isdigit() and entry != used:
             files.remove_tree(f"{paths.RUN_GENERATIONS}/{entry}")

@@ -245,13 +245,7 @@ class Store:
 
     def units(self, number: int | None) -> dict[str, str]:
         """The unit tree of a generation: relative path to text."""
-        top = f"{self.folder}/generations/{number}/units"
-        found = {}
-        for folder, _, names in os.walk(top):
-            for name in names:
-                path = f"{folder}/{name}"
-                found[path[len(top) + 1:]] = (files.read(path) or b"").decode()
-        return found
+        return files.read_tree(f"{self.folder}/generations/{number}/units")
 
     def created_usec(self, number: int) -> int:
         """When a generation was written, in microseconds since the epoch."""

@@ -6,10 +6,9 @@
 What goes wrong with one tenant is that tenant's outcome; the others go on.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Callable, Sequence
+from typing import Sequence
 
 from .. import grants
 from ..compile import Generation, HostFacts, compile_tenant, inputs_digest
@@ -23,7 +22,7 @@ from ..registration import Registration
 from ..tenant import Tenant, read_tenant
 from ..version import VERSION
 from . import activate, hostfacts, images, obtain, paths, verify, world
-from .job import Job, Mode, is_active
+from .job import Job, Mode, each, is_active, sentence
 from .read import read
 from .world import World
 
@@ -38,7 +37,7 @@ def run(host: World, tenants: Sequence[str], mode: Mode, *, wait: bool = False) 
     schema = world.metadata_schema()
     with ExitStack() as locks:
         ready = [job for job in jobs if _take(job, locks, wait, only=len(jobs) == 1)]
-        _each(ready, host.settings.parallel, lambda job: prepare(job, host, schema))
+        each(ready, host.settings.parallel, lambda job: prepare(job, host, schema))
         going = [job for job in ready if job.outcome is None]
         if going:
             _activate(going)
@@ -71,31 +70,6 @@ def start_good(host: World, tenant: str) -> Job:
         _use_good(job, "its registration cannot be read")
         _activate([job])
     return job
-
-
-def _each(jobs: Sequence[Job], parallel: int, step: Callable[[Job], None]) -> None:
-    """Does a step for every job; whatever it raises is that job's outcome."""
-
-    def one(job: Job) -> None:
-        try:
-            step(job)
-        except RefusedError as error:
-            job.end_safely("refused", str(error))
-        except (BbhvError, OSError) as error:
-            job.end_safely("failed", _sentence(error))
-
-    if len(jobs) <= 1 or parallel <= 1:
-        for job in jobs:
-            one(job)
-        return
-    with ThreadPoolExecutor(min(parallel, len(jobs))) as pool:
-        list(pool.map(one, jobs))
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"{error.filename or 'The host'}: {error.strerror or error}."
-    return str(error)
 
 
 def prepare(job: Job, host: World, schema: Schema) -> None:
@@ -287,14 +261,14 @@ def _activate(jobs: Sequence[Job]) -> None:
     """All tenants of the run share one daemon-reload; when that fails, each says so."""
     quiet = [job for job in jobs if not job.plan.changes and job.mode is not Mode.START]
     loud = [job for job in jobs if job not in quiet]
-    _each(quiet, 1, _record)
+    each(quiet, 1, _record)
     try:
         if loud:
             activate.activate(loud)
     except (BbhvError, OSError) as error:
         for job in loud:
             if job.outcome is None:
-                job.end_safely("failed", f"{_sentence(error)} The next sync goes back and tries once more.")
+                job.end_safely("failed", f"{sentence(error)} The next sync goes back and tries once more.")
 
 
 def _record(job: Job) -> None:

@@ -55,8 +55,15 @@ def write_new(path: str, data: bytes, mode: int = 0o644) -> None:
         while view:
             view = view[os.write(handle, view):]
         os.fsync(handle)
+    except OSError as error:
+        raise named(error, path) from None  # a descriptor's error names no file, as on a full disk
     finally:
         os.close(handle)
+
+
+def named(error: OSError, path: str) -> OSError:
+    """The same error about the file that a reader knows: a descriptor has no name, and a temporary one says nothing."""
+    return OSError(error.errno, error.strerror, path)
 
 
 def write(path: str, data: bytes, mode: int = 0o644) -> None:
@@ -65,9 +72,9 @@ def write(path: str, data: bytes, mode: int = 0o644) -> None:
     try:
         write_new(new, data, mode)
         os.rename(new, path)
-    except OSError:
+    except OSError as error:
         discard(new)
-        raise
+        raise named(error, path) from None
     fsync_dir(parent(path))
 
 
@@ -76,12 +83,12 @@ def link(target: str, path: str, *, durable: bool = True) -> None:
     if read_link(path) == target:
         return
     new = temporary(path)
-    os.symlink(target, new)
     try:
+        os.symlink(target, new)
         os.rename(new, path)
-    except OSError:
+    except OSError as error:
         discard(new)
-        raise
+        raise named(error, path) from None
     if durable:
         fsync_dir(parent(path))
 
@@ -103,8 +110,8 @@ def write_tree(path: str, texts: Mapping[str, str], *, durable: bool = True) -> 
     """
     new = temporary(path)
     folders = {new}
-    os.mkdir(new, 0o755)
     try:
+        os.mkdir(new, 0o755)
         for name in sorted(texts):
             file = f"{new}/{name}"
             _make_dirs(parent(file), new, folders)
@@ -113,9 +120,9 @@ def write_tree(path: str, texts: Mapping[str, str], *, durable: bool = True) -> 
             for folder in sorted(folders, reverse=True):
                 fsync_dir(folder)
         os.rename(new, path)
-    except OSError:
+    except OSError as error:
         remove_tree(new)
-        raise
+        raise named(error, path) from None
     if durable:
         fsync_dir(parent(path))
 
@@ -128,6 +135,19 @@ def _make_dirs(folder: str, top: str, known: set[str]) -> None:
     known.add(folder)
 
 
+def read_tree(top: str) -> dict[str, str]:
+    """The texts of a folder of ours, by relative path. Raises BbhvError when one is no text."""
+    found = {}
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = f"{folder}/{name}"
+            try:
+                found[path[len(top) + 1:]] = (read(path) or b"").decode()
+            except UnicodeDecodeError:
+                raise BbhvError(f"{path} is damaged: it is not UTF-8 text.") from None
+    return found
+
+
 def read(path: str, limit: int = 1 << 20) -> bytes | None:
     """The bytes of a plain file, or None when there is none. Raises BbhvError when it is no plain file or too large."""
     try:
@@ -136,10 +156,15 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
         return None
     except OSError as error:
         raise BbhvError(f"{path} cannot be read: {error.strerror}.") from error
-    with open(handle, "rb") as file:
-        data = b"" if not _is_plain(handle) else file.read(limit + 1)
+    try:
         if not _is_plain(handle):
             raise BbhvError(f"{path} is not a plain file.")
+        with open(handle, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise BbhvError(f"{path} cannot be read: {error.strerror}.") from error
+    finally:
+        os.close(handle)
     if len(data) > limit:
         raise BbhvError(f"{path} is larger than {limit} bytes.")
     return data
@@ -159,6 +184,9 @@ def remove_tree(path: str) -> None:
         discard(path)
     except FileNotFoundError:
         return
+    except RecursionError:
+        message = f"{path} cannot be removed: its folders are nested too deeply."
+        raise BbhvError(message, hint=f"Run: rm -r {path}") from None
     except OSError as error:
         if not os.path.islink(path):
             raise BbhvError(f"{path} cannot be removed: {error.strerror}.") from error

@@ -161,11 +161,16 @@ def failure(argv: tuple[str, ...], returncode: int, stderr: str, *, hint: str = 
     if returncode == -signal.SIGALRM:
         what = "took too long and was ended"
     elif returncode < 0:
-        what = f"was ended by signal {signal.Signals(-returncode).name}"
+        what = f"was ended by signal {_signal(-returncode)}"
     else:
         what = f"exited with status {returncode}"
     words = printable(" ".join(stderr.split())[:500])
     return CommandError(argv, returncode, stderr, f"{shown(argv)} {what}{': ' + words if words else ''}.", hint=hint)
+
+
+def _signal(number: int) -> str:
+    """The name of a signal, or its number: real-time signals have no names of their own."""
+    return next((known.name for known in signal.Signals if known == number), str(number))
 
 
 def not_found(argv: tuple[str, ...]) -> CommandError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Iterable, Mapping, Sequence
 
 from ..errors import CommandError
-from . import run
+from . import log, run
 
 QUICK = 60.0
 
@@ -73,6 +73,15 @@ def act(verb: str, units: Iterable[str], *, block: bool, timeout: float = 300.0,
     if names:
         mode = () if block else ("--no-block",)
         run.run(("systemctl", verb, *mode, "--", *names), timeout=timeout, ok=ok)
+
+
+def urge(verb: str, units: Iterable[str]) -> None:
+    """Queues what is to happen to units, without waiting. What systemd will not do is said, and seen by the watch."""
+    names = tuple(units)
+    if names:
+        done = run.run(("systemctl", verb, "--no-block", "--", *names), timeout=QUICK, ok=())
+        if done.returncode:
+            log.write("warning", " ".join(done.stderr.split()))
 
 
 def show(patterns: Sequence[str], properties: Sequence[str]) -> dict[str, dict[str, str]]:

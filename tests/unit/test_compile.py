@@ -73,6 +73,8 @@ def test_a_container_unit_has_its_order_its_limits_and_its_place() -> None:
     assert settings(text, "Service", "RuntimeDirectory") == ["bitbuilder/roots/web.acme"]
     assert settings(text, "Service", "ReadWritePaths") == ["/var/lib/tenants/acme/volumes/data"]
     assert settings(text, "Service", "DeviceAllow") == ["/dev/net/tun rwm"]
+    newer = generation(replace(FACTS, systemd_version=262)).units[WEB_UNIT]
+    assert settings(newer, "Service", "DeviceAllow") == []
 
 
 def test_the_root_is_made_by_a_script_that_becomes_nspawn() -> None:

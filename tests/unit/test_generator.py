@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bbhv.engine.generator import generate
+from bbhv.engine.generator import generate, main
 
 ROOT = Path(__file__).parents[2]
 OS = {"os", "os.path", "posixpath", "genericpath", "stat", "_stat", "_collections_abc"}
@@ -76,6 +76,15 @@ def test_the_kernel_command_line_switches_it_off(tmp_path: Path) -> None:
     (tmp_path / "proc/cmdline").write_text("root=/dev/sda bitbuilder=no quiet\n")
     out, problems = run(tmp_path)
     assert list(out.iterdir()) == [] and problems == []
+
+
+def test_it_writes_into_the_first_folder_only_because_the_second_would_win_over_the_operator(tmp_path: Path) -> None:
+    show(tmp_path, "acme", 1, "tenants-acme.slice")
+    folders = [tmp_path / name for name in ("normal", "early", "late")]
+    for folder in folders:
+        folder.mkdir()
+    assert main([str(folder) for folder in folders], f"{tmp_path}/") == 0
+    assert [sorted(os.listdir(folder)) for folder in folders] == [["tenants-acme.slice", "tenants.target.wants"], [], []]
 
 
 def test_nothing_to_do_is_silent(tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ import pytest
 
 from bbhv import grants
 from bbhv.registration import Grants
-from bbhv.tenant import Tenant
+from bbhv.tenant import Tenant, read_tenant
 
 from .model import FILES, GRANTS, METADATA_SCHEMA, registration, told
-from bbhv.tenant import read_tenant
 
 
 def tenant(**files: str) -> Tenant:
-    changed = {path: data for path, data in FILES.items()}
+    changed = dict(FILES)
     changed.update({path.replace("__", "/").replace("_", "."): text.encode() for path, text in files.items()})
     found, findings = read_tenant(changed, "acme", METADATA_SCHEMA)
     assert found is not None, findings
@@ -118,3 +117,9 @@ def test_a_file_system_image_needs_the_grant_to_be_mounted() -> None:
     one = tenant(infrastructure__own_image=raw)
     assert check(one) == ["infrastructure/own.image:4 BB404"]
     assert check(one, replace(GRANTS, mount_images=True)) == []
+
+
+def test_the_least_share_of_a_cpu_is_still_a_share() -> None:
+    assert grants.cpu_quota(Grants(cpus=0.5)) == 5000
+    assert grants.cpu_quota(Grants(cpus=0.000001)) == 1
+    assert grants.cpu_quota(Grants()) is None

@@ -1,0 +1,34 @@
+"""The help: one screen of 80 columns and 24 lines, for the whole program or for one verb."""
+
+from typing import Callable
+
+from .verbs import COMMON, GROUPS, UNITS, Option, Verb, shown
+
+WIDTH = 24
+STATUSES = "0 done, 1 failed, 2 usage, 3 input, 4 refused, 5 not found, 75 busy"
+
+
+def help_text(verb: Verb | None, heading: Callable[[str], str] = str) -> str:
+    """The help of a verb, or of the whole program; `heading` may make headings stand out."""
+    lines = _one(verb) if verb else _program(heading)
+    lines += [heading("Options:"), *map(_option, (*(verb.options if verb else ()), *COMMON))]
+    return "\n".join([*lines, f"Exit status: {STATUSES}.", "See bbhv(1).", ""])
+
+
+def _program(heading: Callable[[str], str]) -> list[str]:
+    lines = ["bbhv [OPTION…] VERB …: run what tenants commit to git, with systemd.", ""]
+    for group in GROUPS:
+        if group != UNITS:
+            lines.append(heading(f"{group}:"))
+            lines += [f"  {f'{one.name} {one.arguments}':<{WIDTH}}{one.help}" for one in shown() if one.group == group]
+    return lines
+
+
+def _one(verb: Verb) -> list[str]:
+    usage = f"bbhv {verb.name} [OPTION…] {verb.arguments}".rstrip()
+    return [usage, "", f"{verb.help}.", ""]
+
+
+def _option(option: Option) -> str:
+    name = option.name + (f"={option.value}" if option.value else "")
+    return f"  {f'{option.short:<2} {name}':<{WIDTH}}{option.help}"
