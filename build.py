@@ -130,12 +130,26 @@ def zipapp(target: Target, progress: Progress) -> Path:
     return kept(target.archive, key, make)
 
 
+def made_of_tables() -> dict[str, str]:
+    """The files of the extension that the program's own tables are made into: its manual pages and its completion."""
+    from bbhv.cli import completion, manual
+
+    return {
+        "usr/share/man/man1/bbhv.1": manual.bbhv_1(),
+        "usr/share/man/man5/bbhv.tenant.5": manual.bbhv_tenant_5(),
+        "usr/share/bash-completion/completions/bbhv": completion.bash_completion(),
+    }
+
+
 def stage(archive: Path, tree: Path) -> None:
-    """Lay out the extension: the archive, sysext/, units/ and schemas/, with modes that no umask changed."""
+    """Lay out the extension: the archive, sysext/, units/, schemas/ and what is made of tables, whatever the umask."""
     layers = {"sysext": "", "units": "usr/lib/systemd/system", "schemas": "usr/lib/bitbuilder/schemas"}
     for source, where in layers.items():
         shutil.copytree(ROOT / source, tree / where, symlinks=True, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for name, text in made_of_tables().items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text, encoding="ascii")
     (tree / INSTALLED[1:]).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(archive, tree / INSTALLED[1:])
     for path in [tree, *tree.rglob("*")]:

@@ -79,7 +79,7 @@ class Finding:
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        text = f"{self.place}: {self.severity}[{self.code}]: {printable(self.message)}"
+        text = f"{printable(str(self.place))}: {self.severity}[{self.code}]: {printable(self.message)}"
         return f"{text} hint: {printable(self.hint)}" if self.hint else text
 
     def as_json(self) -> dict[str, str | int]:

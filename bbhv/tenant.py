@@ -20,6 +20,8 @@ from .kinds.table import METADATA, Declaration, classify
 from .kinds.volume import Volume
 
 D = TypeVar("D", Image, Volume, Container)
+MAX_DECLARATIONS = 4096
+MAX_SHOWN_CIRCLE = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,10 @@ def read_tenant(
         findings += found
         if kind is None or kind.read is None:
             continue
+        if len(tried) >= MAX_DECLARATIONS:
+            message = f"There are more than {MAX_DECLARATIONS} declarations; the rest was not read."
+            findings.append(Finding(Place(path), "BB110", message, "Split the tenant."))
+            break
         tried.add((kind.name, name))
         source = Source(tenant=tenant, name=name, file=path, data=files[path], metadata_schema=metadata_schema)
         declaration, found = kind.read(source)
@@ -97,27 +103,41 @@ def _undeclared(place: Place, key: str, name: str, file: str, known: Mapping[str
 
 def _cycles(tenant: Tenant) -> Iterator[Finding]:
     """Each circle once, at an After= of its first member by name. A container after itself has its own finding."""
-    after = {name: [to for to in one.after if to != name] for name, one in tenant.containers.items()}
-    reported: set[str] = set()
-    for name in sorted(after):
-        circle = _circle(after, name)
-        if circle and not reported.intersection(circle):
-            reported.update(circle)
-            values = tenant.containers[name].values
-            place = values.places(container.AFTER)[values.all(container.AFTER).index(circle[1])]
-            path = " → ".join(circle)
-            yield Finding(place, "BB302", f"The workloads wait for each other: {path}.", "Remove one After=.")
+    after = {name: {to for to in one.after if to != name} for name, one in tenant.containers.items()}
+    while circle := _circle(after):
+        values = tenant.containers[circle[0]].values
+        place = values.places(container.AFTER)[values.all(container.AFTER).index(circle[1])]
+        yield Finding(place, "BB302", f"The workloads wait for each other: {_path(circle)}.", "Remove one After=.")
+        for name in circle:
+            after.pop(name, None)
 
 
-def _circle(after: Mapping[str, list[str]], start: str) -> tuple[str, ...]:
-    """The shortest way from a workload over After= back to itself, or nothing."""
-    ways: list[tuple[str, ...]] = [(start,)]
-    seen: set[str] = set()
-    for way in ways:  # grows while it is walked: breadth first
-        for name in after.get(way[-1], ()):
-            if name == start:
-                return (*way, start)
-            if name not in seen:
-                seen.add(name)
-                ways.append((*way, name))
-    return ()
+def _circle(after: dict[str, set[str]]) -> tuple[str, ...]:
+    """A circle in what waits for what, from its first member by name back to itself, or nothing. In linear time."""
+    waiting = {name: {to for to in targets if to in after} for name, targets in after.items()}
+    waiters: dict[str, list[str]] = {name: [] for name in waiting}
+    for name, targets in waiting.items():
+        for to in targets:
+            waiters[to].append(name)
+    free = [name for name, targets in waiting.items() if not targets]
+    for name in free:  # grows while it is walked: who waited only for the free is free
+        del waiting[name]
+        for waiter in waiters[name]:
+            waiting[waiter].discard(name)
+            if not waiting[waiter]:
+                free.append(waiter)
+    if not waiting:
+        return ()
+    order: dict[str, int] = {}
+    name = min(waiting)
+    while name not in order:  # everybody left waits for somebody left
+        order[name] = len(order)
+        name = min(waiting[name])
+    ring = [one for one, at in order.items() if at >= order[name]]
+    first = ring.index(min(ring))
+    return (*ring[first:], *ring[:first], ring[first])
+
+
+def _path(circle: tuple[str, ...]) -> str:
+    shown = circle if len(circle) <= MAX_SHOWN_CIRCLE else (*circle[:MAX_SHOWN_CIRCLE], "…", circle[-1])
+    return " → ".join(shown)

@@ -119,7 +119,7 @@ def _print(job: Job, output: Output) -> None:
     for finding in outcome.findings:
         output.line(f"  {finding_text(finding)}")
     if outcome.word == "rolled-back":
-        hint = hint or f"The journal says why: journalctl -u 'tenant-*@*{job.tenant}.service'"
+        hint = hint or f"The journal says why: journalctl -u 'tenant-*@*.{job.tenant}.service'"
     if hint and output.legend:
         output.say(f"  {hint}")
 

@@ -12,7 +12,7 @@ def help_text(verb: Verb | None, heading: Callable[[str], str] = str) -> str:
     """The help of a verb, or of the whole program; `heading` may make headings stand out."""
     lines = _one(verb) if verb else _program(heading)
     lines += [heading("Options:"), *map(_option, (*(verb.options if verb else ()), *COMMON))]
-    return "\n".join([*lines, f"Exit status: {STATUSES}.", "See bbhv(1).", ""])
+    return "\n".join([*lines, f"Exit status: {STATUSES}", "See bbhv(1).", ""])
 
 
 def _program(heading: Callable[[str], str]) -> list[str]:

@@ -40,8 +40,10 @@ def nobody(output: Output) -> None:
     """What is said when there is no tenant, and what to do when nothing says who shall be one."""
     from ..engine import world
 
+    if not output.legend:
+        return
     output.line("No tenant is registered on this host.")
-    if output.legend and not world.settings()[0].repository:
+    if not world.settings()[0].repository:
         output.say("Say where the system repository is in /etc/bitbuilder/bitbuilder.conf, then: bbhv sync")
 
 

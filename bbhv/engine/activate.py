@@ -5,6 +5,7 @@ disappears stops under its old definition; `current` and the link in /run are sw
 tenants of the run; then units are reloaded, restarted and started. `good` moves only after the watch.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Sequence
 
@@ -21,6 +22,7 @@ from .watch import Watched, restarts, stable_seconds, watch
 
 _OLD = (Action.STOP, Action.RECREATE)
 MAX_ATTEMPTS = 2
+PARALLEL_STOPS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,10 @@ def switch(moves: Sequence[Move]) -> None:
     What goes wrong with one tenant ends its job. Raises CommandError when systemd cannot be reached; nothing is half
     done then, for the trials are still recorded.
     """
-    systemd.act("stop", [unit for one in moves for unit in one.plan.units(*_OLD)], block=True, ok=(0, 5))
-    changed = [move for move in moves if _show(move)]
+    stopping = {move.job.tenant: move.plan.units(*_OLD) for move in moves if move.plan.units(*_OLD)}
+    each([move.job for move in moves if move.job.tenant in stopping], PARALLEL_STOPS,
+         lambda job: systemd.act("stop", stopping[job.tenant], ok=(0, 5)))  # fmt: skip
+    changed = [move for move in moves if move.job.outcome is None and _show(move)]
     if changed:
         systemd.daemon_reload()
         for move in changed:
@@ -70,7 +74,10 @@ def everything(manifest: Manifest | None) -> tuple[str, ...]:
 
 
 def activate(jobs: Sequence[Job]) -> None:
-    """Switches every job to its generation, watches them together, and keeps each or goes back."""
+    """Switches every job to its generation, watches them together, and keeps each or goes back.
+
+    A tenant is decided on and let go as soon as its own watch is over: a slow one holds up nobody else.
+    """
     each(jobs, 1, _begin)
     switch([Move(job, job.number, job.plan) for job in jobs if job.outcome is None])
     going = [job for job in jobs if job.outcome is None]
@@ -78,8 +85,14 @@ def activate(jobs: Sequence[Job]) -> None:
         if job.mode is Mode.START and job.generation is not None:
             systemd.urge("start", everything(job.generation.manifest))
     watched = {job.tenant: _watched(job) for job in going}
-    watch(tuple(watched.values()))
-    each(going, 1, lambda job: _decide(job, watched[job.tenant].reason))
+    with ThreadPoolExecutor(max(1, len(going))) as pool:
+        jobs_by_watch = {id(watched[job.tenant]): job for job in going}
+        watch(tuple(watched.values()), lambda one: pool.submit(_conclude, jobs_by_watch[id(one)], one.reason))
+
+
+def _conclude(job: Job, problem: str) -> None:
+    each([job], 1, lambda one: _decide(one, problem))
+    job.lock.release()
 
 
 def _decide(job: Job, problem: str) -> None:
@@ -99,7 +112,8 @@ def _begin(job: Job) -> None:
         job.number = store.write(generation.manifest, dict(generation.units))
     if job.number != store.number("good"):
         attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
-        job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts)))
+        last = max(job.number, job.state.last)
+        job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts), last=last))
     job.restarts = restarts(tuple(one.unit for one in generation.manifest.workloads))
 
 
@@ -118,7 +132,7 @@ def _watched(job: Job) -> Watched:
     return Watched(units, float(manifest.lifecycle.health_timeout_sec), known)
 
 
-def keep(job: Job) -> None:
+def keep(job: Job, word: str = "applied") -> None:
     """What was tried is good from now on."""
     assert job.number is not None and job.generation is not None
     store = job.store
@@ -128,9 +142,9 @@ def keep(job: Job) -> None:
         return
     store.point("good", job.number)
     job.clone.set_ref(paths.REF_GOOD, job.commit)
-    job.state = replace(job.state, trial=None)
+    job.state = replace(job.state, trial=None, last=max(job.number, job.state.last))
     count = sum(step.action is not Action.NONE for step in job.plan.steps)
-    job.end("applied", f"generation {job.number} ({job.commit[:7]}), {count} of {len(job.plan.steps)} objects changed")
+    job.end(word, f"generation {job.number} ({job.commit[:7]}), {count} of {len(job.plan.steps)} objects changed")
     job.remember(job.state)
     store.prune(job.generation.manifest.lifecycle.keep_generations)
 
@@ -144,11 +158,13 @@ def go_back(job: Job, reason: str) -> None:
     back = plan(job.generation.manifest, manifest)
     switch([Move(job, good, back)])
     problem = _settled(job, manifest, back)
-    state = replace(job.state.with_quarantine(job.commit, reason, now_usec()), trial=None)
-    job.state = state
+    hold = None if job.state.hold and job.state.hold.verb == "rollback" else job.state.hold
+    job.state = replace(job.state.with_quarantine(job.commit, reason, now_usec()), trial=None, hold=hold)
     to = f"generation {good} runs again" if manifest else "there is no good generation, so nothing runs"
     job.end("rolled-back", f"{reason}; {to}{'; but ' + problem if problem else ''}")
-    job.remember(replace(job.state, trial=None))
+    job.remember(job.state)
+    if job.number is not None:
+        store.forget(job.number)
 
 
 def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
@@ -159,7 +175,7 @@ def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
     touched = set(back.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
     one = Watched(units, float(manifest.lifecycle.health_timeout_sec), {})
-    watch([one])
+    watch([one], lambda _: None)
     return one.reason
 
 
@@ -188,6 +204,7 @@ def settle(tenant: str, store: Store, state: State) -> State:
         what = f"generation {good} counts again" if good is not None else "there is no good generation yet"
         log.write("warning", f"{tenant}: the trial of commit {trial.commit[:12]} was interrupted; {what}")
         store.point("current", good)
+        store.forget(trial.generation)
         state = replace(state, trial=replace(trial, interrupted=True))
         if trial.attempts >= MAX_ATTEMPTS:
             reason = f"its trial was interrupted {MAX_ATTEMPTS} times"
@@ -201,12 +218,12 @@ def stop_children(tenant: str) -> tuple[str, ...]:
     workloads = systemd.loaded((f"tenant-container@*.{tenant}.service", f"tenant-machine@*.{tenant}.service"))
     shared = systemd.loaded((infra_unit(tenant),))
     try:
-        systemd.act("stop", workloads, block=True, ok=(0, 5))
+        systemd.act("stop", workloads, ok=(0, 5))
     finally:
-        systemd.act("stop", shared, block=True, ok=(0, 5))
+        systemd.act("stop", shared, ok=(0, 5))
     return workloads
 
 
-def stub(tenant: str, problem: BbhvError) -> None:
+def stub(tenant: str, problem: str) -> None:
     """Shows the generator a unit that fails with the reason, for a tenant whose generation cannot be shown."""
-    publish.publish(tenant, now_usec(), compile_stub(tenant, problem.message))
+    publish.publish(tenant, now_usec(), compile_stub(tenant, problem))

@@ -12,7 +12,7 @@ from typing import Callable, Mapping, Sequence
 
 from ..compile import Generation
 from ..errors import BbhvError, RefusedError
-from ..findings import Finding
+from ..findings import MAX_SHOWN, Finding
 from ..formats.jsontext import Json
 from ..host import git, log, systemd
 from ..host.lock import Lock
@@ -50,9 +50,12 @@ class Job:
     plan: Plan = Plan()
     outcome: Outcome | None = None
     active: bool = False
-    handle: int = -1
     note: str = ""
     restarts: Mapping[str, int] = field(default_factory=dict)
+    lock: Lock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lock = tenant_lock(self.tenant)
     busy: bool = False
 
     @property
@@ -78,10 +81,6 @@ class Job:
             name=one.tenant, url=one.repository, branch=one.branch, clone=self.clone, allow_file=self.allow_file
         )
 
-    def lock(self) -> Lock:
-        """The tenant's lock, not taken yet."""
-        return tenant_lock(self.tenant)
-
     def current(self) -> Manifest | None:
         """The manifest of what activation last switched to."""
         return self.store.manifest(self.store.number("current"))
@@ -96,7 +95,7 @@ class Job:
 
         The journal gets it as well; on a terminal the caller shows the outcome.
         """
-        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings)
+        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
         self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
         before = self.state.outcome
         if before is None or replace(before, when_usec=0) != replace(self.outcome, when_usec=0):
@@ -110,7 +109,7 @@ class Job:
 
     def end_without_record(self, word: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
         """Ends the job, but leaves what is on disk to whoever has the lock."""
-        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings)
+        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
         self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
         if log.in_journal():
             log.write("warning", f"{self.tenant}: {word}: {message}")

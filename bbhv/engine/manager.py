@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Sequence
 
-from ..errors import BbhvError, NotFoundError, RefusedError
+from ..errors import BbhvError, CommandError, NotFoundError, RefusedError
 from ..formats.unitfile import render
 from ..host import files, log, systemd
 from ..host.lock import Lock
@@ -19,7 +19,7 @@ from ..compile import Generation
 from ..plan import plan
 from ..registration import Registration
 from . import activate, paths, publish, sync, system, world
-from .job import Job, Mode, is_active, now_usec, tenant_lock
+from .job import Job, Mode, is_active, now_usec, sentence, tenant_lock
 from .state import Hold, Outcome, Store, known_tenants
 from .world import World
 
@@ -50,7 +50,7 @@ def boot() -> None:
     systemd.daemon_reload()
     publish.tidy("_host")
     wanted = [t for t in _enabled(host) if t in host.registrations or t in known_tenants()]
-    systemd.act("start", ["tenants.target", *map(tenant_unit, wanted)], block=False)
+    systemd.urge("start", ["tenants.target", *map(tenant_unit, wanted)])
     systemd.notify(f"STATUS={len(wanted)} tenants started")
 
 
@@ -75,10 +75,9 @@ def _show_good(tenant: str) -> None:
             good = store.number("good")
             if good is not None:
                 publish.publish(tenant, good, store.units(good))
-    except (BbhvError, OSError) as error:
-        problem = error if isinstance(error, BbhvError) else BbhvError(f"{error.filename}: {error.strerror}.")
-        log.write("error", f"{tenant}: its good generation cannot be shown: {problem}")
-        activate.stub(tenant, problem)
+    except Exception as error:  # whatever one tenant's folder holds, the others are shown
+        log.write("error", f"{tenant}: its good generation cannot be shown: {sentence(error)}")
+        activate.stub(tenant, sentence(error))
 
 
 def _host_units(host: World) -> dict[str, str]:
@@ -118,8 +117,8 @@ def sync_all(tenants: Sequence[str] = ()) -> Run:
         problem: BbhvError | None = None
         try:
             system.follow(world.settings()[0])
-        except BbhvError as error:
-            problem = error
+        except (BbhvError, OSError) as error:
+            problem = error if isinstance(error, BbhvError) else BbhvError(sentence(error))
         host = open_world()
         for tenant in tenants:
             if tenant not in host.refused:
@@ -144,7 +143,7 @@ def _apply_registrations(host: World, only: Sequence[str] | None, mode: Mode, *,
         else:
             going.append(tenant)
     _end(host, ended)
-    jobs += sync.run(host, going, mode) if going else []
+    jobs += sync.run(host, going, mode, alone=only is not None and len(only) == 1)
     return sorted(jobs + _start(host, new, block), key=lambda job: job.tenant)
 
 
@@ -157,7 +156,10 @@ def _refused(host: World, tenant: str) -> Job:
 
 def _end(host: World, tenants: Sequence[str]) -> None:
     """Suspended: stopped. Absent, or not registered any more: its units are gone as well. Data stays."""
-    systemd.act("stop", [tenant_unit(t) for t in tenants if is_active(t)], block=True, ok=(0, 5))
+    try:
+        systemd.act("stop", [tenant_unit(t) for t in tenants if is_active(t)], ok=(0, 5))
+    except CommandError as error:
+        log.write("error", str(error))
     for tenant in tenants:
         publish.mark_stopped(tenant, False)  # the registration stopped it, and may want it again
     gone = [t for t in tenants if t not in host.registrations or host.registrations[t].state == "absent"]
@@ -172,12 +174,15 @@ def _start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
     if not tenants:
         return []
     units = ["tenants.target", *map(tenant_unit, tenants)]
+    if not block:
+        systemd.urge("start", units)
+        return []
     try:
-        systemd.act("start", units, block=block, timeout=3600.0)
-    except BbhvError as error:
+        systemd.act("start", units, timeout=7200.0)
+    except CommandError as error:
         log.write("debug", str(error))  # each tenant's outcome says it better
     jobs = []
-    for tenant in tenants if block else ():
+    for tenant in tenants:
         job = Job(registration=host.registered(tenant), mode=Mode.SYNC, allow_file=host.settings.allow_file)
         job.state = job.store.load()
         job.outcome = job.state.outcome or Outcome(word="failed", message=f"see: journalctl -u {tenant_unit(tenant)}")
@@ -189,7 +194,7 @@ def _start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
 def apply(tenants: Sequence[str]) -> list[Job]:
     """Applies what the clones' HEADs say, without a network."""
     host = open_world()
-    return sync.run(host, tenants, Mode.APPLY)
+    return sync.run(host, tenants, Mode.APPLY, alone=len(tenants) == 1)
 
 
 def tenant_start(tenant: str) -> Job:
@@ -207,12 +212,13 @@ def _bring_up(host: World, tenant: str) -> Job:
     if tenant in host.registrations:
         state = host.registrations[tenant].state
         if state != "enabled":
-            raise RefusedError(f"The registration of {tenant} says {state}.", hint="Change it in the system repository.")
+            hint = "Change it in the system repository."
+            raise RefusedError(f"The registration of {tenant} says {state}.", hint=hint)
         return sync.run(host, [tenant], Mode.START, wait=True)[0]
     if not _runs_here(host, tenant) or Store(paths.tenant(tenant)).number("good") is None:
         host.registered(tenant)
         raise NotFoundError(f"No tenant {tenant} is registered on this host.")
-    return sync.start_good(host, tenant)
+    return sync.start_good(tenant)
 
 
 def tenant_reload(tenant: str) -> Job:
@@ -247,18 +253,19 @@ def rollback(tenant: str, to: int | None, who: str) -> Job:
     """Goes to an older generation (the last good one before this, or `to`), and holds it until a newer commit."""
     host = open_world()
     job = Job(registration=host.registered(tenant), mode=Mode.APPLY, allow_file=host.settings.allow_file)
-    with job.lock() as lock:
+    with job.lock as lock:
         lock.take(f"bbhv rollback {tenant}", wait=False)
-        job.handle = lock.handle
         store = job.store
         store.make()
         job.state = store.load()
         activate.recover(job, running=is_active(tenant))
         good = store.number("good")
-        number = to if to is not None else max((n for n in store.numbers() if good is not None and n < good), default=None)
+        older = [number for number in store.numbers() if good is not None and number < good]
+        number = to if to is not None else max(older, default=None)
         manifest = store.manifest(number)
         if manifest is None or number is None:
-            raise NotFoundError(f"{tenant} has no generation {number or 'before this one'}.", hint=f"See: bbhv history {tenant}")
+            which = number or "before this one"
+            raise NotFoundError(f"{tenant} has no generation {which}.", hint=f"See: bbhv history {tenant}")
         tip = job.state.tried or job.clone.head() or ""
         hold = Hold("rollback", tip, who, now_usec(), "a newer commit")
         job.commit, job.number, job.active = manifest.commit, number, is_active(tenant)

@@ -12,6 +12,9 @@ MAX_FILE = 1 << 20
 MAX_TOTAL = 64 << 20
 MAX_DEPTH = 12
 MAX_PATH = 512
+# A shorter one cannot have more entries than are parsed: each takes 29 bytes at least.
+MAX_TREE = gitobject.MAX_TREE_ENTRIES * 29
+MAX_FINDINGS = 200
 
 
 @dataclass(slots=True)
@@ -24,7 +27,12 @@ class _Walk:
     count: int = 0
 
     def find(self, path: str, code: str, message: str, hint: str = "") -> None:
-        self.findings.append(Finding(Place(printable(path)), code, message, hint))
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(Finding(Place(printable(path)), code, message, hint))
+        elif len(self.findings) == MAX_FINDINGS:
+            message = f"More than {MAX_FINDINGS} files are not plain files with plain names."
+            hint = "Correct those that are listed first."
+            self.findings.append(Finding(Place(printable(path)), "BB110", message, hint))
 
 
 def read(commit: VerifiedCommit) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
@@ -40,7 +48,11 @@ def read(commit: VerifiedCommit) -> tuple[dict[str, bytes], tuple[Finding, ...]]
 
 def _tree(reader: git.ObjectReader, oid: str, prefix: str, depth: int, walk: _Walk) -> None:
     folded: dict[str, str] = {}
-    for entry in gitobject.parse_tree(reader.read(oid, "tree"), len(oid) // 2):
+    data = reader.read_bounded(oid, "tree", MAX_TREE)
+    if data is None:
+        walk.find(prefix or ".", "BB110", f"The folder has more than {MAX_FILES} files, or very long names.")
+        return
+    for entry in gitobject.parse_tree(data, len(oid) // 2):
         walk.count += 1
         if walk.count > MAX_FILES:
             if walk.count == MAX_FILES + 1:
@@ -49,7 +61,8 @@ def _tree(reader: git.ObjectReader, oid: str, prefix: str, depth: int, walk: _Wa
         problem = gitobject.name_problem(entry.name)
         path = prefix + entry.name.decode("utf-8", "replace")
         if problem or len(path) > MAX_PATH:
-            walk.find(path, "BB107", f"The name {problem}." if problem else f"The path is longer than {MAX_PATH} characters.", "Rename it.")
+            message = f"The name {problem}." if problem else f"The path is longer than {MAX_PATH} characters."
+            walk.find(path, "BB107", message, "Rename it.")
             continue
         twin = folded.setdefault(path.casefold(), path)
         if twin != path:
@@ -74,7 +87,7 @@ def _entry(reader: git.ObjectReader, entry: gitobject.TreeEntry, path: str, dept
 
 
 def _blob(reader: git.ObjectReader, oid: str, path: str, walk: _Walk) -> None:
-    data = reader.read_bounded(oid, MAX_FILE)
+    data = reader.read_bounded(oid, "blob", MAX_FILE)
     if data is None:
         walk.find(path, "BB105", f"The file is larger than {MAX_FILE >> 20} MiB.", "Put large data into an image.")
         return

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import BbhvError
 from ..formats.jsontext import Json, dump, parse
-from ..host import files
+from ..host import files, log
 from ..manifest import Manifest, from_json, to_json
 from ..names import is_name
 from . import paths
@@ -75,6 +75,7 @@ class State:
     outcome: Outcome | None = None
     tried: str = ""
     images: tuple[str, ...] = field(default=())
+    last: int = 0
 
     def quarantined(self, commit: str) -> Quarantined | None:
         """The quarantine of a commit, if it is in one."""
@@ -105,6 +106,7 @@ def encode(state: State) -> bytes:
         },
         "tried": state.tried,
         "images": list(state.images),
+        "last": state.last,
     }  # fmt: skip
     return dump(value).encode()
 
@@ -131,6 +133,7 @@ def decode(data: bytes) -> State:
         ) if outcome else None,
         tried=_str(value["tried"]),
         images=tuple(_str(one) for one in _list(value["images"])),
+        last=_int(value["last"]),
     )  # fmt: skip
 
 
@@ -185,7 +188,8 @@ class Store:
         try:
             data = files.read(f"{self.folder}/state.json", MAX_STATE)
             state = decode(data) if data is not None else State()
-        except (BbhvError, ValueError, KeyError, TypeError):
+        except (BbhvError, ValueError, KeyError, TypeError) as error:
+            log.write("warning", f"{self.folder}/state.json is damaged, going by the links: {error}")
             state = State()
         current = self.number("current")
         if current is not None and current != self.number("good") and state.trial is None:
@@ -197,7 +201,12 @@ class Store:
         """Makes the state durable. Unchanged bytes are not written."""
         data = encode(state)
         path = f"{self.folder}/state.json"
-        if files.read(path, MAX_STATE) != data:
+        try:
+            same = files.read(path, MAX_STATE) == data
+        except BbhvError:
+            same = False
+            files.remove_tree(path)  # it is not a plain file, or it is huge: not one of ours
+        if not same:
             files.write(path, data, 0o600)
 
     def number(self, link: str) -> int | None:
@@ -226,12 +235,11 @@ class Store:
 
     def write(self, manifest: Manifest, units: dict[str, str]) -> int:
         """Publishes a new generation and returns its number."""
-        trial = self.load().trial
-        number = max([0, *self.numbers(), trial.generation if trial else 0]) + 1
+        number = max([0, *self.numbers(), self.load().last]) + 1
         texts = {f"units/{name}": text for name, text in units.items()}
         texts["manifest.json"] = to_json(manifest)
         files.write_tree(f"{self.folder}/generations/{number}", texts)
-        return number
+        return number  # which the caller notes as `last`, so that it is never given again
 
     def manifest(self, number: int | None) -> Manifest | None:
         """The manifest of a generation; None when there is none or it cannot be read."""
@@ -245,11 +253,19 @@ class Store:
 
     def units(self, number: int | None) -> dict[str, str]:
         """The unit tree of a generation: relative path to text."""
-        return files.read_tree(f"{self.folder}/generations/{number}/units")
+        try:
+            return files.read_tree(f"{self.folder}/generations/{number}/units")
+        except ValueError as error:
+            raise BbhvError(f"Generation {number} in {self.folder} is damaged: {error}.") from error
 
     def created_usec(self, number: int) -> int:
         """When a generation was written, in microseconds since the epoch."""
         return os.stat(f"{self.folder}/generations/{number}").st_mtime_ns // 1000
+
+    def forget(self, number: int) -> None:
+        """Removes a generation that never was good; one that a link names stays."""
+        if number not in (self.number("current"), self.number("good")):
+            files.retire_tree(f"{self.folder}/generations/{number}")
 
     def prune(self, keep: int) -> None:
         """Removes all but the newest `keep` generations; never one that a link or the trial names."""

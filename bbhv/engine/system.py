@@ -1,4 +1,4 @@
-"""The system repository: the host follows its branch as a tenant's is followed, and only what verifies moves the clone."""
+"""The system repository: the host follows its branch as a tenant's is followed; only what verifies moves the clone."""
 
 from ..errors import RefusedError
 from ..findings import errors, ordered

@@ -6,7 +6,7 @@ tenants of a run.
 
 import time
 from dataclasses import dataclass
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from ..host import systemd
 from ..manifest import Workload
@@ -17,7 +17,7 @@ INTERVAL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`word` is healthy, waiting or unhealthy; `reason` says why, `wait` for how many seconds more at least."""
+    """`word` is healthy, waiting, stopping or unhealthy; `reason` says why, `wait` how many seconds to look again."""
 
     word: str
     reason: str = ""
@@ -29,13 +29,15 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
     state = found.get("ActiveState", "inactive")
     restarts = int(found.get("NRestarts") or 0)
     if restarts > restarts_before or found.get("SubState") == "auto-restart":
-        return Verdict("unhealthy", f"{unit} was restarted by systemd ({found.get('Result', 'no result')})")
+        return Verdict("unhealthy", f"{unit} ended ({found.get('Result', 'no result')}), see: journalctl -u {unit}")
     if state == "failed":
-        return Verdict("unhealthy", f"{unit} failed ({found.get('Result', 'no result')})")
-    if found.get("Job", "0") not in ("", "0") or state in ("activating", "reloading", "refreshing", "deactivating"):
+        return Verdict("unhealthy", f"{unit} failed ({found.get('Result', 'no result')}), see: journalctl -u {unit}")
+    if state == "deactivating":
+        return Verdict("stopping", f"{unit} still stops")  # for which systemd has its own limit, TimeoutStopSec=
+    if found.get("Job", "0") not in ("", "0") or state in ("activating", "reloading", "refreshing"):
         return Verdict("waiting", f"{unit} is {state}")
     if state != "active":
-        return Verdict("unhealthy", f"{unit} is {state}: it ended by itself")
+        return Verdict("unhealthy", f"{unit} is {state}: it ended by itself, see: journalctl -u {unit}")
     since = now - int(found.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
     if since < stable_sec:
         return Verdict("waiting", f"{unit} is active, but not yet for {stable_sec:g} s", min(stable_sec - since, 2.0))
@@ -56,11 +58,12 @@ class Watched:
         """Judges once; returns after how many seconds to look again."""
         verdicts = [judge(u, found.get(u, {}), stable, self.restarts.get(u, 0), now) for u, stable in self.units.items()]
         bad = [v.reason for v in verdicts if v.word == "unhealthy"]
-        waiting = [v for v in verdicts if v.word == "waiting"]
+        waiting = [v for v in verdicts if v.word in ("waiting", "stopping")]
         if bad or not waiting:
             self.reason, self.done = "; ".join(bad), True
-        elif now >= deadline:
-            self.reason, self.done = f"not healthy within {self.seconds:g} s: {'; '.join(v.reason for v in waiting)}", True
+        elif now >= deadline and all(v.word == "waiting" for v in waiting):
+            late = "; ".join(v.reason for v in waiting)
+            self.reason, self.done = f"not healthy within {self.seconds:g} s: {late}", True
         return min([v.wait for v in waiting], default=0.0)
 
 
@@ -70,13 +73,16 @@ def restarts(units: Sequence[str]) -> dict[str, int]:
     return {u: int(p.get("NRestarts") or 0) for u, p in found.items() if p.get("ActiveState") == "active"}
 
 
-def watch(watched: Sequence[Watched]) -> None:
-    """Waits for the verdict on each. A reason that stays empty means healthy."""
+def watch(watched: Sequence[Watched], decided: Callable[[Watched], object]) -> None:
+    """Waits for the verdict on each, and passes it on at once. A reason that stays empty means healthy."""
     start = time.monotonic()
     while open_ := [one for one in watched if not one.done]:
         found = systemd.show([unit for one in open_ for unit in one.units], PROPERTIES)
         now = time.monotonic()
         pauses = [one.look(found, now, start + one.seconds) for one in open_]
+        for one in open_:
+            if one.done:
+                decided(one)
         left = [pause for one, pause in zip(open_, pauses) if not one.done]
         if left:
             time.sleep(max(0.05, min(left)))

@@ -6,6 +6,7 @@ Whatever is wrong is one sentence on standard error and a non-zero exit status.
 """
 
 import os
+import stat
 import sys
 import tempfile
 from typing import IO
@@ -29,7 +30,7 @@ def work(arguments: list[str]) -> int:
     except CommandError as error:
         raise BbhvError(" ".join(error.stderr.split()) or error.message) from error
     except OSError as error:
-        raise BbhvError(f"{error.filename or 'The sandbox'}: {error.strerror}") from error
+        raise BbhvError(f"{error.filename or 'The sandbox'}: {error.strerror or error}") from error
 
 
 def _work(kind: str = "", *rest: str) -> int:
@@ -70,8 +71,8 @@ def fetch(url: str, branch: str, have: str, objects: str) -> None:
             return
         news = have and _git(repository, env, "rev-list", "--max-count=1", f"{have}..{tip}")
         without = (f"^{have}",) if news else ()
-        command = ("git", f"--git-dir={repository}", *git.HARMLESS, "bundle", "create", "--quiet", "-", REF_INCOMING, *without)
-        process = run.spawn(command, env=env)
+        making = ("bundle", "create", "--quiet", "-", REF_INCOMING, *without)
+        process = run.spawn(("git", f"--git-dir={repository}", *git.HARMLESS, *making), env=env)
         try:
             _copy(process.stdout, sys.stdout.buffer)
             if process.wait(git.TIMEOUT).returncode:
@@ -83,7 +84,7 @@ def fetch(url: str, branch: str, have: str, objects: str) -> None:
 def ingest(objects: str, limit: int, kind: str) -> None:
     """Reads a bundle, checks it and its pack, and writes the frames tip, name, pack, rev, idx, end."""
     source = open(0, "rb", buffering=0, closefd=False)
-    head, rest = _bundle_header(source)
+    head, rest = _makingheader(source)
     if len(head.references) != 1:
         raise RefusedError(f"The bundle has {len(head.references)} references; exactly one is taken.")
     tip = head.references[0][0]
@@ -139,7 +140,7 @@ def _index_pack(repository: str, env: dict[str, str], first: bytes, source: IO[b
     return answer[1]
 
 
-def _bundle_header(source: IO[bytes]) -> tuple[bundle.Header, bytes]:
+def _makingheader(source: IO[bytes]) -> tuple[bundle.Header, bytes]:
     data = b""
     while True:
         chunk = source.read(4096)
@@ -158,9 +159,16 @@ def image(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "file":
         raise RefusedError(f"{url}: only file:// is supported.")
-    with open(unquote(parts.path), "rb") as file:
-        _copy(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+    path = unquote(parts.path)
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise BbhvError(f"{path} is not a plain file")  # nobody may ever write into a FIFO
+        with open(handle, "rb", closefd=False) as file:
+            _copy(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+    finally:
+        os.close(handle)
 
 
 def _scratch(path: str, kind: str, objects: str, env: dict[str, str]) -> str:

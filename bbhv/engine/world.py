@@ -20,10 +20,12 @@ from .read import read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """One reading of the host. `refused` are the tenants whose registration has errors, `system` the commit used."""
+    """One reading of the host. `refused` are the tenants whose registration has errors, `system` the commit used,
+    `elsewhere` those that are registered for other hosts; `readable` says whether absence can be believed."""
 
     settings: HostSettings
     registrations: Mapping[str, Registration] = field(default_factory=dict)
+    elsewhere: Mapping[str, Registration] = field(default_factory=dict)
     refused: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     system: str = ""
@@ -34,6 +36,10 @@ class World:
         if tenant in self.refused:
             first = self.refused[tenant][0]
             raise RefusedError(f"The registration of {tenant} has errors: {first}")
+        if tenant in self.elsewhere:
+            other = self.elsewhere[tenant]
+            message = f"Tenant {tenant} is registered for other hosts: {', '.join(other.hosts)} ({other.source})."
+            raise NotFoundError(message, hint='Add this host to "hosts", or set Name= under [Host] in bitbuilder.conf.')
         if tenant not in self.registrations:
             known = ", ".join(sorted(self.registrations)) or "none"
             raise NotFoundError(f"No tenant {tenant} is registered on this host.", hint=f"Registered: {known}.")
@@ -41,20 +47,30 @@ class World:
 
 
 def settings() -> tuple[HostSettings, tuple[Finding, ...]]:
-    """The host's settings, from the configuration folders and the system credentials."""
+    """The host's settings, from the configuration folders and the system credentials. What cannot be read is found."""
     found: dict[str, bytes | None] = {}
+    findings: list[Finding] = []
     for root in paths.CONFIGURATION:
-        for folder, names in ((root, ["bitbuilder.conf"]), (f"{root}/bitbuilder.conf.d", _names(f"{root}/bitbuilder.conf.d"))):
-            for name in names:
-                path = f"{folder}/{name}"
-                if os.path.lexists(path):
-                    found[path] = None if os.path.realpath(path) == "/dev/null" else files.read(os.path.realpath(path))
+        drop_ins = [f"{root}/bitbuilder.conf.d/{name}" for name in _names(f"{root}/bitbuilder.conf.d")]
+        for path in (f"{root}/bitbuilder.conf", *drop_ins):
+            if os.path.realpath(path) == "/dev/null":
+                found[path] = None
+            elif (data := _bytes(path, findings)) is not None:
+                found[path] = data
     order = conffile.order("bitbuilder.conf", found, paths.CONFIGURATION)
-    credentials = {
-        name: files.read(f"{paths.CREDENTIALS}/{name}") or b""
-        for name in _names(paths.CREDENTIALS) if name.startswith("bitbuilder.")
-    }  # fmt: skip
-    return read_settings([(path, found[path] or b"") for path in order], credentials)
+    names = [name for name in _names(paths.CREDENTIALS) if name.startswith("bitbuilder.")]
+    credentials = {name: _bytes(f"{paths.CREDENTIALS}/{name}", findings) or b"" for name in names}
+    host, problems = read_settings([(path, found[path] or b"") for path in order], credentials)
+    return host, (*findings, *problems)
+
+
+def _bytes(path: str, findings: list[Finding]) -> bytes | None:
+    """A file of the operator, who may use links. What is no readable file is a finding, and is passed over."""
+    try:
+        return files.read(os.path.realpath(path))
+    except (BbhvError, OSError) as error:
+        findings.append(Finding(Place(path), "BB502", f"It cannot be read, ignoring: {error}", "", "warning"))
+        return None
 
 
 def load() -> World:
@@ -63,30 +79,46 @@ def load() -> World:
     config, clone_files, oid, problems = _system_files(host)
     found: list[Finding] = [*findings, *problems]
     document = schema.compile(_json(resources.data("schemas/registration.schema.json")))
-    origins = [(root, _folder(root)) for root in paths.REGISTRATIONS]
-    origins.insert(1, (paths.SYSTEM_CLONE, clone_files))
+    etc, usr = ((root, _folder(root, found)) for root in paths.REGISTRATIONS)
     sources: list[tuple[str, dict[str, Registration]]] = []
     refused: dict[str, tuple[Finding, ...]] = {}
-    for origin, texts in origins:
-        parsed: dict[str, Registration] = {}
-        for name, data in sorted(texts.items()):
-            tenant = name.rpartition("/")[2].removesuffix(".json")
-            one, trouble = registrations.parse_registration(f"{origin}/{name}", data, document, defaults=config.defaults)
-            if one is None or errors(trouble):
-                refused.setdefault(tenant, ordered(errors(trouble)))
-            else:
-                parsed[tenant] = one
-            found += trouble
+    for origin, texts in (etc, (paths.SYSTEM_CLONE, clone_files), usr):
+        parsed, bad, trouble = _registrations(origin, texts, document, config)
         sources.append((origin, parsed))
+        found += trouble
+        for tenant, problem in bad.items():
+            refused.setdefault(tenant, problem)
     merged, doubles = registrations.merge(sources)
     here = registrations.for_host(merged, host.name or os.uname().nodename)
     return World(
-        settings=host, registrations=here, refused={k: v for k, v in refused.items() if k not in here and is_name(k)},
+        settings=host, registrations=here, elsewhere={k: v for k, v in merged.items() if k not in here},
+        refused={k: v for k, v in refused.items() if k not in merged and is_name(k)},
         findings=ordered((*found, *doubles)), system=oid, readable=bool(oid) or not host.repository,
     )  # fmt: skip
 
 
-def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes], str, tuple[Finding, ...]]:
+def _registrations(
+    origin: str, texts: Mapping[str, bytes | None], document: schema.Schema, config: SystemConfig
+) -> tuple[dict[str, Registration], dict[str, tuple[Finding, ...]], list[Finding]]:
+    """The registrations of one place, those with errors by tenant, and all findings."""
+    parsed: dict[str, Registration] = {}
+    bad: dict[str, tuple[Finding, ...]] = {}
+    found: list[Finding] = []
+    for name, data in sorted(texts.items()):
+        tenant, path = name.rpartition("/")[2].removesuffix(".json"), f"{origin}/{name}"
+        if data is None:
+            bad[tenant] = (Finding(Place(path), "BB502", "It cannot be read."),)
+            continue
+        one, trouble = registrations.parse_registration(path, data, document, defaults=config.defaults)
+        if one is None or errors(trouble):
+            bad[tenant] = ordered(errors(trouble))
+        else:
+            parsed[tenant] = one
+        found += trouble
+    return parsed, bad, found
+
+
+def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes | None], str, tuple[Finding, ...]]:
     """What the clone of the system repository says, if it is there: HEAD, else the newest that was accepted."""
     clone = git.Clone(paths.SYSTEM_CLONE)
     problems: list[Finding] = []
@@ -103,8 +135,8 @@ def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes], s
         config, more = system_config(found, paths.SYSTEM_CLONE)
         problems += (*trouble, *more)
         if config is not None:
-            tenants = {name: data for name, data in found.items() if name.startswith("tenants/") and name.endswith(".json")}
-            return config, tenants, oid, tuple(problems)
+            names = [name for name in found if name.startswith("tenants/") and name.endswith(".json")]
+            return config, {name: found[name] for name in names}, oid, tuple(problems)
     return SystemConfig(), {}, "", tuple(problems)
 
 
@@ -117,8 +149,8 @@ def system_config(found: Mapping[str, bytes], origin: str) -> tuple[SystemConfig
     return registrations.parse_system(f"{origin}/system.json", data, document)
 
 
-def _folder(root: str) -> dict[str, bytes]:
-    return {name: files.read(f"{root}/{name}") or b"" for name in _names(root) if name.endswith(".json")}
+def _folder(root: str, findings: list[Finding]) -> dict[str, bytes | None]:
+    return {name: _bytes(f"{root}/{name}", findings) for name in _names(root) if name.endswith(".json")}
 
 
 def _names(folder: str) -> list[str]:

@@ -8,7 +8,7 @@ computed again over the bytes that came back.
 
 import os
 import select
-from typing import Literal
+from typing import Literal, Mapping
 
 from ..errors import BbhvError, CommandError
 from ..formats import gitobject
@@ -73,7 +73,7 @@ class ObjectReader:
         self._process.close()
 
     def read(self, oid: str, kind: str, *, limit: int = MAX_OBJECT) -> bytes:
-        """The content of an object. Raises DamagedError when it is missing, of another kind, larger, or not its id's."""
+        """The content of an object. Raises DamagedError when it is missing, larger, or not what its id and kind say."""
         if not is_object_id(oid):
             raise DamagedError(f"{ascii(oid[:80])} is not an object id.")
         found, size = self._ask(oid)
@@ -91,13 +91,13 @@ class ObjectReader:
             raise DamagedError(f"Object {oid} in {self._gitdir} does not hold what its id says.", hint=_DAMAGED)
         return data
 
-    def read_bounded(self, oid: str, limit: int) -> bytes | None:
-        """The content of a blob, or None when it is larger than `limit` bytes. Raises DamagedError."""
-        kind, size = self._ask(oid)
-        if kind == "blob" and size > limit:
+    def read_bounded(self, oid: str, kind: str, limit: int) -> bytes | None:
+        """The content of an object, or None when it is larger than `limit` bytes. Raises DamagedError."""
+        found, size = self._ask(oid)
+        if size > limit:
             self._skip(size + 1)
             return None
-        return self._checked(oid, "blob", kind, size)
+        return self._checked(oid, kind, found, size)
 
     def commit(self, oid: str) -> gitobject.Commit:
         """A commit, parsed. Raises DamagedError."""
@@ -170,17 +170,16 @@ class Clone:
         return os.path.isfile(f"{self.gitdir}/HEAD")
 
     def create(self, config: str, branch: str, kind: Algorithm) -> None:
-        """Makes an empty repository, whole or not at all."""
+        """Makes an empty repository, whole or not at all, in the place of what may be left of a damaged one."""
         files.make_dir(files.parent(self.path), 0o700)
         new = files.temporary(self.path)
         os.mkdir(new, 0o700)
-        command = ("git", *HARMLESS, "init", "--quiet", "--template=", f"--object-format={kind}", f"--initial-branch={branch}", new)
+        init = ("init", "--quiet", "--template=", f"--object-format={kind}", f"--initial-branch={branch}", new)
         try:
-            run.run(command, timeout=TIMEOUT, env=ENVIRONMENT)
-            os.makedirs(f"{new}/.git/info", exist_ok=True)
-            for name, text in (("config", config), ("info/sparse-checkout", "/*\n!/*\n"), ("info/attributes", _NO_FILTERS)):
-                files.write(f"{new}/.git/{name}", text.encode())
+            run.run(("git", *HARMLESS, *init), timeout=TIMEOUT, env=ENVIRONMENT)
+            _furnish(f"{new}/.git", {"config": config, **_INFO})
             _fsync_all(new)
+            files.retire_tree(self.path)
             os.rename(new, self.path)
         except (OSError, CommandError):
             files.remove_tree(new)
@@ -189,32 +188,29 @@ class Clone:
 
     def configure(self, config: str, branch: str) -> None:
         """Makes the configuration ours again, if it is not, and HEAD the registered branch."""
-        if files.read(f"{self.gitdir}/config") != config.encode():
-            files.write(f"{self.gitdir}/config", config.encode())
-        head = f"ref: refs/heads/{branch}\n".encode()
-        if files.read(f"{self.gitdir}/HEAD") != head:
-            files.write(f"{self.gitdir}/HEAD", head)
+        _furnish(self.gitdir, {"config": config, "HEAD": f"ref: refs/heads/{branch}\n", **_INFO})
 
     def ref(self, name: str) -> str | None:
-        """The object id that a ref holds, or None."""
-        data = files.read(f"{self.gitdir}/{name}", 200)
-        if data is None:
-            packed = files.read(f"{self.gitdir}/packed-refs", 8 << 20)
-            oid = gitobject.parse_packed_refs((packed or b"").decode("utf-8", "replace")).get(name, "")
-        else:
-            oid = data.decode("ascii", "replace").strip()
-        return oid if is_object_id(oid) else None
+        """The object id that a ref holds; None when there is none, or nothing that can be read."""
+        if not gitobject.is_ref_name(name):
+            return None
+        oid = _text(f"{self.gitdir}/{name}", 200)
+        if oid is None:
+            try:
+                oid = gitobject.parse_packed_refs(_text(f"{self.gitdir}/packed-refs", 8 << 20) or "").get(name, "")
+            except gitobject.GitFormatError:
+                return None
+        return oid.strip() if is_object_id(oid.strip()) else None
 
     def head(self) -> str | None:
-        """The commit that HEAD means, or None."""
-        data = files.read(f"{self.gitdir}/HEAD", 1000)
-        text = (data or b"").decode("utf-8", "replace").strip()
+        """The commit that HEAD means; None when there is none, or nothing that can be read."""
+        text = (_text(f"{self.gitdir}/HEAD", 1000) or "").strip()
         return self.ref(text[5:]) if text.startswith("ref: refs/heads/") else text if is_object_id(text) else None
 
     def set_ref(self, name: str, oid: str) -> None:
         """Moves a ref of ours, durably. Only under the tenant's lock."""
         path = f"{self.gitdir}/{name}"
-        if files.read(path, 200) != f"{oid}\n".encode():
+        if _text(path, 200) != f"{oid}\n":
             files.make_dir(files.parent(path))
             files.write(path, f"{oid}\n".encode())
 
@@ -230,9 +226,11 @@ class Clone:
         """
         if self.ref(f"refs/heads/{branch}") == oid and os.path.exists(f"{self.gitdir}/index"):
             return
+        _furnish(self.gitdir, _INFO)
         new = files.temporary(f"{self.gitdir}/index")
         env = dict(ENVIRONMENT, GIT_INDEX_FILE=new)
-        command = ("git", f"--git-dir={self.gitdir}", f"--work-tree={self.path}", *HARMLESS, "read-tree", "-m", "-u", oid)
+        here = (f"--git-dir={self.gitdir}", f"--work-tree={self.path}")
+        command = ("git", *here, *HARMLESS, *_SPARSE, "read-tree", "-m", "-u", oid)
         try:
             run.run(command, timeout=TIMEOUT, env=env, pass_fds=(handle,))
             _fsync_file(new)
@@ -245,7 +243,7 @@ class Clone:
         self.set_ref(f"refs/remotes/origin/{branch}", oid)
 
     def store_pack(self, name: str, parts: dict[str, str]) -> None:
-        """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last, as git does."""
+        """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last, as in git."""
         folder = f"{self.gitdir}/objects/pack"
         files.make_dir(folder)
         for part in ("pack", "rev", "idx"):
@@ -265,7 +263,9 @@ class Clone:
         files.retire_tree(self.path)
 
 
-_NO_FILTERS = "* -text -filter -ident -working-tree-encoding\n"
+# No file is checked out, and no attribute of a file that a tenant commits counts.
+_INFO = {"info/sparse-checkout": "/*\n!/*\n", "info/attributes": "* -text -filter -ident -working-tree-encoding\n"}
+_SPARSE = ("-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
 
 
 def configuration(url: str, branch: str, kind: Algorithm, protocols: tuple[str, ...]) -> str:
@@ -295,6 +295,24 @@ def configuration(url: str, branch: str, kind: Algorithm, protocols: tuple[str, 
         f"\tmerge = {_quoted(f'refs/heads/{branch}')}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _furnish(gitdir: str, texts: Mapping[str, str]) -> None:
+    """Makes files of a clone what they are to be; what is right already is not written."""
+    for name, text in texts.items():
+        path = f"{gitdir}/{name}"
+        if _text(path, 1 << 20) != text:
+            files.make_dir(files.parent(path))
+            files.write(path, text.encode())
+
+
+def _text(path: str, limit: int) -> str | None:
+    """The text of a file; None when there is none, or nothing that can be read."""
+    try:
+        data = files.read(path, limit)
+    except BbhvError:
+        return None
+    return None if data is None else data.decode("utf-8", "replace")
 
 
 def _quoted(text: str) -> str:

@@ -67,12 +67,11 @@ def daemon_reload() -> None:
     run.run(("systemctl", "daemon-reload"), timeout=300.0)
 
 
-def act(verb: str, units: Iterable[str], *, block: bool, timeout: float = 300.0, ok: Sequence[int] = (0,)) -> None:
-    """Starts, stops, restarts or reloads units in one call; none is fine. Raises CommandError."""
+def act(verb: str, units: Iterable[str], *, timeout: float = 300.0, ok: Sequence[int] = (0,)) -> None:
+    """Starts, stops, restarts or reloads units in one call, and waits; none is fine. Raises CommandError."""
     names = tuple(units)
     if names:
-        mode = () if block else ("--no-block",)
-        run.run(("systemctl", verb, *mode, "--", *names), timeout=timeout, ok=ok)
+        run.run(("systemctl", verb, "--", *names), timeout=timeout, ok=ok)
 
 
 def urge(verb: str, units: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ do not exist. Findings: BB102, BB105, BB201 … BB208.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Generic, TypeVar, cast
 
 from ..findings import Finding, Place, did_you_mean
@@ -15,6 +16,7 @@ from ..formats.unitfile import Entry, UnitFile
 from .values import NotYet, Unreadable, text
 
 MAX_REPEATS = 256
+MAX_FINDINGS = 200
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -180,10 +182,14 @@ class Values:
 
 def read(table: Table, unit: UnitFile, file: str) -> tuple[Values, tuple[Finding, ...]]:
     """The values of a file by a table, and everything that is wrong with them. A bad value is left out."""
-    findings = list(_section_findings(table, unit, file))
+    findings = list(islice(_section_findings(table, unit, file), MAX_FINDINGS))
     given: dict[tuple[str, str], list[Value]] = {}
     count: dict[tuple[str, str], int] = {}
     for entry in unit.entries:
+        if len(findings) >= MAX_FINDINGS:
+            message = f"The file has more than {MAX_FINDINGS} problems; the rest was not checked."
+            findings.append(Finding(Place(file, entry.line, entry.column), "BB105", message))
+            break
         where = (entry.section, entry.key)
         row = table.by_key.get(where)
         if row is None:

@@ -8,8 +8,8 @@
         host.boot()                  # the same tree again
 
 Its /usr is the cached tree itself, read-only (`writable_usr` lays an overlay over it); all else is a copy on the disk
-of the cache, so that idmapped mounts and overlays work on it as on a real host. It has loopback only. Inside are the
-guest tree as the offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs.
+of the cache, so that idmapped mounts and overlays work on it as on a real host. It has loopback only. `credentials`
+are system credentials, as a boot loader or a virtual machine manager would pass them. Inside are the guest tree as the offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs.
 """
 
 import os
@@ -45,11 +45,19 @@ _OFFERED = "var/lib/bitbuilder/offered/debian-13"
 class Host:
     """One test host. Use it as a context manager: leaving it ends its processes and frees all that it used."""
 
-    def __init__(self, release: str, *, writable_usr: bool = False, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        release: str,
+        *,
+        writable_usr: bool = False,
+        credentials: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         if release not in trees.RELEASES:
             raise BuildError(f"There is no test host {release}; there are {', '.join(trees.RELEASES)}.")
         self.release = release
         self._writable_usr = writable_usr
+        self._credentials = dict(credentials or {})
         self._progress = progress or Progress()
         self._holder = Holder(release)
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -151,6 +159,7 @@ class Host:
             "--console=read-only", "--kill-signal=SIGRTMIN+3", "--notify-ready=yes",
             "--resolv-conf=off", "--timezone=off", "--link-journal=no",
             *(f"--bind={nodes / node}:/dev/{node}" for node in _nodes()),
+            *(f"--set-credential={name}:{value}" for name, value in self._credentials.items()),
         ]
 
     def _await_ready(self, ready: socket.socket, deadline: float) -> None:

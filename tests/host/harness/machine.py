@@ -15,8 +15,8 @@ from .shell import BuildError, Progress, run
 
 # What the test hosts, the extension image and the tests need from the distribution.
 PACKAGES = (
-    "debian-archive-keyring", "git", "mmdebstrap", "mount", "squashfs-tools", "strace", "systemd-container", "uidmap",
-    "util-linux",
+    "debian-archive-keyring", "git", "man-db", "mmdebstrap", "mount", "squashfs-tools", "strace", "systemd-container",
+    "uidmap", "util-linux",
 )
 
 

@@ -1,0 +1,70 @@
+"""The completion of bash, made of the table of verbs. Names of tenants come from `bbhv list`, so only for root."""
+
+from .verbs import COMMON, UNITS, Option, Verb, shown
+
+_HEAD = r"""# bash completion for bbhv(1), made by build.py
+_bbhv_files() {
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
+}
+
+_bbhv_words() {
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+    [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
+}
+
+_bbhv_tenants() {
+    local name _
+    while read -r name _; do
+        [[ $name != "$1"* ]] || COMPREPLY+=("$name")
+    done < <(bbhv list --no-legend 2>/dev/null)
+}
+
+_bbhv() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb= option= i
+    COMPREPLY=()
+    # bash takes --json=short apart at the equals sign.
+    if [[ $word == = ]]; then
+        option=$before word=
+    elif [[ $before == = && $COMP_CWORD -gt 2 ]]; then
+        option=${COMP_WORDS[COMP_CWORD-2]}
+    elif [[ $before == --* ]]; then
+        option=$before
+    fi
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+"""
+
+
+def bash_completion() -> str:
+    """The file usr/share/bash-completion/completions/bbhv."""
+    verbs = [verb for verb in shown() if verb.group != UNITS]
+    options = {option.name: option for verb in verbs for option in verb.options} | {one.name: one for one in COMMON}
+    lines = [_HEAD + f"            {'|'.join(verb.name for verb in verbs)}) verb=${{COMP_WORDS[i]}}; break ;;"]
+    lines += ["        esac", "    done", "    case $option in"]
+    lines += [f"        {option.name}) {_values(option)}; return ;;" for option in options.values() if option.value]
+    lines += ["    esac", "    case $verb/$word in"]
+    lines += [f"        {verb.name}/-*) _bbhv_words '{_names((*verb.options, *COMMON))}' \"$word\" ;;" for verb in verbs]
+    lines += [f"        */-*) _bbhv_words '{_names(COMMON)}' \"$word\" ;;"]
+    lines += [f"        /*) _bbhv_words '{' '.join(verb.name for verb in verbs)}' \"$word\" ;;"]
+    lines += [f"        {verb.name}/*) {action} ;;" for verb in verbs if (action := _arguments(verb))]
+    return "\n".join([*lines, "    esac", "}", "complete -F _bbhv bbhv", ""])
+
+
+def _names(options: tuple[Option, ...]) -> str:
+    names = [option.name + ("=" if option.value else "") for option in options]
+    return " ".join([*names, *(option.short for option in options if option.short)])
+
+
+def _values(option: Option) -> str:
+    if option.choices:
+        return f"_bbhv_words '{' '.join(option.choices)}' \"$word\""
+    return '_bbhv_files -f "$word"' if option.value == "FILE" else ":"
+
+
+def _arguments(verb: Verb) -> str:
+    if "TENANT" in verb.arguments:
+        return '_bbhv_tenants "$word"'
+    if "PATH" in verb.arguments:
+        return '_bbhv_files -f "$word"'
+    return '_bbhv_files -d "$word"' if "DIR" in verb.arguments else ""

@@ -1,0 +1,85 @@
+"""Which commit of a tenant counts: the tip of its branch, the clone's HEAD, or the one that was good.
+
+The two ways to a verified commit: `fetch` with a network, `choose` without. Both remember what they accepted, in the
+clone's ref `tried` and in state.json, so that history is never rewound, not even by a lost file.
+"""
+
+from dataclasses import replace
+
+from ..errors import BbhvError, CommandError, RefusedError
+from ..host import log
+from . import obtain, paths, verify
+from .job import Job, Mode
+
+
+def commit_of(job: Job) -> verify.VerifiedCommit | None:
+    """The commit that the job is about, or None with the outcome set."""
+    local = job.registration.repository.startswith("file:")
+    if local and not job.allow_file:
+        hint = "Set AllowFile=yes under [System] in bitbuilder.conf."
+        raise RefusedError(f"{job.registration.repository} is a local repository.", hint=hint)
+    return fetch(job) if job.mode is Mode.SYNC else choose(job)
+
+
+def fetch(job: Job) -> verify.VerifiedCommit | None:
+    """Fetch, ingest, verify: the tip of the branch, or None with the outcome set."""
+    tip = obtain.obtain(job.repository, job.lock.handle)
+    job.commit = tip
+    commit = _verified(job, tip)
+    problem = _not_again(job, tip)
+    if problem:
+        job.end("quarantined" if job.state.quarantined(tip) else "held", problem)
+        return None
+    _accept(job, tip)
+    return commit
+
+
+def choose(job: Job) -> verify.VerifiedCommit | None:
+    """Without a network: HEAD, if it verifies, is not quarantined or held, does not rewind, and was not interrupted.
+
+    A tenant that never was good is fetched like a first start; a clone that was pulled by hand will do where that
+    fails. None with the outcome set when HEAD does not count.
+    """
+    first = job.store.number("good") is None
+    if job.mode is Mode.START and first:
+        try:
+            return fetch(job)
+        except CommandError as error:
+            if not job.clone.exists() or job.clone.head() is None:
+                raise
+            log.write("warning", f"{job.tenant}: {error}")
+    head = job.clone.head() if job.clone.exists() else None
+    if head is None:
+        raise BbhvError(f"The clone {job.clone.path} has no HEAD.", hint=f"Clone it again: bbhv sync {job.tenant}")
+    job.commit = head
+    trial = job.state.trial
+    problem = _not_again(job, head)
+    if not problem and trial and trial.interrupted and trial.commit == head and not first:
+        problem = f"the trial of commit {head[:12]} was interrupted; the next sync tries it once more"
+    if problem:
+        job.end("quarantined" if job.state.quarantined(head) else "held", problem)
+        return None
+    commit = _verified(job, head)
+    _accept(job, head)
+    return commit
+
+
+def _verified(job: Job, oid: str) -> verify.VerifiedCommit:
+    accepted = (job.clone.ref(paths.REF_TRIED) if job.clone.exists() else None) or job.state.tried or None
+    return verify.verify(job.clone, oid, policy=job.registration.trust, accepted=accepted)
+
+
+def _not_again(job: Job, oid: str) -> str:
+    bad, hold = job.state.quarantined(oid), job.state.hold
+    if bad:
+        return f"commit {oid[:12]} is not tried again: {bad.reason}"
+    if hold and hold.commit == oid:
+        return f"commit {oid[:12]} was rolled back by {hold.who}; a newer commit ends the hold"
+    return ""
+
+
+def _accept(job: Job, oid: str) -> None:
+    job.clone.set_ref(paths.REF_TRIED, oid)
+    hold = None if job.state.hold and job.state.hold.commit != oid else job.state.hold
+    if job.state.tried != oid or hold != job.state.hold:
+        job.remember(replace(job.state, tried=oid, hold=hold))

@@ -1,0 +1,365 @@
+"""The command line as a person, a script, a shell and a pager meet it: the real archive, run as a program."""
+
+import json
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import build
+from bbhv.cli import completion, making, manual
+from bbhv.cli.help import help_text
+from bbhv.cli.verbs import COMMON, VERBS, shown
+from bbhv.errors import BbhvError, NotFoundError
+from bbhv.hostconf import SETTINGS
+from bbhv.kinds.settings import Verdict
+from bbhv.kinds.table import KINDS
+
+Done = subprocess.CompletedProcess[str]
+Run = Callable[..., Done]
+TEMPLATES = build.ROOT / "sysext/usr/lib/bitbuilder/templates"
+SCRIPTS = build.ROOT / "sysext/usr/lib/bitbuilder/scripts"
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive, runnable as `bbhv`."""
+    path = tmp_path_factory.mktemp("bin") / "bbhv"
+    path.write_bytes(build.archive_bytes((sys.executable,)).replace(build.SHEBANG, f"#!{sys.executable} -IS\n".encode(), 1))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def bbhv(program: Path, tmp_path: Path) -> Run:
+    """Runs the program in an empty folder, without a terminal."""
+
+    def run(*words: str | Path, env: Mapping[str, str] | None = None) -> Done:
+        environment = {"PATH": f"{program.parent}:/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "xterm", **(env or {})}
+        return subprocess.run([program, *words], cwd=tmp_path, env=environment, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+    return run
+
+
+def shell(program: Path, script: str, folder: Path) -> Done:
+    """What a shell makes of a line in which `bbhv` is the program."""
+    environment = {"PATH": f"{program.parent}:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    return subprocess.run(["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+
+def on_terminal(program: Path, words: list[str], env: Mapping[str, str]) -> str:
+    """What the program writes to a terminal."""
+    ours, theirs = pty.openpty()
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **env}
+    with subprocess.Popen([program, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        data, deadline = b"", time.monotonic() + 60
+        while select.select([ours], [], [], max(0, deadline - time.monotonic()))[0]:
+            try:
+                chunk = os.read(ours, 65536)
+            except OSError:  # a terminal whose other side is closed
+                break
+            data += chunk
+        process.kill()
+    os.close(ours)
+    return data.decode()
+
+
+# Help
+
+
+@pytest.mark.parametrize("verb", [None, *VERBS], ids=lambda verb: verb.name if verb else "bbhv")
+def test_every_help_is_one_screen(verb: object) -> None:
+    chosen = next((one for one in VERBS if one is verb), None)
+    lines = help_text(chosen).splitlines()
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80, "\n".join(lines)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("-h",), ("help",)])
+def test_the_help_names_every_verb_that_people_use(bbhv: Run, words: tuple[str, ...]) -> None:
+    done = bbhv(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(f"\n  {verb.name}" in done.stdout for verb in shown() if verb.group != "Called by units")
+    assert done.stdout == help_text(None)
+
+
+@pytest.mark.parametrize("words", [("sync", "--help"), ("help", "sync"), ("-h", "sync"), ("sync", "a", "B", "-h")])
+def test_the_help_of_a_verb_is_asked_for_in_any_order(bbhv: Run, words: tuple[str, ...]) -> None:
+    done = bbhv(*words)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("bbhv sync [OPTION…] [TENANT…]\n")
+
+
+def test_without_a_verb_the_help_is_shown_and_the_usage_is_wrong(bbhv: Run) -> None:
+    done = bbhv()
+    assert (done.returncode, done.stdout, done.stderr) == (2, help_text(None), "")
+
+
+def test_headings_stand_out_on_a_terminal_only_and_only_if_wanted(program: Path) -> None:
+    assert "\x1b[1mOptions:\x1b[0m" in on_terminal(program, ["--help"], {"TERM": "xterm"})
+    for environment in ({"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}, {}):
+        assert "\x1b" not in on_terminal(program, ["--help"], environment)
+
+
+# Wrong command lines
+
+WRONG = {
+    "synk": ("There is no verb 'synk'.", "Did you mean sync?"),
+    "\x1b[31m": ("There is no verb '\\x1b[31m'.", "bbhv --help shows them."),
+    "--quit": ("bbhv has no option '--quit'.", "Did you mean --quiet?"),
+    "init --sytem x": ("bbhv init has no option '--sytem'.", "Did you mean --system?"),
+    "sync -x": ("bbhv sync has no option '-x'.", "bbhv sync --help shows them."),
+    "list acme": ("bbhv list takes no argument.", "bbhv list --help tells more."),
+    "history": ("bbhv history takes TENANT.", "bbhv history --help tells more."),
+    "list --json": ("--json= needs a value.", "There are pretty, short and off."),
+    "list --json=long": ("--json=long is not known.", "There are pretty, short and off."),
+    "validate --format=html .": ("--format=html is not known.", "There are text and json."),
+    "init --quiet=yes x": ("--quiet takes no value.", ""),
+    "init Acme": ("'Acme' is not a tenant name.", "Give one: --tenant=acme"),
+    "--": ("No verb was given.", "bbhv --help shows them."),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_command_line_is_one_sentence_and_a_hint(bbhv: Run, words: str) -> None:
+    done = bbhv(*words.split())
+    message, hint = WRONG[words]
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"bbhv: {message}\n" + (f"      {hint}\n" if hint else "")
+
+
+def test_the_version_is_told(bbhv: Run) -> None:
+    assert bbhv("--version").stdout == bbhv("--version", "-q").stdout == bbhv("sync", "--version").stdout == "bbhv 0.1\n"
+
+
+# Streams
+
+
+def test_a_reader_that_leaves_is_no_error(program: Path, tmp_path: Path) -> None:
+    for words in ("--help", "--version", "validate --format=json ."):
+        done = shell(program, f"set -o pipefail; bbhv {words} | true; bbhv {words} | head -c 0", tmp_path)
+        assert done.stderr == "" and done.returncode in (0, 3)
+
+
+def test_output_that_cannot_be_written_is_one_sentence(program: Path, tmp_path: Path) -> None:
+    for words in ("--help", "init --json=short x"):
+        done = shell(program, f"bbhv {words} > /dev/full", tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "No space left on device." in done.stderr
+
+
+def test_closed_streams_are_streams_that_nobody_reads(program: Path, tmp_path: Path) -> None:
+    done = shell(program, "bbhv --help >&- && bbhv nonsense 2>&-; echo $?", tmp_path)
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+def test_any_locale_will_do(bbhv: Run, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff")
+    for environment in ({"LANG": "C"}, {"LC_ALL": "POSIX", "LANG": ""}, {"LANG": "xx_XX.nonsense"}):
+        done = bbhv("validate", tmp_path / odd, env=environment)
+        assert done.returncode == 5 and done.stderr.count("\n") == 1 and "does not exist." in done.stderr
+
+
+def test_what_cannot_be_read_is_a_sentence(bbhv: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "file.json").symlink_to("file")
+    for words in (("init", "file"), ("init", "file/acme"), ("validate", "file.json")):
+        done = bbhv(*words)
+        assert done.returncode == 1 and done.stderr.startswith("bbhv: ") and done.stderr.count("\n") <= 2, done
+
+
+# init and validate
+
+
+@pytest.mark.parametrize("options", [(), ("--system",), ("--tenant=team-a",), ("--template=minimal",)])
+def test_what_init_makes_validates_without_a_finding(bbhv: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
+    made = bbhv("init", *options, "acme")
+    assert made.returncode == 0 and "bbhv validate acme" in made.stdout
+    done = bbhv("validate", "acme")
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "No findings.")
+    assert json.loads(bbhv("validate", "acme", "-j").stdout) == {"findings": []}
+
+
+def test_a_repository_and_its_registration_fit_as_init_makes_them(bbhv: Run) -> None:
+    bbhv("init", "acme"), bbhv("init", "--system", "system")
+    done = bbhv("validate", "acme", "--registration=system/tenants/acme.json")
+    assert (done.returncode, done.stderr) == (0, "") and "No findings." in done.stdout
+
+
+def test_the_id_is_the_folders_name_without_its_usual_beginning(bbhv: Run, tmp_path: Path) -> None:
+    made = json.loads(bbhv("init", "tenant-acme", "--json=short").stdout)
+    assert made == {"folder": "tenant-acme", "tenant": "acme", "files": sorted(making.MINIMAL)}
+    assert json.loads((tmp_path / "tenant-acme/metadata.json").read_text())["tenant"] == "acme"
+
+
+def test_init_overwrites_nothing_but_moves_into_a_new_clone(bbhv: Run, tmp_path: Path) -> None:
+    (tmp_path / "acme/.git").mkdir(parents=True)
+    done = bbhv("init", "acme")
+    assert done.returncode == 0 and "init -b main" not in done.stdout
+    again = bbhv("init", "acme")
+    assert (again.returncode, again.stderr.splitlines()[0]) == (1, "bbhv: acme is not empty.")
+
+
+def test_the_suggested_commands_work_as_they_are_printed(bbhv: Run, program: Path, tmp_path: Path) -> None:
+    lines = [line.strip() for line in bbhv("init", "acme").stdout.splitlines() if line.startswith("  ")]
+    identity = "; ".join(f"export GIT_{who}_{what}=x@example.com" for who in ("AUTHOR", "COMMITTER")
+                         for what in ("NAME", "EMAIL"))
+    done = shell(program, f"set -e; {identity}\n" + "\n".join(lines), tmp_path)
+    assert done.returncode == 0 and len(lines) == 2, done.stderr
+
+
+def test_every_file_of_a_template_is_made() -> None:
+    for name, files in making.SHIPPED.items():
+        found = {str(path.relative_to(TEMPLATES / name)) for path in (TEMPLATES / name).rglob("*") if path.is_file()}
+        assert found == set(files)
+
+
+def test_the_operators_template_goes_before_ours(tmp_path: Path) -> None:
+    for root, text in (("etc", "theirs"), ("usr", "vendor's")):
+        (tmp_path / root / "minimal").mkdir(parents=True)
+        (tmp_path / root / "minimal/file").write_text(text)
+    folders = (str(tmp_path / "etc"), str(tmp_path / "none"), str(tmp_path / "usr"))
+    assert making.template("minimal", folders) == {"file": b"theirs"}
+    (tmp_path / "usr/extra").mkdir()
+    (tmp_path / "usr/extra/link").symlink_to("/etc/passwd")
+    with pytest.raises(BbhvError, match="symbolic link"):
+        making.template("extra", folders)
+    with pytest.raises(NotFoundError) as caught:
+        making.template("../etc/minimal", folders)
+    assert caught.value.hint == "There are: extra, minimal, system."
+
+
+def test_findings_name_their_file_from_where_one_stands(bbhv: Run, tmp_path: Path) -> None:
+    for name in ("acme", "shop"):
+        bbhv("init", name)
+        (tmp_path / name / "containers/web.nspawn").write_text("[Exec]\nBoot=yes\nUsr=a\n[X-Bitbuilder]\nImage=b\n")
+    done = bbhv("validate", "acme", "./shop/")
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[:2] == [
+        f"{name}/containers/web.nspawn:3:1: error[BB202]: There is no key Usr= in section [Exec]. hint: Did you mean User?"
+        for name in ("acme", "shop")
+    ]
+    assert done.stdout.endswith("2 errors, 0 warnings.\n")
+    found = json.loads(bbhv("validate", "acme", "--format=json").stdout)["findings"]
+    assert [(one["file"], one["line"], one["code"]) for one in found] == [("acme/containers/web.nspawn", 3, "BB202")]
+
+
+def test_a_text_of_a_tenant_never_drives_the_terminal(bbhv: Run, program: Path, tmp_path: Path) -> None:
+    bbhv("init", "acme")
+    (tmp_path / "acme/containers/web.nspawn").write_text("[Exec]\nUser=\x1b]0;mine\x07\n[X-Bitbuilder]\nImage=a\n")
+    (tmp_path / "acme/containers/\x1b[2J.nspawn").write_text("")
+    shown_text = on_terminal(program, ["validate", str(tmp_path / "acme")], {"TERM": "xterm"})
+    assert "\x1b[31;1merror" in shown_text
+    assert "\x1b]" not in shown_text and "\x1b[2J" not in shown_text and "\x07" not in shown_text
+
+
+def test_what_a_host_would_not_read_is_a_finding(bbhv: Run, tmp_path: Path) -> None:
+    bbhv("init", "acme")
+    (tmp_path / "acme/link").symlink_to("/etc/passwd")
+    (tmp_path / "acme/docs").mkdir()
+    os.mkfifo(tmp_path / "acme/docs/fifo")
+    (tmp_path / "acme/docs/large").write_bytes(b"x" * (2 << 20))
+    (tmp_path / "acme/README.MD").write_text("")
+    done = bbhv("validate", "acme", "-j")
+    found = [(one["file"], one["code"]) for one in json.loads(done.stdout)["findings"]]
+    assert found == [("acme/README.md", "BB107"), ("acme/docs/fifo", "BB106"), ("acme/docs/large", "BB106"),
+                     ("acme/link", "BB106")]
+
+
+@pytest.mark.parametrize(("script", "good", "bad"), [
+    ("validate-template.sh", "acme", "acme/containers"), ("validate-metadata.sh", "acme/metadata.json", "acme/x.json"),
+])  # fmt: skip
+def test_the_scripts_of_the_old_names_validate(
+    bbhv: Run, program: Path, tmp_path: Path, script: str, good: str, bad: str
+) -> None:
+    bbhv("init", "acme")
+    (tmp_path / "acme/x.json").write_text("{}")
+    assert len((SCRIPTS / script).read_text().splitlines()) == 2
+    assert shell(program, f"{SCRIPTS / script} {good}", tmp_path).returncode == 0
+    assert shell(program, f"{SCRIPTS / script} {good} {bad}", tmp_path).returncode == 3
+    assert shell(program, f"cd acme; {SCRIPTS / script}", tmp_path).returncode == 0
+
+
+# The manual
+
+
+def rendered(text: str, tmp_path: Path) -> str:
+    """The page as man(1) shows it, which must have nothing to complain about."""
+    (tmp_path / "page").write_text(text, encoding="ascii")
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": "", "HOME": str(tmp_path)}
+    done = subprocess.run(["man", "--warnings", "-P", "cat", "-l", "page"], cwd=tmp_path, env=environment, timeout=60,
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_manual_shows_every_verb_option_setting_and_status(tmp_path: Path) -> None:
+    shown_text = rendered(manual.bbhv_1(), tmp_path)
+    assert max(map(len, shown_text.splitlines())) <= 80
+    options = [option.name for verb in shown() for option in verb.options] + [option.name for option in COMMON]
+    words = [*(f"bbhv {verb.name}" for verb in shown()), *options, *(f"{key}=" for _, key in SETTINGS),
+             *(f"       {status} " for status, _ in manual.STATUSES), "tenant-manager.service", "NO_COLOR"]
+    assert [word for word in words if word not in shown_text] == []
+    assert manual.HOST_SETTINGS.keys() == SETTINGS.keys()
+    assert manual.PROSE.keys() == {verb.name for verb in shown()}
+
+
+def test_the_manual_of_repositories_shows_every_setting_that_tenants_have(tmp_path: Path) -> None:
+    shown_text = rendered(manual.bbhv_tenant_5(), tmp_path)
+    assert max(map(len, shown_text.splitlines())) <= 80
+    rows = [row for kind in KINDS for row in kind.settings or ()]
+    assert [row.key for row in rows if row.verdict is Verdict.ALLOWED and f"{row.key}= (" not in shown_text] == []
+    assert "PrivateUsers=" not in shown_text
+
+
+def test_every_unit_points_at_the_manual() -> None:
+    units = [path for path in (build.ROOT / "units").rglob("*") if path.is_file()]
+    assert [str(path) for path in units if "\nDocumentation=man:bbhv(1)" not in path.read_text()] == []
+    assert len(units) >= 10
+
+
+def test_the_pages_and_the_completion_are_in_the_extension(program: Path, tmp_path: Path) -> None:
+    build.stage(program, tmp_path)
+    assert (tmp_path / "usr/share/man/man1/bbhv.1").read_text().startswith(".TH BBHV 1 ")
+    for name, text in build.made_of_tables().items():
+        assert (tmp_path / name).read_text() == text and (tmp_path / name).stat().st_mode & 0o777 == 0o644
+
+
+# The completion
+
+COMPLETED = {
+    ("s",): "status sync", ("init", "--tem"): "--template=", ("-",): None, ("sync", "--js"): "--json=",
+    ("list", "--json", "=", ""): "pretty short off", ("list", "--json", "="): "pretty short off",
+    ("list", "--json", "=", "p"): "pretty", ("--json", "=", "short", "li"): "list", ("status", "a"): "acme",
+    ("status", "acme", ""): "acme shop", ("rollback", "--to", "=", ""): "", ("list", ""): "",
+    ("validate", "fo"): "folder", ("init", "f"): "folder", ("validate", "--registration", "=", "fi"): "file",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMPLETED, ids=" ".join)
+def test_bash_completes(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    # What `bbhv list` prints on a host with two tenants; there is none here.
+    (tmp_path / "bbhv").write_text("#!/bin/sh\nprintf 'acme  active\\nshop  failed\\n'\n")
+    (tmp_path / "bbhv").chmod(0o755)
+    (tmp_path / "script").write_text(completion.bash_completion())
+    given = " ".join(f"'{word}'" for word in ("bbhv", *words))
+    code = f'set -u; source ./script; COMP_WORDS=({given}); COMP_CWORD={len(words)}; _bbhv; echo "${{COMPREPLY[*]}}"'
+    done = subprocess.run(["bash", "--norc", "-c", code], cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    expected = COMPLETED[words]
+    options = " ".join(one.name + ("=" if one.value else "") for one in COMMON) + " -q -h"
+    assert done.stdout.rstrip("\n") == (options if expected is None else expected)
+
+
+def test_this_machine_has_what_the_tests_above_judge_by() -> None:
+    assert [tool for tool in ("bash", "man", "git") if shutil.which(tool) is None] == []
