@@ -97,7 +97,9 @@ class Finding:
 
 def printable(text: str) -> str:
     """The text with every control character shown as an escape: input may be quoted, but never drives a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text)
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text
+    )
 
 
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:

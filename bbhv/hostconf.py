@@ -66,7 +66,10 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, Callable[[str], object]]] = {
 def read(
     files: Sequence[tuple[str, bytes]], credentials: Mapping[str, bytes]
 ) -> tuple[HostSettings, tuple[Finding, ...]]:
-    """The settings of the files, later ones winning, with the credentials over them. A wrong line is skipped and found."""
+    """The settings of the files, later ones winning, with the credentials over them.
+
+    A wrong line is a finding, and is skipped.
+    """
     fields: dict[str, Any] = {}
     findings: list[Finding] = []
     for name, data in files:
@@ -83,7 +86,9 @@ def _one(name: str, entry: unitfile.Entry, fields: dict[str, Any], findings: lis
     row = SETTINGS.get((entry.section, entry.key))
     if row is None:
         hint = did_you_mean(entry.key, (key for _, key in SETTINGS))
-        findings.append(Finding(place, "BB202", f"[{entry.section}] {entry.key}= is not a setting, ignoring.", hint, "warning"))
+        findings.append(
+            Finding(place, "BB202", f"[{entry.section}] {entry.key}= is not a setting, ignoring.", hint, "warning")
+        )
         return
     field, parse = row
     try:
@@ -110,7 +115,9 @@ def _credentials(settings: HostSettings, given: Mapping[str, bytes], findings: l
     if trust not in TRUST:
         findings.append(Finding(place, "BB205", f"{trust!r} is not a trust policy, ignoring.", "", "warning"))
     elif settings.trust_from_file and TRUST.index(trust) < TRUST.index(settings.trust):
-        findings.append(Finding(place, "BB205", f"A credential cannot loosen Trust={settings.trust}, ignoring.", "", "warning"))
+        findings.append(
+            Finding(place, "BB205", f"A credential cannot loosen Trust={settings.trust}, ignoring.", "", "warning")
+        )
     else:
         settings = replace(settings, trust=trust)
     return settings

@@ -13,7 +13,10 @@ _HEX = frozenset("0123456789abcdef")
 _UNIT_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
 _WORD_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@+=:,./_-")
 
-NAME_RULE = f"a name is lower-case letters, digits and single dashes, starts with a letter, and has at most {MAX_NAME} characters"
+NAME_RULE = (
+    "a name is lower-case letters, digits and single dashes, starts with a letter, "
+    f"and has at most {MAX_NAME} characters"
+)
 
 
 class InvalidNameError(BbhvError):
@@ -30,7 +33,9 @@ def is_name(text: str) -> bool:
 def parse_name(text: str, what: str = "tenant") -> str:
     """The text, when it is a name. Raises InvalidNameError otherwise."""
     if not is_name(text):
-        raise InvalidNameError(f"{ascii(text[:64])} is not a {what} name.", hint=f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}.")
+        raise InvalidNameError(
+            f"{ascii(text[:64])} is not a {what} name.", hint=f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}."
+        )
     return text
 
 
@@ -38,7 +43,9 @@ def parse_workload(text: str) -> tuple[str, str]:
     """``web.acme`` as its object name and its tenant. Raises InvalidNameError for anything else."""
     name, dot, tenant = text.partition(".")
     if not dot or not is_name(name) or not is_name(tenant):
-        raise InvalidNameError(f"{ascii(text[:64])} is not a workload.", hint="A workload is NAME.TENANT, for example web.acme.")
+        raise InvalidNameError(
+            f"{ascii(text[:64])} is not a workload.", hint="A workload is NAME.TENANT, for example web.acme."
+        )
     return name, tenant
 
 
@@ -78,7 +85,7 @@ def tenant_slice(tenant: str) -> str:
 
 
 def unit_escape(text: str) -> str:
-    """systemd-escape(1) of a string: what a unit name cannot hold, and ``-``, becomes ``\\xNN``; ``/`` becomes ``-``."""
+    """systemd-escape(1) of a string: ``/`` becomes ``-``; what a unit name cannot hold, and ``-``, becomes ``\\xNN``."""
     out = []
     for index, byte in enumerate(text.encode()):
         char = chr(byte)

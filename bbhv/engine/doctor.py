@@ -12,7 +12,8 @@ from . import paths, world
 from .state import Store, known_tenants
 
 PROGRAMS = {
-    "git": "git", "systemd-nspawn": "systemd-container", "systemd-run": "systemd", "mount": "util-linux (2.39 or newer)",
+    "git": "git", "systemd-nspawn": "systemd-container", "systemd-run": "systemd",
+    "mount": "util-linux (2.39 or newer)",
 }  # fmt: skip
 # CVE-2026-40226 and CVE-2026-4105: the first version of each series with the fixes.
 FIXED = {257: 13, 258: 6, 259: 4}
@@ -47,21 +48,30 @@ def _python() -> Iterator[Check]:
 def _systemd() -> Iterator[Check]:
     yield Check("booted", systemd.is_running(), "systemd is PID 1" if systemd.is_running() else "systemd is not PID 1")
     text = run.run(("systemctl", "--version"), timeout=systemd.QUICK).text.splitlines()[0]
-    full = text[text.find("(") + 1: text.rfind(")")]
+    full = text[text.find("(") + 1 : text.rfind(")")]
     numbers = [int(part) for part in full.split("-")[0].split("~")[0].split(".") if part.isdigit()]
     major, minor = (numbers + [0, 0])[:2]
     safe = major >= 257 and minor >= FIXED.get(major, 0)
-    yield Check("systemd", safe, full or text, "257.13, 258.6, 259.4, 260 or newer is needed (CVE-2026-40226, CVE-2026-4105).")
+    yield Check(
+        "systemd", safe, full or text, "257.13, 258.6, 259.4, 260 or newer is needed (CVE-2026-40226, CVE-2026-4105)."
+    )
 
 
 def _cgroups() -> Iterator[Check]:
     found = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
-    yield Check("cgroup v2", found, "mounted" if found else "not mounted", "Boot with systemd.unified_cgroup_hierarchy=1.")
+    yield Check(
+        "cgroup v2", found, "mounted" if found else "not mounted", "Boot with systemd.unified_cgroup_hierarchy=1."
+    )
     if found:
         with open("/sys/fs/cgroup/cgroup.controllers", encoding="ascii") as file:
             have = set(file.read().split())
         missing = sorted({"cpu", "memory", "pids"} - have)
-        yield Check("controllers", not missing, f"missing: {' '.join(missing)}" if missing else "cpu memory pids", "Limits do not hold without them.")
+        yield Check(
+            "controllers",
+            not missing,
+            f"missing: {' '.join(missing)}" if missing else "cpu memory pids",
+            "Limits do not hold without them.",
+        )
 
 
 def _programs() -> Iterator[Check]:
@@ -69,7 +79,12 @@ def _programs() -> Iterator[Check]:
         path = run.find(name)
         yield Check(name, path is not None, path or "not found", f"Install {package}.")
     idmap = "idmap" in run.run(("mount", "--version"), timeout=systemd.QUICK).text
-    yield Check("idmapped mounts", idmap, "mount knows X-mount.idmap" if idmap else "mount is too old", "Install util-linux 2.39 or newer.")
+    yield Check(
+        "idmapped mounts",
+        idmap,
+        "mount knows X-mount.idmap" if idmap else "mount is too old",
+        "Install util-linux 2.39 or newer.",
+    )
 
 
 def _units() -> Iterator[Check]:

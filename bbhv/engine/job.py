@@ -56,6 +56,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.lock = tenant_lock(self.tenant)
+
     busy: bool = False
 
     @property
@@ -105,7 +106,6 @@ class Job:
             log.write(level, f"{self.tenant}: {word}{': ' + message if message else ''}")
             for finding in findings[:MAX_LOGGED]:
                 log.write(finding.severity, f"{self.tenant}: {finding}")
-
 
     def end_without_record(self, word: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
         """Ends the job, but leaves what is on disk to whoever has the lock."""

@@ -278,4 +278,3 @@ def rollback(tenant: str, to: int | None, who: str) -> Job:
             store.point("current", number)
             activate.keep(job)
     return job
-

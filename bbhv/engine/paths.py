@@ -13,7 +13,12 @@ RUN_STOPPED = "/run/bitbuilder/stopped"
 CREDENTIALS = "/run/credentials/@system"
 REGISTRATIONS = ("/etc/bitbuilder/tenants", "/usr/lib/bitbuilder/tenants")
 CONFIGURATION = ("/etc/bitbuilder", "/run/bitbuilder", "/usr/lib/bitbuilder")
-OFFERED = ("/etc/bitbuilder/offered", "/run/bitbuilder/offered", "/var/lib/bitbuilder/offered", "/usr/lib/bitbuilder/offered")
+OFFERED = (
+    "/etc/bitbuilder/offered",
+    "/run/bitbuilder/offered",
+    "/var/lib/bitbuilder/offered",
+    "/usr/lib/bitbuilder/offered",
+)
 SCHEMAS = "/usr/lib/bitbuilder/schemas"
 
 REF_INCOMING = "refs/bitbuilder/incoming"

@@ -119,13 +119,17 @@ def decode(data: bytes) -> State:
     value = located.value
     trial, hold, outcome = _dict(value["trial"]), _dict(value["hold"]), _dict(value["outcome"])
     return State(
-        trial=Trial(_int(trial["generation"]), _str(trial["commit"]), _int(trial["attempts"]), trial["interrupted"] is True)
+        trial=Trial(
+            _int(trial["generation"]), _str(trial["commit"]), _int(trial["attempts"]), trial["interrupted"] is True
+        )
         if trial else None,
         quarantine=tuple(
             Quarantined(_str(one["commit"]), _str(one["reason"]), _int(one["whenUSec"]))
             for one in map(_dict, _list(value["quarantine"])) if one
         ),
-        hold=Hold(_str(hold["verb"]), _str(hold["commit"]), _str(hold["who"]), _int(hold["whenUSec"]), _str(hold["until"]))
+        hold=Hold(
+            _str(hold["verb"]), _str(hold["commit"]), _str(hold["who"]), _int(hold["whenUSec"]), _str(hold["until"])
+        )
         if hold else None,
         outcome=Outcome(
             word=_str(outcome["word"]), commit=_str(outcome["commit"]), message=_str(outcome["message"]),

@@ -45,7 +45,9 @@ def run(host: World, tenants: Sequence[str], mode: Mode, *, wait: bool = False, 
 
 def start_good(tenant: str) -> Job:
     """Brings up the good generation of a tenant whose registration cannot be read: boot needs nobody's word for it."""
-    job = Job(registration=Registration(tenant=tenant, repository="", source=Place("")), mode=Mode.START, allow_file=False)
+    job = Job(
+        registration=Registration(tenant=tenant, repository="", source=Place("")), mode=Mode.START, allow_file=False
+    )
     with ExitStack() as locks:
         _take(job, locks, wait=True, alone=True)
         _open(job)
@@ -123,7 +125,9 @@ def use_good(job: Job, problem: str) -> None:
     number = job.store.number("good")
     manifest = job.store.manifest(number)
     if manifest is None or number is None:
-        raise BbhvError(f"There is no good generation to run: {problem}", hint=f"Push a commit, then bbhv sync {job.tenant}")
+        raise BbhvError(
+            f"There is no good generation to run: {problem}", hint=f"Push a commit, then bbhv sync {job.tenant}"
+        )
     if problem:
         log.write("warning", f"{job.tenant}: generation {number} runs, not what is newer: {problem}")
     job.commit, job.number, job.note = manifest.commit, number, problem

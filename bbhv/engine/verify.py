@@ -27,7 +27,9 @@ class VerifiedCommit:
             raise TypeError("only verify() makes a VerifiedCommit")
 
 
-def verify(clone: git.Clone, oid: str, *, policy: str, accepted: str | None, allow_rewind: bool = False) -> VerifiedCommit:
+def verify(
+    clone: git.Clone, oid: str, *, policy: str, accepted: str | None, allow_rewind: bool = False
+) -> VerifiedCommit:
     """The commit as a verified one.
 
     `accepted` is the newest commit that was verified before; the new one must descend from it. Raises RefusedError
@@ -36,13 +38,15 @@ def verify(clone: git.Clone, oid: str, *, policy: str, accepted: str | None, all
     if policy != "unsigned":
         raise RefusedError(
             f"Trust policy {policy!r} cannot be checked by this version, so nothing passes.",
-            hint='Write "trust": {"commits": "unsigned"} where you accept unsigned commits (Trust=unsigned for the system repository).',
+            hint='Where you accept unsigned commits, write "trust": {"commits": "unsigned"} into the registration, '
+            "or Trust=unsigned for the system repository.",
         )
     with git.ObjectReader(clone.gitdir) as reader:
         commit = reader.commit(oid)
         if accepted and not allow_rewind and not _descends(reader, oid, accepted):
             raise RefusedError(
-                f"Commit {oid[:12]} does not descend from {accepted[:12]}, which was accepted before: history was rewound.",
+                f"Commit {oid[:12]} does not descend from {accepted[:12]}, which was accepted before: "
+                "history was rewound.",
                 hint="Push a commit that goes on from it.",
             )
     return VerifiedCommit(oid, commit.tree, clone, _MAKER)
@@ -61,4 +65,6 @@ def _descends(reader: git.ObjectReader, oid: str, ancestor: str) -> bool:
         parents = [parent for parent in reader.commit(one).parents if parent not in seen]
         seen.update(parents)
         queue += parents
-    raise RefusedError(f"More than {MAX_WALK} commits lie between {ancestor[:12]} and {oid[:12]}.", hint="Sync in smaller steps.")
+    raise RefusedError(
+        f"More than {MAX_WALK} commits lie between {ancestor[:12]} and {oid[:12]}.", hint="Sync in smaller steps."
+    )

@@ -56,7 +56,9 @@ class Watched:
 
     def look(self, found: Mapping[str, Mapping[str, str]], now: float, deadline: float) -> float:
         """Judges once; returns after how many seconds to look again."""
-        verdicts = [judge(u, found.get(u, {}), stable, self.restarts.get(u, 0), now) for u, stable in self.units.items()]
+        verdicts = [
+            judge(u, found.get(u, {}), stable, self.restarts.get(u, 0), now) for u, stable in self.units.items()
+        ]
         bad = [v.reason for v in verdicts if v.word == "unhealthy"]
         waiting = [v for v in verdicts if v.word in ("waiting", "stopping")]
         if bad or not waiting:

@@ -243,7 +243,7 @@ class Clone:
         self.set_ref(f"refs/remotes/origin/{branch}", oid)
 
     def store_pack(self, name: str, parts: dict[str, str]) -> None:
-        """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last, as in git."""
+        """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last."""
         folder = f"{self.gitdir}/objects/pack"
         files.make_dir(folder)
         for part in ("pack", "rev", "idx"):

@@ -37,7 +37,9 @@ _STRICT = (
 )  # fmt: skip
 
 
-def sandbox_command(unit: str, sandbox: Sandbox, argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+def sandbox_command(
+    unit: str, sandbox: Sandbox, argv: Sequence[str], environment: Mapping[str, str]
+) -> tuple[str, ...]:
     """The command that runs `argv` in a transient sandboxed unit, with our standard input and output."""
     properties = list(_STRICT)
     if not sandbox.root:

@@ -84,7 +84,11 @@ def test_it_writes_into_the_first_folder_only_because_the_second_would_win_over_
     for folder in folders:
         folder.mkdir()
     assert main([str(folder) for folder in folders], f"{tmp_path}/") == 0
-    assert [sorted(os.listdir(folder)) for folder in folders] == [["tenants-acme.slice", "tenants.target.wants"], [], []]
+    assert [sorted(os.listdir(folder)) for folder in folders] == [
+        ["tenants-acme.slice", "tenants.target.wants"],
+        [],
+        [],
+    ]
 
 
 def test_nothing_to_do_is_silent(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ class Work:
 
     def git(self, *arguments: str) -> str:
         env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null", **AUTHOR}
-        return subprocess.run(["git", "-C", self.path, *arguments], check=True, capture_output=True, text=True, env=env).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", self.path, *arguments], check=True, capture_output=True, text=True, env=env
+        ).stdout.strip()
 
     def commit(self, **files: str) -> str:
         for name, text in files.items():
@@ -134,7 +136,9 @@ def test_the_configuration_of_a_clone_reads_back_through_git_as_it_was_meant(tmp
     path.write_text(configuration(url, "ma-in/x", "sha1", ("https", "ssh")))
 
     def get(name: str) -> str:
-        return subprocess.run(["git", "config", "--file", path, name], capture_output=True, text=True, check=True).stdout.rstrip("\n")
+        return subprocess.run(
+            ["git", "config", "--file", path, name], capture_output=True, text=True, check=True
+        ).stdout.rstrip("\n")
 
     assert get("remote.origin.url") == url and get("branch.ma-in/x.merge") == "refs/heads/ma-in/x"
     assert get("pull.ff") == "only" and get("core.hooksPath") == "/dev/null" and get("protocol.allow") == "never"
@@ -146,7 +150,9 @@ def test_a_clone_follows_by_hand_and_by_us_and_its_checkout_stays_empty(work: Wo
     clone.create(configuration(f"file://{work.path}", "main", "sha1", ("file",)), "main", "sha1")
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", clone.path, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", clone.path, *arguments], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     git("fetch", "-q")
     clone.align(first, "main", 0)

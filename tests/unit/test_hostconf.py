@@ -48,6 +48,10 @@ def test_a_credential_may_set_or_tighten_trust(file: str, credential: str, trust
 
 
 def test_credentials_say_where_the_repository_is() -> None:
-    given = {"bitbuilder.repository": b"https://a.example/x.git\n", "bitbuilder.branch": b"edge", "bitbuilder.signers": b"key"}
+    given = {
+        "bitbuilder.repository": b"https://a.example/x.git\n",
+        "bitbuilder.branch": b"edge",
+        "bitbuilder.signers": b"key",
+    }
     settings, _ = read([], given)
     assert (settings.repository, settings.branch, settings.signers) == ("https://a.example/x.git", "edge", "key")

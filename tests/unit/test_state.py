@@ -12,7 +12,9 @@ FULL = State(
     trial=Trial(8, "a" * 40, 2, True),
     quarantine=(Quarantined("b" * 40, "it failed", 5),),
     hold=Hold("rollback", "c" * 40, "root", 7, "a newer commit"),
-    outcome=Outcome(word="refused", commit="d" * 40, message="2 errors", findings=({"file": "x", "line": 1},), when_usec=9),
+    outcome=Outcome(
+        word="refused", commit="d" * 40, message="2 errors", findings=({"file": "x", "line": 1},), when_usec=9
+    ),
     tried="e" * 40,
     images=("f" * 64,),
 )
@@ -23,7 +25,10 @@ def store(path: Path, generations: int = 0) -> Store:
     made = Store(str(path / "acme"))
     made.make()
     for number in range(1, generations + 1):
-        assert made.write(Manifest(tenant="acme", commit=f"{number:040}", inputs="", version="1"), {"a.slice": "x"}) == number
+        assert (
+            made.write(Manifest(tenant="acme", commit=f"{number:040}", inputs="", version="1"), {"a.slice": "x"})
+            == number
+        )
     return made
 
 
@@ -32,7 +37,9 @@ def test_a_state_comes_back_as_it_was(state: State) -> None:
     assert decode(encode(state)) == state
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"version": 2}', b'{"version": 1}', encode(FULL).replace(b"8", b'"8"', 1)])
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b'{"version": 2}', b'{"version": 1}', encode(FULL).replace(b"8", b'"8"', 1)]
+)
 def test_a_damaged_state_is_not_believed(data: bytes) -> None:
     with pytest.raises((ValueError, KeyError, TypeError)):
         decode(data)

@@ -1,9 +1,10 @@
 """Small images for containers: a shell, sleep and cat with their libraries, and whatever a test puts beside them."""
 
+import gzip
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -56,13 +57,13 @@ def guest() -> tuple[Member, ...]:
     return tuple(found)
 
 
-def archive(members: Iterable[Member], mode: str = "w:gz", format: int = tarfile.PAX_FORMAT) -> bytes:
+def archive(members: Iterable[Member], compress: Callable[[bytes], bytes] = gzip.compress) -> bytes:
     """The bytes of an archive with these members."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode=mode, format=format) as file:  # type: ignore[call-overload]
+    with tarfile.TarFile(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as file:
         for info, data in members:
             file.addfile(info, io.BytesIO(data))
-    return out.getvalue()
+    return compress(out.getvalue())
 
 
 def image(path: Path, format: str = "tar", sha256: str = "") -> str:

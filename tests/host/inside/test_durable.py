@@ -37,7 +37,9 @@ class Trace:
         self.renames = 0
         for line in lines:
             self._one(line)
-        self.problems += [f"{path} was published, but {folder} was not fsynced after" for path, folder in self.waiting.items()]
+        self.problems += [
+            f"{path} was published, but {folder} was not fsynced after" for path, folder in self.waiting.items()
+        ]
 
     def _one(self, line: str) -> None:
         if found := RENAME.search(line):
@@ -55,7 +57,9 @@ class Trace:
 
     def _rename(self, source: str, target: str) -> None:
         if not kept(target):
-            self.dirty = {target + p.removeprefix(source) if p == source or p.startswith(source + "/") else p for p in self.dirty}
+            self.dirty = {
+                target + p.removeprefix(source) if p == source or p.startswith(source + "/") else p for p in self.dirty
+            }
             return
         self.renames += 1
         late = [p for p in self.dirty if p == source or p.startswith(source + "/")]
@@ -83,8 +87,10 @@ def traced(tmp_path: Path, *argv: str) -> Trace:
 
 def test_the_reader_of_traces_finds_what_is_missing() -> None:
     place = "/var/lib/tenants/acme"
-    lines = [f'openat(AT_FDCWD</>, "{place}/.#state", O_WRONLY|O_CREAT|O_EXCL, 0644) = 5</x>',
-             f'rename("{place}/.#state", "{place}/state.json") = 0']
+    lines = [
+        f'openat(AT_FDCWD</>, "{place}/.#state", O_WRONLY|O_CREAT|O_EXCL, 0644) = 5</x>',
+        f'rename("{place}/.#state", "{place}/state.json") = 0',
+    ]
     assert [p.split()[0] for p in Trace(lines).problems] == [f"{place}/.#state", f"{place}/state.json"]
     whole = [lines[0], f"fsync(5<{place}/.#state>) = 0", lines[1], f"fsync(5<{place}>)  = 0"]
     assert Trace(whole).problems == [] and Trace(whole).renames == 1

@@ -36,8 +36,23 @@ def test_a_sync_that_is_killed_anywhere_leaves_what_the_next_one_mends(make: Mak
     for number in POINTS[half::2]:
         role = f"at{number}"
         acme.commit(**both(role))
-        done = run(["strace", "-qq", "-o", "/dev/null", "-e", f"trace={CHANGES}", "-e",
-                    f"inject={CHANGES}:signal=KILL:when={number}", "bbhv", "sync", "acme"], check=False, timeout=120)
+        done = run(
+            [
+                "strace",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                f"trace={CHANGES}",
+                "-e",
+                f"inject={CHANGES}:signal=KILL:when={number}",
+                "bbhv",
+                "sync",
+                "acme",
+            ],
+            check=False,
+            timeout=120,
+        )
         killed += done.returncode in (-9, 137)
         assert acme.sync() in ("applied", "unchanged"), acme.said
         assert whole(acme, (role, role)) == role

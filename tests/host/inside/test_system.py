@@ -125,7 +125,9 @@ def test_a_smaller_grant_refuses_what_is_above_it_and_leaves_it_running(system: 
     assert unit_property("tenants-acme.slice", "MemoryMax") == str(1 << 30)
 
 
-def test_a_system_repository_that_cannot_be_reached_leaves_the_tenants_synced_as_they_are_registered(system: System) -> None:
+def test_a_system_repository_that_cannot_be_reached_leaves_the_tenants_synced_as_they_are_registered(
+    system: System,
+) -> None:
     acme = system.tenant("acme")
     system.register(acme)
     sync()

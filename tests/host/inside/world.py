@@ -18,7 +18,9 @@ def container(*lines: str, image: str = "debian-13", boot: bool = True, exec: tu
 
 def never_healthy() -> str:
     """A container whose program ends at once."""
-    return container("HealthStableSec=3", boot=False, exec=("Parameters=/bin/false",)).replace("HealthStableSec=0\n", "")
+    return container("HealthStableSec=3", boot=False, exec=("Parameters=/bin/false",)).replace(
+        "HealthStableSec=0\n", ""
+    )
 
 
 @dataclass
@@ -51,7 +53,9 @@ class Tenant:
     def sync(self, status: int = 0) -> str:
         """Syncs, expects an exit status, and returns the outcome's word."""
         done = run(["bbhv", "sync", self.id], check=False, timeout=120)
-        assert done.returncode == status, f"sync ended with {done.returncode}, not {status}:\n{done.stdout}{done.stderr}"
+        assert done.returncode == status, (
+            f"sync ended with {done.returncode}, not {status}:\n{done.stdout}{done.stderr}"
+        )
         self.outcomes.append(done.stdout)
         return str(self.status()["outcome"])
 
@@ -86,8 +90,9 @@ class Tenant:
 
     def inside(self, name: str, *argv: str) -> str:
         """What a command prints inside a container."""
-        return run(["nsenter", "-t", str(self.leader(name)), "-m", "-u", "-i", "-n", "-p", "-U", "--root", "--wd",
-                    *argv]).stdout
+        return run(
+            ["nsenter", "-t", str(self.leader(name)), "-m", "-u", "-i", "-n", "-p", "-U", "--root", "--wd", *argv]
+        ).stdout
 
     def remove(self) -> None:
         """Stops the tenant and takes everything of it from the host."""

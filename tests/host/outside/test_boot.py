@@ -43,7 +43,9 @@ def test_nothing_complains_from_boot_to_shutdown(acme: Host) -> None:
     acme.run(["systemctl", "restart", "tenant@acme"], timeout=120)
     acme.run(["systemctl", "reload", "tenant@acme"], timeout=120)
     acme.run(["systemctl", "reload", "tenant-manager"], timeout=120)
-    acme.run(["varlinkctl", "call", "/run/bitbuilder/io.bitbuilder.Hypervisor", "io.bitbuilder.Hypervisor.ListTenants", "{}"])
+    acme.run(
+        ["varlinkctl", "call", "/run/bitbuilder/io.bitbuilder.Hypervisor", "io.bitbuilder.Hypervisor.ListTenants", "{}"]
+    )
     acme.run(["systemctl", "stop", "bitbuilder-varlink.service"])
     acme.run(["systemctl", "stop", "tenant@acme"], timeout=120)
     acme.run(["systemctl", "start", "tenant@acme"], timeout=120)
@@ -59,8 +61,10 @@ def test_nothing_complains_from_boot_to_shutdown(acme: Host) -> None:
 
 def test_the_host_is_up_before_its_tenants_are(acme: Host) -> None:
     acme.reboot()
-    times = [int(acme.run(["systemctl", "show", "--value", "--property=ActiveEnterTimestampMonotonic", unit]).stdout or 0)
-             for unit in ("multi-user.target", "tenant@acme.service")]
+    times = [
+        int(acme.run(["systemctl", "show", "--value", "--property=ActiveEnterTimestampMonotonic", unit]).stdout or 0)
+        for unit in ("multi-user.target", "tenant@acme.service")
+    ]
     wait_until("the tenant is up", lambda: settled(acme))
     assert times[0] > 0 and times[1] == 0
 
@@ -74,7 +78,10 @@ def test_workloads_outlive_the_extension_and_are_managed_again_when_it_is_back(a
     assert acme.run(["machinectl", "show", "--value", "--property=Leader", "web.acme"]).stdout == leader
     acme.path("/root/away.raw").rename(image)
     acme.run(["systemd-sysext", "refresh"])
-    wait_until("the manager is back", lambda: acme.run(["systemctl", "is-active", "tenant-manager"], check=False).stdout.strip() == "active")
+    wait_until(
+        "the manager is back",
+        lambda: acme.run(["systemctl", "is-active", "tenant-manager"], check=False).stdout.strip() == "active",
+    )
     assert acme.run(["machinectl", "show", "--value", "--property=Leader", "web.acme"]).stdout == leader
     commit(acme, "two")
     acme.run(["bbhv", "sync"], timeout=120)

@@ -17,7 +17,15 @@ from tests.host.harness.host import Host, kill
 
 CHANGES = "rename,fsync,symlink,mkdir,unlink,openat,execve,vfork,clone3"
 SAMPLE = (3, 10, 18, 27, 36, 46, 57, 70)
-GIT = ("env", "HOME=/root", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b", "git")
+GIT = (
+    "env",
+    "HOME=/root",
+    "GIT_AUTHOR_NAME=a",
+    "GIT_AUTHOR_EMAIL=a@b",
+    "GIT_COMMITTER_NAME=a",
+    "GIT_COMMITTER_EMAIL=a@b",
+    "git",
+)
 SOURCE = "/srv/git/acme"
 
 
@@ -37,10 +45,18 @@ def commit(host: Host, role: str) -> str:
 def setup(host: Host) -> None:
     """One tenant that follows a repository on the host."""
     host.put("/etc/bitbuilder/bitbuilder.conf", "[System]\nAllowFile=yes\n[Sync]\nIntervalSec=1d\n")
-    host.put("/etc/bitbuilder/tenants/acme.json", json.dumps({
-        "apiVersion": "bitbuilder.io/v1", "tenant": "acme", "repository": f"file://{SOURCE}",
-        "trust": {"commits": "unsigned"}, "grants": {"cpus": 2, "memory": "2G", "tasks": 4096, "containers": 4, "images": ["debian-*"]},
-    }))
+    host.put(
+        "/etc/bitbuilder/tenants/acme.json",
+        json.dumps(
+            {
+                "apiVersion": "bitbuilder.io/v1",
+                "tenant": "acme",
+                "repository": f"file://{SOURCE}",
+                "trust": {"commits": "unsigned"},
+                "grants": {"cpus": 2, "memory": "2G", "tasks": 4096, "containers": 4, "images": ["debian-*"]},
+            }
+        ),
+    )
     host.put(f"{SOURCE}/metadata.json", json.dumps({"apiVersion": "bitbuilder.io/v1", "tenant": "acme"}))
     host.run([*GIT, "init", "-q", "-b", "main", SOURCE])
 
@@ -49,7 +65,9 @@ def roles(host: Host) -> list[str]:
     """What the running containers say they are of."""
     found = []
     for name in ("web", "db"):
-        leader = host.run(["machinectl", "show", "--value", "--property=Leader", f"{name}.acme"], check=False).stdout.strip()
+        leader = host.run(
+            ["machinectl", "show", "--value", "--property=Leader", f"{name}.acme"], check=False
+        ).stdout.strip()
         environment = host.run(["cat", f"/proc/{leader}/environ"], check=False).stdout.split("\0") if leader else []
         found += [one.partition("=")[2] for one in environment if one.startswith("ROLE=")]
     return found
@@ -87,11 +105,25 @@ def acme(host: Host) -> Iterator[Host]:
 
 def hold_and_crash(host: Host, call: int) -> bool:
     """Begins a sync, holds it before its n-th change, and crashes the host. Says whether it came that far."""
-    with during(host, "strace", "-qq", "-o", "/dev/null", "-e", f"trace={CHANGES}", "-e",
-                f"inject={CHANGES}:signal=STOP:when={call}", "bbhv", "sync", "acme") as process:
+    with during(
+        host,
+        "strace",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        f"trace={CHANGES}",
+        "-e",
+        f"inject={CHANGES}:signal=STOP:when={call}",
+        "bbhv",
+        "sync",
+        "acme",
+    ) as process:
         stopped = ["sh", "-c", "grep -l '^State:.*[tT] (' /proc/[0-9]*/status"]
-        wait_until("it is held or done", lambda: process.poll() is not None
-                   or host.run(stopped, check=False).stdout.strip() != "")
+        wait_until(
+            "it is held or done",
+            lambda: process.poll() is not None or host.run(stopped, check=False).stdout.strip() != "",
+        )
         came = process.poll() is None
         host.crash()
     return came
