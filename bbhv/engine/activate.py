@@ -157,14 +157,16 @@ def go_back(job: Job, reason: str) -> None:
     log.write("warning", f"{job.tenant}: commit {job.commit[:12]} is not healthy, going back: {reason}")
     back = plan(job.generation.manifest, manifest)
     switch([Move(job, good, back)])
+    if job.outcome is not None:
+        return  # it could not even go back; the trial is still recorded, so the next sync does
     problem = _settled(job, manifest, back)
     hold = None if job.state.hold and job.state.hold.verb == "rollback" else job.state.hold
     job.state = replace(job.state.with_quarantine(job.commit, reason, now_usec()), trial=None, hold=hold)
     to = f"generation {good} runs again" if manifest else "there is no good generation, so nothing runs"
     job.end("rolled-back", f"{reason}; {to}{'; but ' + problem if problem else ''}")
     job.remember(job.state)
-    if job.number is not None:
-        store.forget(job.number)
+    if job.number == job.state.last:
+        store.forget(job.state.last)
 
 
 def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
@@ -204,7 +206,8 @@ def settle(tenant: str, store: Store, state: State) -> State:
         what = f"generation {good} counts again" if good is not None else "there is no good generation yet"
         log.write("warning", f"{tenant}: the trial of commit {trial.commit[:12]} was interrupted; {what}")
         store.point("current", good)
-        store.forget(trial.generation)
+        if trial.generation == state.last:  # not when an older one, which was good once, was rolled back to
+            store.forget(trial.generation)
         state = replace(state, trial=replace(trial, interrupted=True))
         if trial.attempts >= MAX_ATTEMPTS:
             reason = f"its trial was interrupted {MAX_ATTEMPTS} times"

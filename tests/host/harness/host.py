@@ -9,7 +9,8 @@
 
 Its /usr is the cached tree itself, read-only (`writable_usr` lays an overlay over it); all else is a copy on the disk
 of the cache, so that idmapped mounts and overlays work on it as on a real host. It has loopback only. `credentials`
-are system credentials, as a boot loader or a virtual machine manager would pass them. Inside are the guest tree as the offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs.
+are system credentials, as a boot loader or a virtual machine manager would pass them. Inside are the guest tree as the
+offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs.
 """
 
 import os

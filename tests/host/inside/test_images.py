@@ -1,13 +1,14 @@
 """Images: every form of one boots, what lies about itself is refused, and nothing in an archive leads out of its tree."""
 
 import bz2
+import fcntl
 import gzip
-import io
 import lzma
 import os
 import struct
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_what_an_archive_says_about_its_files_holds_inside(make: Make, put: Call
     declare(acme, put("owned.tar.gz", archive([
         *guest(), member("etc/secret", b"secret", mode=0o600), member("srv/of-33", b"", uid=33, gid=34, mode=0o640),
         member("usr/bin/cat-suid", cat, mode=0o4755), capable, link("usr/bin/cat-too", "usr/bin/cat-suid", hard=True),
-        member("srv/old", mtime=1), folder("srv/closed", 0o2750), member("srv/closed/in", b"x"),
+        member("srv/old", mtime=1), member("srv/odd", pax_headers={"mtime": "nan"}), folder("srv/closed", 0o2750), member("srv/closed/in", b"x"),
         link("srv/away", "/etc/secret"),
     ])))  # fmt: skip
     assert acme.sync() == "applied"
@@ -231,10 +232,9 @@ def _record(name: str, value: str) -> bytes:
 
 BROKEN = {
     "nothing": b"", "no archive": b"words, words" * 500, "an end that is missing": archive(guest(), bytes)[:-100_000],
-    "a broken compression": archive(guest())[:200_000], "a wrong checksum": archive(guest())[:-8] + b"12345678",
+    "a broken compression": archive(guest())[:200_000],
     "a broken header in the middle": archive([member("a")], bytes)[:512] + b"garbage!" * 640,
-    "a negative size": pax(size="-1000000000000"), "a size that is no number": pax(size="many"),
-    "a huge size": pax(size=str(1 << 62)), "a time that is no number": pax(mtime="nan", size="12"),
+    "a negative size": pax(size="-1000000000000"), "a huge size": pax(size=str(1 << 62)),
     "a broken xz": b"\xfd7zXZ\0" + b"\0" * 5000, "a broken bz2": b"BZh9" + b"\0" * 5000, "a zstd": b"\x28\xb5\x2f\xfd" * 99,
     "an attribute of a link": archive([member("x", type=tarfile.SYMTYPE, linkname="y",
                                               pax_headers={"SCHILY.xattr.user.a": "b"})]),
@@ -345,17 +345,19 @@ def test_only_what_anybody_may_read_is_fetched(make: Make, odd_sources: None, so
     assert left_over() == []
 
 
-UNGRANTED = ("file:///etc/shadow", "file:///srv/images", "file:///srv/imagesx/a", "file:///srv/images/../../etc/shadow",
-             "file:///srv/images/%2e%2e/x", "file:///srv/images/%2E%2E%2F%2E%2E%2Fetc/shadow", "file:///srv//images/a",
-             "file://localhost/etc/shadow", "file:///srv/images/a%00b", "file:///srv/images/%", "FILE:///etc/shadow",
-             "https://example.com/x.tar", "file://host/srv/images/a", "ftp://x/y", "/srv/images/a", "file:/srv/images/a")
+UNGRANTED = ("file:///etc/shadow", "file:///srv/images", "file:///srv/imagesx/a", "file://localhost/etc/shadow",
+             "FILE:///etc/shadow", "file:///srv/image%73x/a", "file:///")
+UNREADABLE = ("file:///srv/images/../../etc/shadow", "file:///srv/images/%2e%2e/x", "file:///srv//images/a", "ftp://x/y",
+              "file:///srv/images/%2E%2E%2F%2E%2E%2Fetc/shadow", "file:///srv/images/a%00b", "file:///srv/images/%",
+              "file://host/srv/images/a", "/srv/images/a", "file:/srv/images/a", "file:///srv/images/a?b", "file://x",
+              "file:///srv/images/a b", "file://root@/srv/images/a")
 
 
-def test_a_source_outside_of_the_grant_is_refused_however_it_is_written(make: Make) -> None:
+@pytest.mark.parametrize("sources", [UNGRANTED, UNREADABLE], ids=["not granted", "not a source"])
+def test_a_source_outside_of_the_grant_is_refused_however_it_is_written(make: Make, sources: tuple[str, ...]) -> None:
     acme = make("acme")
-    names = {f"i{n}": source for n, source in enumerate(UNGRANTED)}
-    files = acme.files(web=sleeper("i0"))
-    acme.repo.commit({**files, **{
+    names = {f"i{n}": source for n, source in enumerate(sources)}
+    acme.repo.commit({**acme.files(web=sleeper("i0")), **{
         f"infrastructure/{name}.image": f"[Image]\nSource={source}\nSHA256={'1' * 64}\nFormat=tar\n"
         for name, source in names.items()
     }})  # fmt: skip
@@ -379,6 +381,17 @@ def test_the_store_shares_bytes_but_not_access(make: Make, put: Callable[[str, b
     assert acme.sync() == "applied"
 
 
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Somebody works on an image in this folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def test_what_a_crash_left_of_an_image_is_swept_and_what_is_in_use_is_not(
     make: Make, put: Callable[[str, bytes], Path]
 ) -> None:
@@ -386,9 +399,7 @@ def test_what_a_crash_left_of_an_image_is_swept_and_what_is_in_use_is_not(
     STORE.mkdir(parents=True, exist_ok=True)
     (STORE / ".#left.1/tree/deep").mkdir(parents=True)
     (STORE / ".#used.2").mkdir()
-    handle = os.open(STORE / ".#used.2", os.O_RDONLY)
-    with os.fdopen(handle, closefd=True, mode="rb", opener=None) if False else _held(STORE / ".#used.2"):
-        os.close(handle)
+    with held(STORE / ".#used.2"):
         declare(acme, put("tiny.tar.gz", archive(guest())))
         assert acme.sync() == "applied" and left_over() == [".#used.2"]
     acme.repo.commit({"infrastructure/tiny.image": image(put("more.tar.gz", archive([*guest(), member("x")])))})

@@ -1,0 +1,151 @@
+"""What people see of a host: without the right to, on a terminal, in a pipe, interrupted, with wrong names."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import Make
+from .support import REGISTRATIONS, run, wait_until
+from .world import container
+
+SOMEBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@pytest.mark.parametrize("verb", ["list", "status", "status acme", "history acme", "doctor", "sync", "apply acme",
+                                  "rollback acme", "boot", "serve", "reload"])
+def test_somebody_without_the_right_to_gets_one_sentence(verb: str) -> None:
+    done = run([*SOMEBODY, "bbhv", *verb.split()], check=False)
+    assert (done.returncode, done.stdout) == (4, "")
+    name = verb.split()[0]
+    assert done.stderr.splitlines() == [
+        f"bbhv: bbhv {name} needs root: what the tenants run is for root's eyes only.",
+        "      Run it with sudo or run0.",
+    ]
+
+
+def test_somebody_can_make_and_check_repositories(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    assert run([*SOMEBODY, "bbhv", "init", home / "acme"]).returncode == 0
+    assert "No findings." in run([*SOMEBODY, "bbhv", "validate", home / "acme"]).stdout
+    done = run([*SOMEBODY, "bbhv", "init", tmp_path / "acme"], check=False)
+    assert done.returncode == 4 and done.stderr == f"bbhv: {tmp_path}/acme: Permission denied.\n"
+    (home / "acme/metadata.json").chmod(0o000)
+    os.chown(home / "acme/metadata.json", 0, 0)
+    done = run([*SOMEBODY, "bbhv", "validate", home / "acme/metadata.json"], check=False)
+    assert done.returncode == 4 and "Permission denied" in done.stderr
+
+
+def test_none_one_and_many_tenants(make: Make) -> None:
+    assert "No tenant is registered on this host." in run(["bbhv", "list"]).stdout
+    assert run(["bbhv", "list", "--no-legend"]).stdout == ""
+    assert json.loads(run(["bbhv", "status", "--json=short"]).stdout) == {"tenants": []}
+    assert "bitbuilder.conf" in run(["bbhv", "status"]).stdout
+    acme = make("acme")
+    assert run(["bbhv", "list"]).stdout.endswith("\n1 tenant listed.\n")
+    assert "Last sync: never" in run(["bbhv", "status"]).stdout
+    acme.commit(web=container())
+    acme.sync()
+    shop = make("shop")
+    shop.commit(web=container("Nonsense=yes"))
+    shop.sync(status=3)
+    assert "shop: refused" in shop.said and "web.nspawn:" in shop.said
+    listed = run(["bbhv", "list"]).stdout.splitlines()
+    assert [line.split()[0] for line in listed if line] == ["TENANT", "acme", "shop", "2"]
+    shown = run(["bbhv", "status"]).stdout
+    assert "● acme  active" in shown and "Findings: containers/web.nspawn:" in shown and "Did you mean" not in shown
+    assert json.loads(run(["bbhv", "status", "shop", "acme", "-j"]).stdout)["tenants"][0]["id"] == "shop"
+    for words, status in (("status acme nope", 5), ("status nope", 5), ("history nope", 5), ("sync nope", 5),
+                          ("rollback acme --to=7", 5), ("rollback acme --to=x", 2), ("sync Nope", 2)):
+        done = run(["bbhv", *words.split()], check=False)
+        assert done.returncode == status and done.stderr.startswith("bbhv: "), words
+        assert ("● acme" in done.stdout) == (words == "status acme nope")
+
+
+def test_every_verb_that_looks_or_changes_answers_in_json(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    acme.commit(web=container("MemoryMax=90M"))
+    for verb in ("sync", "apply", "rollback"):
+        one = json.loads(run(["bbhv", verb, "acme", "--json=short"]).stdout)["tenants"][0]
+        told = json.loads(run(["bbhv", "status", "acme", "--json=pretty"]).stdout)["tenants"][0]
+        assert one.keys() == told.keys() and one["id"] == "acme" and one["workloads"] == told["workloads"]
+        assert (one["generation"], one["commit"]) == (told["generation"], told["commit"])
+    assert [row["generation"] for row in json.loads(run(["bbhv", "history", "acme", "-j"]).stdout)["generations"]] == [2, 1]
+    checks = json.loads(run(["bbhv", "doctor", "--json=short"], check=False).stdout)["checks"]
+    assert all(bool(one["hint"]) <= (not one["ok"]) for one in checks)
+
+
+def test_a_hold_and_a_suspension_are_shown(make: Make) -> None:
+    acme = make("acme")
+    for line in ("MemoryMax=80M", "MemoryMax=90M"):
+        acme.commit(web=container(line))
+        acme.sync()
+    run(["bbhv", "rollback", "acme"])
+    assert "Hold: rollback by root" in run(["bbhv", "status", "acme"]).stdout
+    registered = REGISTRATIONS / "acme.json"
+    registered.write_text(registered.read_text().replace('"enabled"', '"suspended"'))
+    assert "Registration: suspended" in run(["bbhv", "status", "acme"]).stdout
+
+
+def test_colours_are_for_terminals(make: Make) -> None:
+    make("acme")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(["bbhv", "list"], stdin=theirs, stdout=theirs, env={**os.environ, "TERM": "xterm"}) as process:
+        os.close(theirs)
+        assert b"\x1b[1mTENANT" in os.read(ours, 65536)
+        assert process.wait(30) == 0
+    os.close(ours)
+    assert "\x1b" not in run(["bbhv", "list"], env={"TERM": "xterm"}).stdout
+
+
+def test_a_reader_that_leaves_is_no_error(make: Make) -> None:
+    make("acme")
+    for verb in ("list", "status", "doctor", "history acme"):
+        done = run(["bash", "-c", f"set -o pipefail; bbhv {verb} | head -c 0"], check=False)
+        assert done.stderr == "" and (done.returncode == 0 or verb == "doctor"), verb
+
+
+def test_an_interrupted_sync_says_one_line_and_the_next_one_settles_it(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    good = acme.leader("web")
+    acme.commit(web=container("HealthStableSec=50", exec=("Environment=A=1",)).replace("HealthStableSec=0\n", ""))
+    with subprocess.Popen(["bbhv", "sync", "acme"], stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        wait_until("the trial runs", lambda: acme.leader("web") not in (0, good))
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "bbhv: Interrupted.\n")
+    assert "on trial; 1 is good" in run(["bbhv", "status", "acme"]).stdout
+    acme.commit(web=container())
+    acme.sync()
+    assert "on trial" not in run(["bbhv", "status", "acme"]).stdout
+
+
+def test_bash_completes_the_names_of_tenants(make: Make) -> None:
+    make("acme")
+    make("shop")
+    script = "source /usr/share/bash-completion/completions/bbhv; COMP_WORDS=(bbhv status s); COMP_CWORD=2; _bbhv; "
+    assert run(["bash", "--norc", "-c", script + 'echo "${COMPREPLY[*]}"']).stdout == "shop\n"
+
+
+def test_the_manual_came_with_the_product() -> None:
+    for page in ("man1/bbhv.1", "man5/bbhv.tenant.5"):
+        assert (Path("/usr/share/man") / page).read_text().startswith(".TH BBHV")
+
+
+def test_the_scripts_of_the_old_names_are_there(tmp_path: Path) -> None:
+    run(["bbhv", "init", tmp_path / "acme"])
+    scripts = Path("/usr/lib/bitbuilder/scripts")
+    run([scripts / "validate-template.sh", tmp_path / "acme"])
+    run([scripts / "validate-metadata.sh", tmp_path / "acme/metadata.json"])

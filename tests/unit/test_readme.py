@@ -1,0 +1,73 @@
+"""The README names only what there is: verbs, options, paths, units, numbers. (tests/host/outside does what it says.)"""
+
+import re
+from pathlib import Path
+
+import build
+from bbhv.cli import manual
+from bbhv.cli.verbs import COMMON, VERBS
+from bbhv.engine import paths
+from tests.host.harness import trees
+
+README = (build.ROOT / "README.md").read_text()
+CODE = "\n".join([*re.findall(r"`([^`\n]+)`", README), *re.findall(r"^    (.*)$", README, re.MULTILINE)])
+# What git and mmdebstrap make, and where a tenant's good generation is: known from the engine's own table of places.
+PLACES = (paths.STATE, paths.TENANTS, *paths.CONFIGURATION, *paths.OFFERED, paths.SYSTEM_CLONE, "/var/lib/extensions",
+          "/usr", "/etc")
+
+
+def test_every_verb_and_option_exists() -> None:
+    verbs = {verb.name: {option.name for option in (*COMMON, *verb.options)} for verb in VERBS}
+    calls = re.findall(r"\bbbhv ((?:[a-z]+|--[a-z]+)(?: [^\n#&]*)?)", CODE)
+    assert len(calls) >= 10
+    for call in calls:
+        first, *words = call.split()
+        options = {word.partition("=")[0] for word in (first, *words) if word.startswith("--")}
+        known = {option.name for option in COMMON} if first.startswith("--") else verbs[first]
+        assert options <= known, call
+
+
+def test_every_verb_of_the_build_exists() -> None:
+    named = set(re.findall(r"build\.py ([a-z]+)", README))
+    assert named >= {"demo", "test", "sysext", "zipapp"} and named <= build.VERBS.keys()
+    assert set(re.findall(r"--release ([a-z]+)", README)) <= set(trees.RELEASES)
+
+
+def test_every_path_of_the_checkout_exists() -> None:
+    named = [word for word in re.findall(r"`([a-z.]+/[^` ]*)`", README) if not word.startswith("dist/")]
+    assert len(named) >= 3 and [word for word in named if not (build.ROOT / word).exists()] == []
+
+
+def test_every_path_of_a_host_is_one_that_the_program_uses() -> None:
+    named = {word.rstrip(".,;:") for word in re.findall(r"(?<![\w.:/])(/[a-z]+(?:/[\w.@-]+)*)", README)}
+    assert len(named) >= 6
+    assert [path for path in named if not any(path == one or path.startswith(f"{one}/") for one in PLACES)] == []
+    assert "/etc/bitbuilder/bitbuilder.conf" in named
+
+
+def test_every_unit_exists() -> None:
+    units = {path.name.partition(".")[0] for path in (build.ROOT / "units").iterdir()}
+    named = re.findall(r"\b(tenants?(?:-[a-z]+)*@|tenants\.target|tenant-[a-z]+)", CODE)
+    wanted = {name.partition(".")[0] for name in named}
+    assert wanted >= {"tenant@", "tenants", "tenant-manager", "tenant-container@"} and wanted <= units
+
+
+def test_the_numbers_are_those_of_the_product() -> None:
+    timer = (build.ROOT / "units/tenant-sync.timer").read_text()
+    assert "OnUnitInactiveSec=5min" in timer and "syncs every five minutes" in README
+    assert manual.SHOWN_DEFAULTS["interval_sec"] == "5min"
+    doctor = Path(build.ROOT / "bbhv/engine/doctor.py").read_text()
+    assert "257.13" in README and "257: 13" in doctor and "2.39" in README and "2.39" in doctor
+
+
+def test_the_image_is_the_one_that_the_tests_run() -> None:
+    line = next(line for line in README.splitlines() if "mmdebstrap" in line)
+    packages = next(word for word in line.split() if word.startswith("--include="))
+    assert set(packages.partition("=")[2].split(",")) == set(trees._GUEST_PACKAGES)
+    assert "--variant=minbase" in line and f" trixie {paths.OFFERED[2]}/debian-13" in line
+
+
+def test_the_first_screen_says_what_it_is_in_ten_lines_and_a_picture() -> None:
+    first = README.partition("\n## ")[0].splitlines()
+    words = [line for line in first[1:] if line and not line.startswith("    ")]
+    assert len(words) <= 10 and len(first) <= 24
