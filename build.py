@@ -381,8 +381,9 @@ def verb_bench(options: argparse.Namespace, progress: Progress) -> int:
 
     machine.prepare_hosts(progress)
     python = machine.venv(ROOT, progress)
-    for target in (Target(tuple(options.python.split()), DIST), *(release_target(name, progress) for name in trees.RELEASES)):
-        sysext(target, progress)
+    sysext(Target(tuple(options.python.split()), DIST), progress)
+    for release in trees.RELEASES:
+        sysext(release_target(release, progress), progress)
     return bench.run_all(ROOT, python, DIST, options.rest)
 
 

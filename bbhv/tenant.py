@@ -22,6 +22,7 @@ from .kinds.volume import Volume
 D = TypeVar("D", Image, Volume, Container)
 MAX_DECLARATIONS = 4096
 MAX_SHOWN_CIRCLE = 12
+MAX_CIRCLES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,10 @@ def _undeclared(place: Place, key: str, name: str, file: str, known: Mapping[str
 def _cycles(tenant: Tenant) -> Iterator[Finding]:
     """Each circle once, at an After= of its first member by name. A container after itself has its own finding."""
     after = {name: {to for to in one.after if to != name} for name, one in tenant.containers.items()}
-    while circle := _circle(after):
+    for _ in range(MAX_CIRCLES):
+        circle = _circle(after)
+        if not circle:
+            return
         values = tenant.containers[circle[0]].values
         place = values.places(container.AFTER)[values.all(container.AFTER).index(circle[1])]
         yield Finding(place, "BB302", f"The workloads wait for each other: {_path(circle)}.", "Remove one After=.")

@@ -118,8 +118,6 @@ def _print(job: Job, output: Output) -> None:
             output.say(f"  {step.action.value:<8} {step.name}  {printable('; '.join(step.reasons))}")
     for finding in outcome.findings:
         output.line(f"  {finding_text(finding)}")
-    if outcome.word == "rolled-back":
-        hint = hint or f"The journal says why: journalctl -u 'tenant-*@*.{job.tenant}.service'"
     if hint and output.legend:
         output.say(f"  {hint}")
 

@@ -44,7 +44,7 @@ def bash_completion() -> str:
     lines += ["        esac", "    done", "    case $option in"]
     lines += [f"        {option.name}) {_values(option)}; return ;;" for option in options.values() if option.value]
     lines += ["    esac", "    case $verb/$word in"]
-    lines += [f"        {verb.name}/-*) _bbhv_words '{_names((*verb.options, *COMMON))}' \"$word\" ;;" for verb in verbs]
+    lines += [f"        {one.name}/-*) _bbhv_words '{_names((*one.options, *COMMON))}' \"$word\" ;;" for one in verbs]
     lines += [f"        */-*) _bbhv_words '{_names(COMMON)}' \"$word\" ;;"]
     lines += [f"        /*) _bbhv_words '{' '.join(verb.name for verb in verbs)}' \"$word\" ;;"]
     lines += [f"        {verb.name}/*) {action} ;;" for verb in verbs if (action := _arguments(verb))]

@@ -138,8 +138,8 @@ git -C acme add -A
 git -C acme commit -m 'First commit'
 """
 
-SEE_ALSO = """`bbhv.tenant`(5), `systemd.nspawn`(5), `machinectl`(1), `systemd-sysext`(8), `systemd.resource-control`(5),
-`systemd.system-credentials`(7), `varlinkctl`(1)"""
+SEE_ALSO = """`bbhv.tenant`(5), `systemd.nspawn`(5), `machinectl`(1), `systemd-sysext`(8), `varlinkctl`(1),
+`systemd.resource-control`(5), `systemd.system-credentials`(7)"""
 
 
 def bbhv_1() -> str:

@@ -84,7 +84,7 @@ class Output:
         for finding in findings[:MOST]:
             label = f"{finding.severity}[{finding.code}]"
             colour = "bad" if finding.severity == "error" else "warn"
-            self.line(indent + str(finding).replace(label, self.paint(label, colour), 1))
+            self.line(indent + printable(str(finding)).replace(label, self.paint(label, colour), 1))
         if len(findings) > MOST:
             self.line(f"{indent}… and {len(findings) - MOST} more")
 

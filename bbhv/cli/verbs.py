@@ -80,9 +80,9 @@ VERBS = (
     )),
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
-    Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository that was pulled by hand", hidden=True),
-    Verb("tenant", "start|reload|stop TENANT", 2, 2, UNITS, "changing:tenant", "What tenant@.service calls", hidden=True),
-    Verb("worker", "KIND …", 1, 9, UNITS, "serving:worker", "What the sandboxed units call", hidden=True, sandboxed=True),
+    Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),
+    Verb("tenant", "start|reload|stop TENANT", 2, 2, UNITS, "changing:tenant", "Called by tenant@", hidden=True),
+    Verb("worker", "KIND …", 1, 9, UNITS, "serving:worker", "Called in sandboxes", hidden=True, sandboxed=True),
 )  # fmt: skip
 
 

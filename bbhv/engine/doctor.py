@@ -98,8 +98,9 @@ def _settings() -> Iterator[Check]:
     host = world.load()
     for finding in host.findings:
         yield Check("settings", False, str(finding), finding.hint)
-    source = host.settings.repository or "none; registrations come from /etc and /usr"
-    yield Check("system repository", host.readable, f"{source} at {host.system[:12] or 'no commit'}", "Run: bbhv sync")
+    source = host.settings.repository
+    at = f"{source} at {host.system[:12] or 'no commit'}" if source else "none; registrations come from /etc and /usr"
+    yield Check("system repository", host.readable, at, "Run: bbhv sync")
 
 
 def _tenants() -> Iterator[Check]:

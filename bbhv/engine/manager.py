@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Sequence
 
-from ..errors import BbhvError, CommandError, NotFoundError, RefusedError
+from ..errors import BbhvError, BusyError, CommandError, NotFoundError, RefusedError
 from ..formats.unitfile import render
 from ..host import files, log, systemd
 from ..host.lock import Lock
@@ -69,15 +69,25 @@ def _show_good(tenant: str) -> None:
     store = Store(paths.tenant(tenant))
     try:
         with tenant_lock(tenant) as lock:
-            lock.take(f"bbhv boot {tenant}", wait=True)
-            store.make()
-            activate.settle(tenant, store, store.load())
+            lock.take(f"bbhv boot {tenant}", wait=False)
+            _settle(tenant, store)
             good = store.number("good")
             if good is not None:
                 publish.publish(tenant, good, store.units(good))
+    except BusyError as error:
+        log.write("notice", f"{error.message} Who has it shows what is right.")
     except Exception as error:  # whatever one tenant's folder holds, the others are shown
         log.write("error", f"{tenant}: its good generation cannot be shown: {sentence(error)}")
         activate.stub(tenant, sentence(error))
+
+
+def _settle(tenant: str, store: Store) -> None:
+    """Sets right what a crash left. A disk that is full does not keep the good generation from being shown."""
+    try:
+        store.make()
+        activate.settle(tenant, store, store.load())
+    except OSError as error:
+        log.write("warning", f"{tenant}: {sentence(error)} The next sync notes what was interrupted.")
 
 
 def _host_units(host: World) -> dict[str, str]:

@@ -50,7 +50,13 @@ def obtain(repository: Repository, handle: int) -> str:
     have = _usable(clone)
     if clone.exists() and have is None and clone.ref(paths.REF_INCOMING):
         clone.discard()
-    tip = _transfer(repository, have, handle)
+    try:
+        tip = _transfer(repository, have, handle)
+    except CommandError:
+        if have is None or clone.is_whole(have):
+            raise
+        clone.discard()  # the other side is not to blame: what the clone should hold is not there
+        tip = _transfer(repository, None, handle)
     if clone.exists():
         clone.configure(repository.configuration(git.algorithm(tip)), repository.branch)
     return tip

@@ -2,6 +2,7 @@
 
 SYSTEM_CLONE = "/var/lib/bitbuilder/system"
 STATE = "/var/lib/bitbuilder"
+SYSTEM_TRIED = "/var/lib/bitbuilder/system-tried"
 IMAGES = "/var/lib/bitbuilder/images"
 TENANTS = "/var/lib/tenants"
 RUN = "/run/bitbuilder"

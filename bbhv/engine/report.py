@@ -13,7 +13,7 @@ from ..registration import Registration
 from . import paths, world
 from .state import Hold, Outcome, Store, known_tenants
 
-PROPERTIES = ("ActiveState", "SubState")
+PROPERTIES = ("ActiveState",)
 
 
 def tenants(tenant: str | None) -> list[dict[str, Json]]:
@@ -24,8 +24,13 @@ def tenants(tenant: str | None) -> list[dict[str, Json]]:
         if tenant not in names:
             raise NotFoundError(f"This host has no tenant {tenant}.", hint=f"Known: {', '.join(names) or 'none'}.")
         names = [tenant]
-    units = systemd.show(["tenant@*.service", "tenant-container@*.service", "tenant-machine@*.service"], PROPERTIES)
+    units = systemd.show(_units(tenant or "*"), PROPERTIES)
     return [_tenant(name, host.registrations.get(name), host.refused.get(name, ()), units) for name in names]
+
+
+def _units(tenant: str) -> list[str]:
+    """What to ask systemd about; of all tenants with `*`."""
+    return [tenant_unit(tenant), *(f"tenant-{kind}@*.{tenant}.service" for kind in ("container", "machine"))]
 
 
 def _tenant(

@@ -15,7 +15,7 @@ from ..compile import Generation, HostFacts, compile_tenant, inputs_digest
 from ..errors import BbhvError, BusyError
 from ..findings import Finding, Place, errors, ordered
 from ..formats.schema import Schema
-from ..host import log, systemd
+from ..host import git, log, systemd
 from ..names import workload
 from ..plan import Action, Plan, plan
 from ..registration import Registration
@@ -96,10 +96,26 @@ def _open(job: Job) -> None:
     job.store.make()
     job.state = job.store.load()
     job.active = job.mode is Mode.START or is_active(job.tenant)
-    activate.recover(job, running=job.active and job.mode is not Mode.START)
+    try:
+        activate.recover(job, running=job.active and job.mode is not Mode.START)
+    except OSError as error:
+        if job.mode is not Mode.START:
+            raise
+        log.write("warning", f"{job.tenant}: {sentence(error)} What is good starts all the same.")
 
 
 def _prepare_commit(job: Job, host: World, schema: Schema) -> None:
+    try:
+        _take_commit(job, host, schema)
+    except git.DamagedError as error:
+        if job.mode is not Mode.SYNC:
+            raise
+        log.write("warning", f"{job.tenant}: {error.message} The repository is cloned again.")
+        job.clone.discard()
+        _take_commit(job, host, schema)
+
+
+def _take_commit(job: Job, host: World, schema: Schema) -> None:
     commit = commit_of(job)
     if commit is None:
         return

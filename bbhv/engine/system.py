@@ -1,10 +1,11 @@
 """The system repository: the host follows its branch as a tenant's is followed; only what verifies moves the clone."""
 
 from ..errors import RefusedError
-from ..findings import errors, ordered
-from ..host import git
+from ..findings import Finding, errors, ordered
+from ..host import files, git, log
 from ..host.lock import Lock
 from ..hostconf import HostSettings
+from ..names import is_object_id
 from . import obtain, paths, verify
 from .read import read
 from .world import system_config
@@ -22,13 +23,26 @@ def follow(host: HostSettings) -> None:
             name="_system", url=host.repository, branch=host.branch, clone=git.Clone(paths.SYSTEM_CLONE),
             allow_file=host.allow_file,
         )  # fmt: skip
-        tip = obtain.obtain(repository, lock.handle)
-        clone = repository.clone
-        commit = verify.verify(clone, tip, policy=host.trust, accepted=clone.ref(paths.REF_TRIED))
-        found, problems = read(commit)
+        try:
+            tip, found, problems = _read(repository, host, lock.handle)
+        except git.DamagedError as error:
+            log.write("warning", f"{error.message} The system repository is cloned again.")
+            repository.clone.discard()
+            tip, found, problems = _read(repository, host, lock.handle)
         parsed, more = system_config(found, paths.SYSTEM_CLONE)
         bad = errors((*problems, *more))
         if parsed is None or bad:
             raise RefusedError(f"The system repository's commit {tip[:12]} has errors: {ordered(bad)[0]}")
-        clone.set_ref(paths.REF_TRIED, tip)
-        clone.align(tip, host.branch, lock.handle)
+        files.write(paths.SYSTEM_TRIED, f"{tip}\n".encode(), 0o600)
+        repository.clone.set_ref(paths.REF_TRIED, tip)
+        repository.clone.align(tip, host.branch, lock.handle)
+
+
+def _read(
+    repository: obtain.Repository, host: HostSettings, handle: int
+) -> tuple[str, dict[str, bytes], tuple[Finding, ...]]:
+    """The tip of the branch, verified, its files, and what is wrong with them. Raises BbhvError."""
+    tip = obtain.obtain(repository, handle)
+    noted = (files.read(paths.SYSTEM_TRIED) or b"").decode("ascii", "replace").strip()
+    accepted = repository.clone.ref(paths.REF_TRIED) or (noted if is_object_id(noted) else None)
+    return tip, *read(verify.verify(repository.clone, tip, policy=host.trust, accepted=accepted))

@@ -84,15 +84,15 @@ def load() -> World:
     refused: dict[str, tuple[Finding, ...]] = {}
     for origin, texts in (etc, (paths.SYSTEM_CLONE, clone_files), usr):
         parsed, bad, trouble = _registrations(origin, texts, document, config)
-        sources.append((origin, parsed))
+        known = {tenant for _, earlier in sources for tenant in earlier}
+        sources.append((origin, {k: v for k, v in parsed.items() if k not in refused}))
+        refused.update((tenant, problem) for tenant, problem in bad.items() if {tenant}.isdisjoint({*known, *refused}))
         found += trouble
-        for tenant, problem in bad.items():
-            refused.setdefault(tenant, problem)
     merged, doubles = registrations.merge(sources)
     here = registrations.for_host(merged, host.name or os.uname().nodename)
     return World(
         settings=host, registrations=here, elsewhere={k: v for k, v in merged.items() if k not in here},
-        refused={k: v for k, v in refused.items() if k not in merged and is_name(k)},
+        refused={k: v for k, v in refused.items() if is_name(k)},
         findings=ordered((*found, *doubles)), system=oid, readable=bool(oid) or not host.repository,
     )  # fmt: skip
 

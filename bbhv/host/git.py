@@ -253,6 +253,14 @@ class Clone:
                 os.rename(parts[part], f"{folder}/pack-{name}.{part}")
                 files.fsync_dir(folder)
 
+    def is_whole(self, oid: str) -> bool:
+        """Whether everything that a commit needs is in the clone."""
+        command = ("git", f"--git-dir={self.gitdir}", *HARMLESS, "rev-list", "--objects", "--quiet", oid)
+        try:
+            return run.run(command, timeout=TIMEOUT, env=ENVIRONMENT, ok=()).returncode == 0
+        except CommandError:
+            return False
+
     def sweep(self) -> None:
         """Removes what a crash left half written. Only under the tenant's lock."""
         for folder in (self.gitdir, f"{self.gitdir}/objects/pack", f"{self.gitdir}/refs/bitbuilder"):

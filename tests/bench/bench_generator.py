@@ -83,8 +83,7 @@ def check(program: str, size: int, wanted: int) -> None:
 
 def inside(label: str, tree: Path, over: Path) -> None:
     """Measure in a place of its own."""
-    made = {size: {tenant: fleet.generation(tenant, min(size, PER_TENANT)) for tenant in fleet.tenants(-(-size // PER_TENANT))}
-            for size in SIZES}
+    made = {size: fleet.make(-(-size // PER_TENANT), min(size, PER_TENANT)) for size in SIZES}
     place.enter(tree, over, Path("root-" + over.name).absolute())
     for size in SIZES:
         fill(size, made[size])
@@ -93,7 +92,7 @@ def inside(label: str, tree: Path, over: Path) -> None:
     one, many, most = SIZES
     small = measure.by_turns({"bare": lambda: measure.cpu(BARE), "ours": generator(OURS, one)}, ROUNDS_SMALL)
     measure.row(f"generator with {one} workload, {label}", small.ms("ours"), "ms")
-    measure.row(f"generator with {one} workload over the bare interpreter, {label}", small.ratio("ours", "bare"), "times", 1.3)
+    measure.row(f"generator with {one} workload over the bare, {label}", small.ratio("ours", "bare"), "times", 1.3)
     large = measure.by_turns(
         {"ours": generator(OURS, many), "theirs": generator(THEIRS, many), "most": generator(OURS, most)}, ROUNDS_LARGE)
     measure.row(f"generator with {many} workloads, {label}", large.ms("ours"), "ms")

@@ -53,6 +53,11 @@ def generation(tenant: str, containers: int) -> Generation:
     return compile_tenant(found, registration, facts, COMMIT, "bench")
 
 
+def make(count: int, containers: int) -> dict[str, Generation]:
+    """Tenants with so many containers each."""
+    return {tenant: generation(tenant, containers) for tenant in tenants(count)}
+
+
 def show(made: dict[str, Generation]) -> None:
     """Show them to the generator."""
     publish.prepare()
@@ -80,7 +85,7 @@ def store(made: dict[str, Generation]) -> None:
 
 def main(count: int, containers: int) -> None:
     """Store and show."""
-    made = {tenant: generation(tenant, containers) for tenant in tenants(count)}
+    made = make(count, containers)
     store(made)
     show(made)
 

@@ -1,4 +1,4 @@
-"""A place to measure in: the /usr of a Debian with the product merged over it, as an extension is, and all else in memory.
+"""A place to measure in: the /usr of a Debian with the product merged over it, and all else in memory.
 
 The bench calls itself again in a mount namespace of its own, and goes into the new root for good: what it measures
 after that is the programs, not the ways into another root.
@@ -53,12 +53,13 @@ def enter(tree: Path, over: Path, root: Path) -> None:
     for name in ETC:
         shutil.copy(tree / "etc" / name, root / "etc" / name)
     (root / "dev/null").touch()
-    for argv in (
+    mounts: tuple[list[str | Path], ...] = (
         ["mount", "-t", "overlay", "-o", f"ro,lowerdir={over}:{tree / 'usr'}", "overlay", root / "usr"],
         ["mount", "--bind", "/dev/null", root / "dev/null"],
         ["mount", "--bind", "/proc", root / "proc"],
         ["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", root / "run"],
-    ):
+    )
+    for argv in mounts:
         subprocess.run(argv, check=True)
     os.chroot(root)
     os.chdir("/")

@@ -21,6 +21,7 @@ from bbhv.errors import BbhvError, NotFoundError
 from bbhv.hostconf import SETTINGS
 from bbhv.kinds.settings import Verdict
 from bbhv.kinds.table import KINDS
+from bbhv.version import VERSION
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
@@ -32,7 +33,8 @@ SCRIPTS = build.ROOT / "sysext/usr/lib/bitbuilder/scripts"
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive, runnable as `bbhv`."""
     path = tmp_path_factory.mktemp("bin") / "bbhv"
-    path.write_bytes(build.archive_bytes((sys.executable,)).replace(build.SHEBANG, f"#!{sys.executable} -IS\n".encode(), 1))
+    archive, ours = build.archive_bytes((sys.executable,)), f"#!{sys.executable} -IS\n".encode()
+    path.write_bytes(archive.replace(build.SHEBANG, ours, 1))
     path.chmod(0o755)
     return path
 
@@ -137,7 +139,8 @@ def test_a_wrong_command_line_is_one_sentence_and_a_hint(bbhv: Run, words: str) 
 
 
 def test_the_version_is_told(bbhv: Run) -> None:
-    assert bbhv("--version").stdout == bbhv("--version", "-q").stdout == bbhv("sync", "--version").stdout == "bbhv 0.1\n"
+    for words in (("--version",), ("--version", "-q"), ("sync", "--version")):
+        assert bbhv(*words).stdout == f"bbhv {VERSION}\n"
 
 
 # Streams
@@ -243,7 +246,8 @@ def test_findings_name_their_file_from_where_one_stands(bbhv: Run, tmp_path: Pat
     done = bbhv("validate", "acme", "./shop/")
     assert done.returncode == 3
     assert done.stdout.splitlines()[:2] == [
-        f"{name}/containers/web.nspawn:3:1: error[BB202]: There is no key Usr= in section [Exec]. hint: Did you mean User?"
+        f"{name}/containers/web.nspawn:3:1: error[BB202]: There is no key Usr= in section [Exec]. "
+        "hint: Did you mean User?"
         for name in ("acme", "shop")
     ]
     assert done.stdout.endswith("2 errors, 0 warnings.\n")
@@ -293,7 +297,7 @@ def test_the_scripts_of_the_old_names_validate(
 def rendered(text: str, tmp_path: Path) -> str:
     """The page as man(1) shows it, which must have nothing to complain about."""
     (tmp_path / "page").write_text(text, encoding="ascii")
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": "", "HOME": str(tmp_path)}
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MANWIDTH": "80", "HOME": str(tmp_path)}
     done = subprocess.run(["man", "--warnings", "-P", "cat", "-l", "page"], cwd=tmp_path, env=environment, timeout=60,
                           capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

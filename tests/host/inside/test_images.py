@@ -1,4 +1,4 @@
-"""Images: every form of one boots, what lies about itself is refused, and nothing in an archive leads out of its tree."""
+"""Images: every form of one starts, what lies about itself is refused, and nothing in an archive leads out of it."""
 
 import bz2
 import fcntl
@@ -6,7 +6,9 @@ import gzip
 import lzma
 import os
 import struct
+import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,27 +71,20 @@ def base(tenant: Tenant) -> int:
     return int(Path(f"/proc/{tenant.leader('web')}/uid_map").read_text().split()[1])
 
 
-@pytest.mark.parametrize("ending, compress", [("tar", bytes), ("tar.gz", gzip.compress), ("tar.xz", lzma.compress),
-                                              ("tar.bz2", bz2.compress)])
-def test_an_archive_starts_whatever_its_compression(
-    make: Make, put: Callable[[str, bytes], Path], ending: str, compress: Callable[[bytes], bytes]
-) -> None:
-    acme = make("acme")
-    declare(acme, put(f"tiny.{ending}", archive(guest(), compress)))
-    assert acme.sync() == "applied" and acme.state("web") == "active"
-    assert left_over() == [] and STORE.stat().st_mode & 0o777 == 0o700
-
-
-def test_an_archive_of_several_compressed_streams_is_read_to_its_end(
+def test_an_archive_starts_whatever_its_compression_also_of_several_streams(
     make: Make, put: Callable[[str, bytes], Path]
 ) -> None:
     acme = make("acme")
     plain = archive([*guest(), member("srv/last", b"here")], bytes)
     half = len(plain) // 2
-    for name, compress in (("gz", gzip.compress), ("xz", lzma.compress), ("bz2", bz2.compress)):
-        declare(acme, put(f"two.tar.{name}", compress(plain[:half]) + compress(plain[half:])))
+    forms: dict[str, Callable[[bytes], bytes]] = {
+        "plain": bytes, "gz": gzip.compress, "xz": lambda data: lzma.compress(data, preset=0), "bz2": bz2.compress,
+    }  # fmt: skip
+    for name, compress in forms.items():
+        declare(acme, put(f"two.{name}", compress(plain[:half]) + compress(plain[half:])))
         assert acme.sync() == "applied", name
         assert (root(acme) / "srv/last").read_bytes() == b"here"
+    assert left_over() == [] and STORE.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_whole_guest_boots_from_an_archive_and_from_a_squashfs(make: Make) -> None:
@@ -135,8 +130,8 @@ def test_what_an_archive_says_about_its_files_holds_inside(make: Make, put: Call
     declare(acme, put("owned.tar.gz", archive([
         *guest(), member("etc/secret", b"secret", mode=0o600), member("srv/of-33", b"", uid=33, gid=34, mode=0o640),
         member("usr/bin/cat-suid", cat, mode=0o4755), capable, link("usr/bin/cat-too", "usr/bin/cat-suid", hard=True),
-        member("srv/old", mtime=1), member("srv/odd", pax_headers={"mtime": "nan"}), folder("srv/closed", 0o2750), member("srv/closed/in", b"x"),
-        link("srv/away", "/etc/secret"),
+        member("srv/old", mtime=1), member("srv/odd", pax_headers={"mtime": "nan"}), folder("srv/closed", 0o2750),
+        member("srv/closed/in", b"x"), link("srv/away", "/etc/secret"),
     ])))  # fmt: skip
     assert acme.sync() == "applied"
     first, top = base(acme), root(acme)
@@ -153,8 +148,8 @@ def test_what_an_archive_says_about_its_files_holds_inside(make: Make, put: Call
 
 def test_device_nodes_and_pipes_are_left_out(make: Make, put: Callable[[str, bytes], Path]) -> None:
     acme = make("acme")
-    odd = [member("srv/disk", type=tarfile.BLKTYPE, devmajor=8), member("srv/mem", type=tarfile.CHRTYPE, devmajor=1, devminor=1),
-           member("srv/pipe", type=tarfile.FIFOTYPE), member("srv/odd", type=b"Z")]
+    odd = [member("srv/disk", type=tarfile.BLKTYPE, devmajor=8), member("srv/pipe", type=tarfile.FIFOTYPE),
+           member("srv/mem", type=tarfile.CHRTYPE, devmajor=1, devminor=1), member("srv/odd", type=b"Z")]
     declare(acme, put("odd.tar.gz", archive([*guest(), *odd, member("srv/file")])))
     assert acme.sync() == "applied"
     assert {path.name for path in (root(acme) / "srv").iterdir()} <= {"file", "odd"}
@@ -170,18 +165,31 @@ ESCAPES = {
     "an absolute path": [member("/etc/evil", b"x")],
     "a link and a file through it": [link("way", "/etc"), member("way/evil", b"x")],
     "a relative link and a file through it": [link("up", "../../../../.."), member("up/etc/evil", b"x")],
-    "a link to a link": [link("a", "/"), link("b", "a/etc"), member("b/evil", b"x"), folder("a/tmp"), member("a/tmp/evil")],
+    "a link to a link": [link("a", "/"), link("b", "a/etc"), member("b/evil"), folder("a/tmp"), member("a/tmp/evil")],
     "a folder through a link": [link("to", "/srv"), folder("to/evil")],
     "a link in the place of a folder": [folder("box"), member("box/evil"), link("box2", "/tmp"), folder("box2/evil")],
 }
 
 
+def unpack(data: bytes, tree: Path) -> str:
+    """Unpacks an archive as root and without the sandbox, which is only the second wall. Returns what it says."""
+    tree.mkdir()
+    argv = ["bbhv", "worker", "unpack", str(tree), str(1 << 30), "1000"]
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        done = subprocess.run(argv, stdin=file, capture_output=True, timeout=60, check=False)
+    assert done.returncode in (0, 1) and b"Traceback" not in done.stderr, done.stderr
+    return f"{done.returncode} {done.stderr.decode(errors='replace')}"
+
+
 @pytest.mark.parametrize("way", ESCAPES)
-def test_a_way_out_of_an_archive_ends_inside(make: Make, put: Callable[[str, bytes], Path], way: str) -> None:
-    acme = make("acme")
-    declare(acme, put("escape.tar.gz", archive([*guest(), *ESCAPES[way]])))
-    assert acme.sync() == "applied"
-    assert outside() == set()
+def test_a_way_out_of_an_archive_ends_inside(tmp_path: Path, way: str) -> None:
+    before = os.stat("/etc").st_mtime_ns, os.stat("/srv").st_mtime_ns, os.stat("/").st_mtime_ns
+    assert unpack(archive([folder("etc"), folder("srv"), *ESCAPES[way]]), tmp_path / "tree") == "0 "
+    assert "evil" in {path.name for path in (tmp_path / "tree").rglob("*")}
+    assert outside() == set() and before == (os.stat("/etc").st_mtime_ns, os.stat("/srv").st_mtime_ns,
+                                             os.stat("/").st_mtime_ns)
 
 
 REFUSED: dict[str, tuple[list[Member], str]] = {
@@ -197,21 +205,23 @@ REFUSED: dict[str, tuple[list[Member], str]] = {
     "a negative user": ([member("srv/x", pax_headers={"uid": "-1"})], "-1"),
     "folders nested for ever": ([member("/".join(["d"] * 1500))], "nested more than 100 deep"),
     "folders nested over links": (
-        [each for n in range(8) for each in (member(f"l{n}/" + "d/" * 30 + "x"), link(f"l{n + 1}", f"l{n}/" + "d/" * 29 + "d"))],
+        [one for n in range(8) for one in (folder(f"l{n}" + "/d" * 30), link(f"l{n + 1}", f"l{n}" + "/d" * 30))],
         "nested more than 100 deep",
     ),
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_an_archive_that_cannot_be_unpacked_is_refused_with_a_sentence(
-    make: Make, put: Callable[[str, bytes], Path], what: str
-) -> None:
-    acme = make("acme")
+def test_an_archive_that_cannot_be_unpacked_is_refused_with_a_sentence(tmp_path: Path, what: str) -> None:
     members, words = REFUSED[what]
-    said = refusal(acme, put("bad.tar.gz", archive([*guest(), *members])))
-    assert "Image tiny from file:///srv/images/bad.tar.gz cannot be unpacked: " in said and words in said
-    assert "Traceback" not in said and outside() == set()
+    said = unpack(archive([folder("usr"), member("etc/machine-id"), *members]), tmp_path / "tree")
+    assert said.startswith("1 bbhv: ") and words in said and outside() == set()
+
+
+def test_a_sync_says_why_an_archive_cannot_be_unpacked(make: Make, put: Callable[[str, bytes], Path]) -> None:
+    acme = make("acme")
+    said = refusal(acme, put("bad.tar", archive([*guest(), member("../evil", b"x")])))
+    assert "acme: failed: Image tiny from file:///srv/images/bad.tar cannot be unpacked: The archive has a name" in said
 
 
 def pax(**fields: str) -> bytes:
@@ -235,18 +245,18 @@ BROKEN = {
     "a broken compression": archive(guest())[:200_000],
     "a broken header in the middle": archive([member("a")], bytes)[:512] + b"garbage!" * 640,
     "a negative size": pax(size="-1000000000000"), "a huge size": pax(size=str(1 << 62)),
-    "a broken xz": b"\xfd7zXZ\0" + b"\0" * 5000, "a broken bz2": b"BZh9" + b"\0" * 5000, "a zstd": b"\x28\xb5\x2f\xfd" * 99,
-    "an attribute of a link": archive([member("x", type=tarfile.SYMTYPE, linkname="y",
-                                              pax_headers={"SCHILY.xattr.user.a": "b"})]),
+    "a broken xz": b"\xfd7zXZ\0" + b"\0" * 5000, "a broken bz2": b"BZh9" + b"\0" * 5000,
+    "a zstd": b"\x28\xb5\x2f\xfd" * 99,
+    "a sparse file of a terabyte": pax(**{"GNU.sparse.major": "0", "GNU.sparse.minor": "1",
+                                          "GNU.sparse.map": f"0,0,{1 << 40},0", "GNU.sparse.size": str(1 << 40)}),
+    "many folders in few names": archive([member(f"{n}" + "/d" * 90) for n in range(20)]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_broken_bytes_are_no_archive(make: Make, put: Callable[[str, bytes], Path], what: str) -> None:
-    acme = make("acme")
-    said = refusal(acme, put("broken.tar", BROKEN[what]))
-    assert "Image tiny from file:///srv/images/broken.tar cannot be unpacked: " in said
-    assert "Traceback" not in said and "None" not in said
+def test_broken_bytes_are_no_archive(tmp_path: Path, what: str) -> None:
+    said = unpack(BROKEN[what], tmp_path / "tree")
+    assert said.startswith("1 bbhv: ") and "None" not in said, said
 
 
 def small(path: Path, size: str) -> None:
@@ -266,24 +276,21 @@ def small_store() -> Iterator[None]:
 
 BOMBS = {
     "zeros": gzip.compress(archive([*guest(), member("srv/zeros", bytes(64 << 20))], bytes), 1),
-    "a sparse file": pax(**{"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.map": f"0,0,{1 << 40},0",
-                            "GNU.sparse.size": str(1 << 40), "size": "0"}),
     "many files": archive([*guest(), *(member(f"srv/{n}") for n in range(2000))]),
-    "many folders in one name": archive([*guest(), *(member(f"srv/{n}" + "/d" * 90) for n in range(20))]),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", BOMBS)
 def test_an_archive_that_grows_beyond_the_room_is_stopped(
-    make: Make, put: Callable[[str, bytes], Path], small_store: None, what: str
+    make: Make, put: Callable[[str, bytes], Path], small_store: None
 ) -> None:
     acme, beta = make("acme"), make("beta")
-    declare(acme, put("bomb.tar.gz", BOMBS[what]))
-    beta.commit(web=container(boot=False, exec=("Parameters=/usr/bin/sleep infinity",)))
-    done = run(["bbhv", "sync"], check=False, timeout=120)
-    assert done.returncode == 1 and "than there is room for" in done.stdout, done.stdout + done.stderr
-    assert acme.status()["outcome"] == "failed" and beta.status()["outcome"] == "applied"
-    assert left_over() == []
+    for number, (what, data) in enumerate(BOMBS.items()):
+        declare(acme, put("bomb.tar.gz", data))
+        beta.commit(web=sleeper("debian-13", f"MemoryMax={50 + number}M"))
+        done = run(["bbhv", "sync"], check=False, timeout=120)
+        assert done.returncode == 1 and "than there is room for" in done.stdout, what
+        assert acme.status()["outcome"] == "failed" and beta.status()["outcome"] == "applied", what
+        assert left_over() == [], what
 
 
 def test_an_image_that_does_not_fit_the_disk_is_stopped_while_it_is_fetched(
@@ -311,59 +318,53 @@ def test_another_hash_is_refused_and_both_are_named(make: Make, put: Callable[[s
 
 SOURCES = {
     "file:///srv/images/none.tar": "/srv/images/none.tar: No such file or directory",
-    "file:///srv/images/closed.tar": "/srv/images/closed.tar: Permission denied",
     "file:///srv/images/shadow": "/srv/images/shadow: Permission denied",
     "file:///srv/images/own-state": "No such file or directory",
     "file:///srv/images/pipe": "/srv/images/pipe is not a plain file",
-    "file:///srv/images/folder": "/srv/images/folder is not a plain file",
-    "file:///srv/images/zero": "/srv/images/zero is not a plain file",
 }
 
 
 @pytest.fixture
 def odd_sources() -> Iterator[None]:
     """Things in the folder of images that are none."""
-    (IMAGES / "closed.tar").touch(0o600)
     (IMAGES / "shadow").symlink_to("/etc/shadow")
     (IMAGES / "own-state").symlink_to("/var/lib/bitbuilder/uids.json")
-    (IMAGES / "zero").symlink_to("/dev/zero")
-    (IMAGES / "folder").mkdir()
     os.mkfifo(IMAGES / "pipe", 0o666)
     yield
-    for name in ("closed.tar", "shadow", "own-state", "zero", "pipe"):
+    for name in ("shadow", "own-state", "pipe"):
         (IMAGES / name).unlink()
-    (IMAGES / "folder").rmdir()
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_only_what_anybody_may_read_is_fetched(make: Make, odd_sources: None, source: str) -> None:
+def test_only_what_anybody_may_read_is_fetched(make: Make, odd_sources: None) -> None:
     acme = make("acme")
-    acme.repo.commit({**acme.files(web=sleeper()), "infrastructure/tiny.image":
-                      f"[Image]\nSource={source}\nSHA256={'1' * 64}\nFormat=tar\n"})
-    assert acme.sync(status=1) == "failed"
-    assert f"Image tiny cannot be fetched from {source}: " in acme.said and SOURCES[source] in acme.said
+    for source, words in SOURCES.items():
+        acme.repo.commit({**acme.files(web=sleeper()), "infrastructure/tiny.image":
+                          f"[Image]\nSource={source}\nSHA256={'1' * 64}\nFormat=tar\n"})
+        assert acme.sync(status=1) == "failed"
+        assert f"Image tiny cannot be fetched from {source}: " in acme.said and words in acme.said
     assert left_over() == []
 
 
 UNGRANTED = ("file:///etc/shadow", "file:///srv/images", "file:///srv/imagesx/a", "file://localhost/etc/shadow",
-             "FILE:///etc/shadow", "file:///srv/image%73x/a", "file:///")
-UNREADABLE = ("file:///srv/images/../../etc/shadow", "file:///srv/images/%2e%2e/x", "file:///srv//images/a", "ftp://x/y",
-              "file:///srv/images/%2E%2E%2F%2E%2E%2Fetc/shadow", "file:///srv/images/a%00b", "file:///srv/images/%",
+             "FILE:///etc/shadow", "file:///srv/image%73x/a")
+UNREADABLE = ("file:///srv/images/../../etc/shadow", "file:///srv/images/%2e%2e/x", "file:///srv//images/a",
+              "file:///srv/images/%2E%2E%2F%2E%2E%2Fetc/shadow", "file:///srv/images/a%00b", "ftp://x/y",
+              "file:///srv/images/%",
               "file://host/srv/images/a", "/srv/images/a", "file:/srv/images/a", "file:///srv/images/a?b", "file://x",
-              "file:///srv/images/a b", "file://root@/srv/images/a")
+              "file:///srv/images/a b", "file://root@/srv/images/a", "file:///")
 
 
-@pytest.mark.parametrize("sources", [UNGRANTED, UNREADABLE], ids=["not granted", "not a source"])
-def test_a_source_outside_of_the_grant_is_refused_however_it_is_written(make: Make, sources: tuple[str, ...]) -> None:
+def test_a_source_outside_of_the_grant_is_refused_however_it_is_written(make: Make) -> None:
     acme = make("acme")
-    names = {f"i{n}": source for n, source in enumerate(sources)}
-    acme.repo.commit({**acme.files(web=sleeper("i0")), **{
-        f"infrastructure/{name}.image": f"[Image]\nSource={source}\nSHA256={'1' * 64}\nFormat=tar\n"
-        for name, source in names.items()
-    }})  # fmt: skip
-    assert acme.sync(status=3) == "refused"
-    for name, source in names.items():
-        assert f"infrastructure/{name}.image:2:8: error[BB" in acme.said, source
+    for sources in (UNGRANTED, UNREADABLE):
+        names = {f"i{n}": source for n, source in enumerate(sources)}
+        acme.repo.commit({**acme.files(web=sleeper("i0")), **{
+            f"infrastructure/{name}.image": f"[Image]\nSource={source}\nSHA256={'1' * 64}\nFormat=tar\n"
+            for name, source in names.items()
+        }})  # fmt: skip
+        assert acme.sync(status=3) == "refused"
+        for name, source in names.items():
+            assert f"infrastructure/{name}.image:2:8: error[BB" in acme.said, source
 
 
 def test_the_store_shares_bytes_but_not_access(make: Make, put: Callable[[str, bytes], Path]) -> None:

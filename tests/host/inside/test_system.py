@@ -38,7 +38,7 @@ class System:
         run(["systemctl", "reload", "tenant-manager"], timeout=120)
         for tenant in self.tenants:
             tenant.remove()
-        run(["rm", "-rf", CLONE, self.repo.path])
+        run(["rm", "-rf", CLONE, "/var/lib/bitbuilder/system-tried", self.repo.path])
 
 
 @pytest.fixture
@@ -146,3 +146,31 @@ def test_signed_trust_is_refused_until_it_can_be_checked(system: System) -> None
     assert "cannot be checked by this version" in sync(status=4)
     SETTINGS.write_text(SETTINGS.read_text().replace("Trust=unsigned", "Trust=signed"))
     assert "cannot be checked by this version" in sync(status=4)
+
+
+def test_a_registration_with_errors_in_etc_is_not_passed_over_for_a_later_one(system: System) -> None:
+    acme = system.tenant("acme")
+    system.register(acme)
+    sync()
+    leader = acme.leader("web")
+    local = Path("/etc/bitbuilder/tenants/acme.json")
+    local.parent.mkdir(parents=True, exist_ok=True)
+    local.write_text(registration("acme", acme.repo.url, state="suspendet"))
+    try:
+        said = sync(status=3)
+    finally:
+        local.unlink()
+    assert f"{local}:" in said and acme.leader("web") == leader
+
+
+def test_a_rewound_system_repository_is_refused_also_when_its_clone_was_lost(system: System) -> None:
+    acme = system.tenant("acme")
+    first = system.register(acme)
+    system.register(acme, hosts=["*", "x"])
+    sync()
+    system.repo.git("update-ref", "refs/heads/main", first)
+    assert "history was rewound" in sync(status=4)
+    run(["rm", "-rf", CLONE])
+    assert "history was rewound" in sync(status=4)
+    assert acme.state("web") == "active"
+

@@ -1,0 +1,85 @@
+"""What the short ways through the program import: nothing that they do not use, because importing is what they cost.
+
+Each is taken in a fresh interpreter. The sets are upper bounds: to widen one is a decision about the speed of a command
+(measured by `build.py bench`), not a detail.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORDS = {"errors", "findings", "names"}
+JSON = {"formats.jsonscan", "formats.jsontext"}
+COMMAND = {"cli.main", "cli.output", "cli.verbs", "host.log"} | WORDS | JSON
+SCHEMA = {f"formats.schema{part}" for part in ("", "_apply", "_formats", "_pattern", "_refs", "_types", "_values")}
+# What the host is told: its settings, and its registrations, which may come from a commit.
+TOLD = {
+    "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile", "formats.gitobject",
+    "formats.unitfile", "host.files", "host.git", "host.resources", "host.run", "hostconf", "kinds.plain", "kinds.urls",
+    "kinds.values", "registration",
+} | SCHEMA | WORDS | JSON  # fmt: skip
+# What a manifest is made of stands beside the declarations that it comes from.
+MANIFEST = {"manifest", "kinds.lifecycle", "kinds.metadata", "kinds.settings", "kinds.source"}
+REPORT = {"engine.report", "engine.state", "host.systemd", "host.log"} | MANIFEST | TOLD
+VARLINK = {
+    "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",
+}  # fmt: skip
+
+WAYS = {
+    "--version": ("from bbhv.__main__ import door; door(['--version'])", {"__main__", "version"}),
+    "--help": ("from bbhv.__main__ import door; door(['--help'])", {"__main__", "cli.help"} | COMMAND),
+    "generator": ("import bbhv.engine.generator", {"engine.generator"}),
+    "list, status, history": ("import bbhv.cli.main, bbhv.cli.looking", {"cli.looking"} | COMMAND | REPORT),
+    "serve": (
+        "from bbhv.cli import main, serving\nfrom bbhv.errors import BbhvError\n"
+        "try: serving.serve(main.Call(next(v for v in main.VERBS if v.name == 'serve'), [], {}), main.Output())\n"
+        "except BbhvError: pass",
+        {"cli.serving", "version"} | COMMAND | REPORT | VARLINK,
+    ),
+    "the workers": (
+        "import bbhv.cli.main, bbhv.cli.serving, bbhv.engine.worker",
+        {"cli.serving", "engine.worker", "engine.unpack", "engine.paths", "formats.bundle", "formats.frames",
+         "formats.gitobject", "host.git", "host.run", "host.files"} | COMMAND,
+    ),
+}  # fmt: skip
+# Each of these costs more than all of `bbhv --version`, or tells that somebody will do what looking does not do.
+DEAR = {
+    "argparse", "asyncio", "concurrent.futures", "difflib", "email", "http", "logging", "multiprocessing", "pathlib",
+    "platform", "random", "tarfile", "tempfile", "unittest", "urllib", "uuid", "xml", "zipfile",
+}  # fmt: skip
+
+
+def loaded(code: str) -> tuple[set[str], set[str]]:
+    """Our modules and the others that are loaded after the code has run in a fresh interpreter."""
+    script = f"import sys; sys.path.insert(0, sys.argv[1])\n{code}\nprint('\\n', *sys.modules)"
+    done = subprocess.run([sys.executable, "-IS", "-c", script, ROOT], capture_output=True, text=True, check=True)
+    names = set(done.stdout.splitlines()[-1].split())
+    ours = {name for name in names if name.split(".")[0] == "bbhv"}
+    packages = {name.rpartition(".")[0] for name in ours} | {"bbhv"}
+    return {name.removeprefix("bbhv.") for name in ours - packages}, names - ours
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_short_way_imports_no_more_of_ours_than_it_uses(way: str) -> None:
+    code, allowed = WAYS[way]
+    assert loaded(code)[0] - allowed == set()
+
+
+@pytest.mark.parametrize("way", ["--version", "--help", "generator", "list, status, history", "serve"])
+def test_a_short_way_imports_nothing_dear(way: str) -> None:
+    assert loaded(WAYS[way][0])[1] & DEAR == set()
+
+
+def test_looking_loads_nothing_that_changes_a_host() -> None:
+    found = loaded(WAYS["list, status, history"][0])[0]
+    assert found.isdisjoint({"compile", "plan", "tenant", "grants", "host.lock"})
+    assert found.isdisjoint({"engine.activate", "engine.images", "engine.manager", "engine.obtain", "engine.sync"})
+    assert {"engine.report", "cli.looking"} <= found
+
+
+def test_the_version_and_the_generator_need_neither_dataclasses_nor_expressions() -> None:
+    for way in ("--version", "generator"):
+        assert loaded(WAYS[way][0])[1].isdisjoint({"dataclasses", "enum", "json", "re", "typing"})
