@@ -6,7 +6,7 @@ import sys
 
 def door(words: list[str]) -> int:
     """Does what the command line says, and returns the exit status."""
-    if words == ["--version"]:
+    if words == ["--version"] and sys.stdout:
         from .version import VERSION
 
         sys.stdout.write(f"bbhv {VERSION}\n")

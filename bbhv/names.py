@@ -85,7 +85,7 @@ def tenant_slice(tenant: str) -> str:
 
 
 def unit_escape(text: str) -> str:
-    """systemd-escape(1) of a string: ``/`` becomes ``-``; what a unit name cannot hold, and ``-``, becomes ``\\xNN``."""
+    """systemd-escape(1) of a string: ``/`` becomes ``-``, and what a unit name cannot hold, or ``-``, ``\\xNN``."""
     out = []
     for index, byte in enumerate(text.encode()):
         char = chr(byte)

@@ -108,7 +108,8 @@ def _tenants() -> Iterator[Check]:
         store, clone = Store(paths.tenant(tenant)), git.Clone(paths.clone(tenant))
         current, good = store.number("current"), store.number("good")
         same = current == good
-        trial = f"generation {good}" if same else f"trial of generation {current}, good is {good}"
+        known = f"generation {good}" if good is not None else "nothing is good yet"
+        trial = known if same else f"trial of generation {current}, good is {good}"
         yield Check(tenant_unit(tenant), same, trial, f"The next sync settles it: bbhv sync {tenant}")
         yield _clone(tenant, clone)
 

@@ -32,7 +32,7 @@ def open_world() -> World:
     files.make_dir(paths.TENANTS, 0o700)
     publish.prepare()
     host = world.load()
-    for finding in host.findings:
+    for finding in host.findings if log.in_journal() else ():  # people see them with the outcomes, and by bbhv doctor
         log.write("warning" if finding.severity == "warning" else "error", str(finding))
     return host
 
@@ -276,6 +276,8 @@ def rollback(tenant: str, to: int | None, who: str) -> Job:
         if manifest is None or number is None:
             which = number or "before this one"
             raise NotFoundError(f"{tenant} has no generation {which}.", hint=f"See: bbhv history {tenant}")
+        if number == good:
+            raise RefusedError(f"Generation {number} of {tenant} is the good one already.", hint="Nothing was changed.")
         tip = job.state.tried or job.clone.head() or ""
         hold = Hold("rollback", tip, who, now_usec(), "a newer commit")
         job.commit, job.number, job.active = manifest.commit, number, is_active(tenant)

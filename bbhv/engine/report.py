@@ -82,7 +82,10 @@ def _hold(hold: Hold | None) -> Json:
 def history(tenant: str) -> list[dict[str, Json]]:
     """The generations of a tenant that are kept, newest first. Raises NotFoundError when there is no such tenant."""
     if tenant not in known_tenants():
-        raise NotFoundError(f"This host has no tenant {tenant}.", hint="bbhv list shows the tenants.")
+        host = world.load()
+        if tenant not in host.registrations and tenant not in host.refused:
+            raise NotFoundError(f"This host has no tenant {tenant}.", hint="bbhv list shows the tenants.")
+        return []
     store = Store(paths.tenant(tenant))
     current, good = store.number("current"), store.number("good")
     rows: list[dict[str, Json]] = []

@@ -215,9 +215,9 @@ def _with_stopped(plan: Plan, found: dict[str, dict[str, str]]) -> Plan:
     """The plan in which workloads that are to stay as they are, but do not run, are started."""
     steps = []
     for step in plan.steps:
-        down = found.get(step.unit, {}).get("ActiveState") in ("inactive", "failed")
+        down = found.get(step.unit, {}).get("ActiveState") in ("inactive", "failed", "activating")
         if down and step.kind in ("container", "machine", "infra"):
-            step = replace(step, action=Action.START, reasons=(*step.reasons, "it does not run"))
+            step = replace(step, action=Action.START, reasons=(*step.reasons, "it does not run yet"))
         steps.append(step)
     return Plan(tuple(steps))
 

@@ -10,8 +10,12 @@ quiet = False
 
 
 def in_journal() -> bool:
-    """Whether what we write to standard error goes to the journal."""
-    return "JOURNAL_STREAM" in os.environ
+    """Whether what we write to standard error goes to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        status = os.fstat(2)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 def write(level: str, message: str) -> None:

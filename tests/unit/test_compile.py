@@ -149,7 +149,8 @@ def test_the_folders_of_volumes_are_made_at_start_and_reload_and_never_removed()
     text = generation().units["tenant-infra@acme.service.d/10-bitbuilder.conf"]
     made = "/usr/bin/mkdir -p -m 0755 -- /var/lib/tenants/acme/volumes/data"
     assert settings(text, "Service", "ExecStart") == [made]
-    assert settings(text, "Service", "ExecReload") == ["/usr/bin/mkdir -p -m 0700 -- /var/lib/tenants/acme/volumes", made]
+    top = "/usr/bin/mkdir -p -m 0700 -- /var/lib/tenants/acme/volumes"
+    assert settings(text, "Service", "ExecReload") == [top, made]
 
 
 def test_a_start_may_take_longer_than_two_health_timeouts() -> None:

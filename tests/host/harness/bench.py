@@ -59,7 +59,8 @@ def _rows(root: Path, python: Path, dist: Path, name: str) -> list[Row]:
     """What one bench measures, kept in dist/bench as well."""
     base = _TMPFS if _TMPFS.is_dir() else None
     module = f"tests.bench.bench_{name}"
-    with tempfile.TemporaryDirectory(prefix="bitbuilder-bench-", dir=base) as scratch, Progress().step(f"measuring {name}"):
+    place = tempfile.TemporaryDirectory(prefix="bitbuilder-bench-", dir=base)
+    with place as scratch, Progress().step(f"measuring {name}"):
         done = run([python, "-m", module, dist], cwd=Path(scratch), env={**os.environ, "PYTHONPATH": str(root)})
     found = [json.loads(line) for line in done.stdout.splitlines()]
     if not found:
