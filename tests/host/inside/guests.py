@@ -72,7 +72,7 @@ def image(path: Path, format: str = "tar", sha256: str = "") -> str:
     return f"[Image]\nSource=file://{path}\nSHA256={digest}\nFormat={format}\n"
 
 
-def sleeper(name: str = "tiny", *lines: str, exec: Sequence[str] = ()) -> str:
+def idler(name: str = "tiny", *lines: str, exec: Sequence[str] = ()) -> str:
     """A container that sleeps: it is ready at once, and stops when asked."""
     head = ["[Exec]", "Parameters=/bin/sleep infinity", *exec, "[X-Bitbuilder]", f"Image={name}", "HealthStableSec=0"]
     return "\n".join([*head, *lines, ""])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import SETTINGS, Make
-from .guests import IMAGES, archive, guest, image, link, sleeper
+from .guests import IMAGES, archive, guest, image, link, idler
 from .support import REGISTRATIONS, registration, run, unit_property, wait_until
 from .test_system import CLONE, System
 from .test_system import system as system  # a fixture
@@ -26,14 +26,14 @@ class Pair:
     def __init__(self, make: Make) -> None:
         self.acme, self.beta = make("acme"), make("beta")
         for tenant in (self.acme, self.beta):
-            tenant.commit(web=sleeper("debian-13"))
+            tenant.commit(web=idler("debian-13"))
             assert tenant.sync() == "applied"
         self.count = 0
 
     def sync(self, status: int, *, outcome: str = "failed") -> str:
         """Commits a change of beta and syncs all: acme runs on as it was, beta is applied. Returns what is said."""
         self.count += 1
-        newest = self.beta.commit(web=sleeper("debian-13", f"MemoryMax={self.count + 20}M"))
+        newest = self.beta.commit(web=idler("debian-13", f"MemoryMax={self.count + 20}M"))
         before = self.acme.leader("web"), self.beta.leader("web"), self.acme.status()["good"]
         done = run(["bbhv", "sync"], check=False, timeout=180)
         said = done.stdout + done.stderr
@@ -45,7 +45,7 @@ class Pair:
 
     def heals(self) -> None:
         """The next good commit is applied."""
-        newest = self.acme.commit(web=sleeper("debian-13", exec=(f"Environment=N={self.count}",)))
+        newest = self.acme.commit(web=idler("debian-13", exec=(f"Environment=N={self.count}",)))
         assert self.acme.sync() == "applied" and self.acme.status()["commit"] == newest
         assert self.acme.state("web") == "active"
 
@@ -89,7 +89,7 @@ def test_a_history_that_was_rewound(pair: Pair) -> None:
 def test_an_unrelated_history_and_a_lost_clone_do_not_get_around_it(pair: Pair) -> None:
     repo = pair.acme.repo
     repo.git("update-ref", "-d", "refs/heads/main")
-    repo.commit({**pair.acme.files(web=sleeper("debian-13"))})
+    repo.commit({**pair.acme.files(web=idler("debian-13"))})
     shutil.rmtree(pair.acme.folder / "config.git")
     assert "history was rewound" in pair.sync(4, outcome="refused")
 
@@ -138,8 +138,8 @@ def raw_tree(tenant: Tenant, name: bytes, mode: bytes = b"100644") -> None:
     repo = tenant.repo
     blob = repo.git("hash-object", "-w", "--stdin", input="[core]\n")
     data = mode + b" " + name + b"\0" + bytes.fromhex(blob)
-    tree = subprocess.run(["git", f"--git-dir={repo.path}", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
-                          input=data, capture_output=True, check=True).stdout.decode().strip()
+    argv = ["git", f"--git-dir={repo.path}", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"]
+    tree = subprocess.run(argv, input=data, capture_output=True, check=True).stdout.decode().strip()
     commit = repo.git("commit-tree", tree, "-p", repo.head, "-m", "Raw")
     repo.git("update-ref", "refs/heads/main", commit)
 
@@ -148,7 +148,7 @@ def raw_tree(tenant: Tenant, name: bytes, mode: bytes = b"100644") -> None:
                          ids=["git", "upper", "short", "ignored", "up", "here", "slash", "latin"])
 def test_names_that_mean_something_else(make: Make, name: bytes) -> None:
     acme = make("acme")
-    acme.commit(web=sleeper("debian-13"))
+    acme.commit(web=idler("debian-13"))
     assert acme.sync() == "applied"
     before, good = acme.leader("web"), acme.repo.head
     raw_tree(acme, name)
@@ -161,7 +161,7 @@ def test_names_that_mean_something_else(make: Make, name: bytes) -> None:
 @pytest.mark.parametrize("count, words", [(20_001, "more than 20000 files"), (120_000, "more than 20000 files")])
 def test_more_files_than_are_read(make: Make, count: int, words: str) -> None:
     acme = make("acme")
-    acme.commit(web=sleeper("debian-13"))
+    acme.commit(web=idler("debian-13"))
     blob = acme.repo.git("hash-object", "-w", "--stdin", input="")
     plant(acme, [("100644", f"docs/{number:040}", blob) for number in range(count)])
     assert acme.sync(status=3) == "refused" and f"docs/:0:0: error[BB110]: " in acme.said and words in acme.said
@@ -172,7 +172,7 @@ def test_more_files_than_are_read(make: Make, count: int, words: str) -> None:
 
 def test_an_image_that_is_missing_takes_nothing_down_not_even_with_a_restart(pair: Pair) -> None:
     acme, path = pair.acme, IMAGES / "none.tar"
-    acme.repo.commit({"infrastructure/tiny.image": image(path, sha256="0" * 64), "containers/web.nspawn": sleeper()})
+    acme.repo.commit({"infrastructure/tiny.image": image(path, sha256="0" * 64), "containers/web.nspawn": idler()})
     assert f"Image tiny cannot be fetched from file://{path}: {path}: No such file or directory" in pair.sync(1)
     run(["systemctl", "restart", "tenant@acme"])
     assert acme.state("web") == "active" and acme.status()["generation"] == 1
@@ -186,7 +186,7 @@ def test_an_image_with_another_hash(pair: Pair) -> None:
     path = IMAGES / "tiny.tar.gz"
     path.write_bytes(archive(guest()))
     pair.acme.repo.commit({"infrastructure/tiny.image": image(path, sha256="0" * 64),
-                           "containers/web.nspawn": sleeper()})
+                           "containers/web.nspawn": idler()})
     said = pair.sync(1)
     assert f"Image tiny from file://{path} has SHA256=" in said and "0" * 64 in said
     path.unlink()
@@ -199,7 +199,7 @@ def test_a_container_that_never_becomes_ready(make: Make, stop: str) -> None:
     members = [one for one in guest() if stop == "when asked" or one[0].name != "usr/sbin/init"]
     path.write_bytes(archive(members if stop == "when asked" else [*members, link("usr/sbin/init", "/bin/dash")]))
     acme.repo.commit({
-        **acme.files(web=sleeper("debian-13")), "infrastructure/tiny.image": image(path),
+        **acme.files(web=idler("debian-13")), "infrastructure/tiny.image": image(path),
         "metadata.json": json.dumps({"apiVersion": "bitbuilder.io/v1", "tenant": "acme",
                                      "lifecycle": {"healthTimeoutSec": 2}}),
     })  # fmt: skip
@@ -240,9 +240,9 @@ def fill(folder: Path, left: int) -> Path:
 def test_a_full_disk_at_any_moment_fails_one_tenant_only(narrow: Pair) -> None:
     acme, failed = narrow.acme, 0
     for left in range(0, 15 * 4096, 4096):
-        acme.commit(web=sleeper("debian-13", exec=(f"Environment=LEFT={left}",)))
+        acme.commit(web=idler("debian-13", exec=(f"Environment=LEFT={left}",)))
         filler = fill(acme.folder, left)
-        newest = narrow.beta.commit(web=sleeper("debian-13", exec=(f"Environment=LEFT={left}",)))
+        newest = narrow.beta.commit(web=idler("debian-13", exec=(f"Environment=LEFT={left}",)))
         before = acme.leader("web")
         done = run(["bbhv", "sync"], check=False, timeout=180)
         assert "beta: applied" in done.stdout and narrow.beta.status()["commit"] == newest, done.stdout + done.stderr
@@ -258,7 +258,7 @@ def test_a_full_disk_at_any_moment_fails_one_tenant_only(narrow: Pair) -> None:
 
 def test_a_tenant_comes_up_on_a_full_disk(narrow: Pair) -> None:
     acme = narrow.acme
-    acme.commit(web=sleeper("debian-13", exec=("Environment=A=1",)))
+    acme.commit(web=idler("debian-13", exec=("Environment=A=1",)))
     filler = fill(acme.folder, 0)
     run(["systemctl", "restart", "tenant@acme"])
     assert acme.state("web") == "active"
@@ -268,7 +268,7 @@ def test_a_tenant_comes_up_on_a_full_disk(narrow: Pair) -> None:
 
 def test_an_interrupted_trial_and_a_full_disk_leave_the_good_generation(narrow: Pair) -> None:
     acme = narrow.acme
-    acme.commit(web=sleeper("debian-13", exec=("Environment=A=1",)).replace("StableSec=0", "StableSec=60"))
+    acme.commit(web=idler("debian-13", exec=("Environment=A=1",)).replace("StableSec=0", "StableSec=60"))
     with subprocess.Popen(["bbhv", "sync", "acme"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         wait_until("the trial is recorded", lambda: (acme.folder / "current").readlink().name == "2")
         process.kill()
@@ -282,7 +282,7 @@ def test_an_interrupted_trial_and_a_full_disk_leave_the_good_generation(narrow: 
 
 def test_a_full_disk_below_the_system_repository_keeps_no_tenant_from_its_sync(system: System, make: Make) -> None:
     acme = make("acme")
-    acme.commit(web=sleeper("debian-13"))
+    acme.commit(web=idler("debian-13"))
     CLONE.mkdir(mode=0o700)
     run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", CLONE])
     try:
@@ -300,12 +300,12 @@ def test_a_full_disk_below_the_system_repository_keeps_no_tenant_from_its_sync(s
 
 def test_two_syncs_at_once(pair: Pair) -> None:
     acme, beta = pair.acme, pair.beta
-    newest = acme.commit(web=sleeper("debian-13", exec=("Environment=A=1",)).replace("StableSec=0", "StableSec=6"))
+    newest = acme.commit(web=idler("debian-13", exec=("Environment=A=1",)).replace("StableSec=0", "StableSec=6"))
     pipe = subprocess.PIPE
     with subprocess.Popen(["bbhv", "sync", "acme"], stdout=pipe, stderr=pipe, text=True) as first:
         wait_until("the first one watches", lambda: (acme.folder / "current").readlink().name == "2")
         second = run(["bbhv", "sync", "acme"], check=False)
-        beta_newest = beta.commit(web=sleeper("debian-13", "MemoryMax=77M"))
+        beta_newest = beta.commit(web=idler("debian-13", "MemoryMax=77M"))
         every = run(["bbhv", "sync"], check=False)
         out, err = first.communicate(timeout=60)
     assert first.returncode == 0 and "acme: applied" in out, out + err
@@ -320,7 +320,7 @@ def test_two_syncs_at_once(pair: Pair) -> None:
 
 def test_a_tenant_that_is_registered_twice_runs_as_the_first_place_says(system: System, make: Make) -> None:
     acme = make("acme")
-    acme.commit(web=sleeper("debian-13"))
+    acme.commit(web=idler("debian-13"))
     other = system.tenant("other")
     system.repo.commit({"tenants/acme.json": registration("acme", other.repo.url)})
     done = run(["bbhv", "sync"], timeout=60)
@@ -471,13 +471,13 @@ def damage(git: Path, what: str) -> None:
 @pytest.mark.parametrize("what", DAMAGE)
 def test_a_damaged_clone_never_keeps_the_good_generation_from_starting_and_heals(make: Make, what: str) -> None:
     acme = make("acme")
-    acme.repo.commit({**acme.files(web=sleeper("debian-13")), "docs/words": "".join(map(str, range(5000)))})
+    acme.repo.commit({**acme.files(web=idler("debian-13")), "docs/words": "".join(map(str, range(5000)))})
     assert acme.sync() == "applied"
     git = acme.folder / "config.git/.git"
     damage(git, what)
     run(["systemctl", "restart", "tenant@acme"])
     assert acme.state("web") == "active"
-    newest = acme.commit(web=sleeper("debian-13", "MemoryMax=60M"))
+    newest = acme.commit(web=idler("debian-13", "MemoryMax=60M"))
     before = acme.leader("web")
     assert acme.sync() == "applied" and acme.status()["commit"] == newest and acme.leader("web") == before
     clean = run(["git", "-C", acme.folder / "config.git", "pull"], check=False)
@@ -486,7 +486,7 @@ def test_a_damaged_clone_never_keeps_the_good_generation_from_starting_and_heals
 
 def test_nothing_runs_that_somebody_wrote_into_a_clone(make: Make, tmp_path: Path) -> None:
     acme = make("acme")
-    acme.commit(web=sleeper("debian-13"))
+    acme.commit(web=idler("debian-13"))
     assert acme.sync() == "applied"
     git, script = acme.folder / "config.git/.git", tmp_path / "evil"
     program = evil(script)
@@ -498,18 +498,20 @@ def test_nothing_runs_that_somebody_wrote_into_a_clone(make: Make, tmp_path: Pat
         f"\tgitProxy = {program}\n\taskPass = {program}\n\tsparseCheckout = false\n\talternateRefsCommand = {program}\n"
         f"[filter \"evil\"]\n\tsmudge = {program}\n\tclean = {program}\n\tprocess = {program}\n\trequired = true\n"
         f"[remote \"origin\"]\n\turl = ext::{program}\n\tuploadpack = {program}\n\tpromisor = true\n"
-        f"[extensions]\n\tpartialClone = origin\n[include]\n\tpath = {tmp_path}/more\n[credential]\n\thelper = {program}\n"
+        f"[extensions]\n\tpartialClone = origin\n[include]\n\tpath = {tmp_path}/more\n"
+        f"[credential]\n\thelper = {program}\n"
     )
     (git / "info/attributes").write_text("* filter=evil diff=evil merge=evil\n")
     (git / "info/sparse-checkout").write_text("/*\n")
     (git / "objects/info").mkdir(exist_ok=True)
     (git / "objects/info/alternates").write_text(f"{tmp_path}\n")
-    acme.repo.commit({".gitattributes": "* filter=evil\n", "containers/web.nspawn": sleeper("debian-13", "MemoryMax=61M")})
+    web = idler("debian-13", "MemoryMax=61M")
+    acme.repo.commit({".gitattributes": "* filter=evil\n", "containers/web.nspawn": web})
     run(["git", "-C", acme.repo.path, "repack", "-adq"])
     run(["systemctl", "reload", "tenant@acme"])
     assert acme.sync() == "applied"
     run(["systemctl", "restart", "tenant@acme"])
-    acme.commit(web=sleeper("debian-13", "MemoryMax=62M"))
+    acme.commit(web=idler("debian-13", "MemoryMax=62M"))
     assert acme.sync() == "applied"
     assert not Path(f"{script}.ran").exists()
     assert [path.name for path in git.parent.iterdir()] == [".git"]
@@ -571,7 +573,7 @@ def lose(home: Path, what: str) -> None:
 @pytest.mark.parametrize("what", LOST)
 def test_a_lost_memory_is_made_up_from_what_is_left(make: Make, what: str) -> None:
     acme = make("acme")
-    acme.commit(web=sleeper("debian-13"))
+    acme.commit(web=idler("debian-13"))
     assert acme.sync() == "applied"
     lose(acme.folder, what)
     run(["systemctl", "restart", "tenant-manager"])
@@ -580,7 +582,7 @@ def test_a_lost_memory_is_made_up_from_what_is_left(make: Make, what: str) -> No
     before = acme.leader("web")
     done = run(["bbhv", "sync", "acme"], check=False)
     assert done.returncode == 0 and acme.leader("web") == before, done.stdout + done.stderr
-    newest = acme.commit(web=sleeper("debian-13", exec=("Environment=A=1",)))
+    newest = acme.commit(web=idler("debian-13", exec=("Environment=A=1",)))
     assert acme.sync() == "applied" and acme.status()["commit"] == newest and acme.leader("web") != before
     assert acme.status()["generation"] == acme.status()["good"]
     run(["systemctl", "restart", "tenant@acme"])
@@ -592,7 +594,7 @@ def test_a_damaged_record_of_user_ids_starts_what_was_good_and_changes_nothing(p
     kept = record.read_bytes()
     record.write_text("garbage")
     try:
-        newest = pair.acme.commit(new=sleeper("debian-13"))
+        newest = pair.acme.commit(new=idler("debian-13"))
         done = run(["bbhv", "sync"], check=False)
         assert done.returncode == 1 and f"{record} is damaged" in done.stdout and pair.acme.state("web") == "active"
         run(["systemctl", "restart", "tenant@acme"])
@@ -604,11 +606,11 @@ def test_a_damaged_record_of_user_ids_starts_what_was_good_and_changes_nothing(p
 
 def test_a_failed_generation_is_not_what_a_rollback_goes_to(make: Make) -> None:
     acme = make("acme")
-    first = acme.commit(web=sleeper("debian-13"))
+    first = acme.commit(web=idler("debian-13"))
     acme.sync()
     acme.commit(web="[Exec]\nParameters=/bin/false\n[X-Bitbuilder]\nImage=debian-13\n")
     assert acme.sync(status=1) == "rolled-back"
-    acme.commit(web=sleeper("debian-13", "MemoryMax=63M"))
+    acme.commit(web=idler("debian-13", "MemoryMax=63M"))
     assert acme.sync() == "applied"
     run(["bbhv", "rollback", "acme"])
     assert acme.status()["commit"] == first
@@ -619,7 +621,7 @@ def test_a_failed_generation_is_not_what_a_rollback_goes_to(make: Make) -> None:
 
 def test_a_system_repository_that_was_rewound_or_breaks_its_settings_is_refused(system: System) -> None:
     acme = system.tenant("acme")
-    acme.commit(web=sleeper("debian-13"))
+    acme.commit(web=idler("debian-13"))
     first = system.register(acme)
     assert run(["bbhv", "sync"], timeout=120).returncode == 0
     system.repo.commit({"README.md": "more"})
@@ -634,7 +636,7 @@ def test_a_system_repository_that_was_rewound_or_breaks_its_settings_is_refused(
     for break_it, words in breaks:
         tip = system.repo.head
         break_it()
-        newest = acme.commit(web=sleeper("debian-13", f"MemoryMax={len(words) + 30}M"))
+        newest = acme.commit(web=idler("debian-13", f"MemoryMax={len(words) + 30}M"))
         done = run(["bbhv", "sync"], check=False, timeout=60)
         assert done.returncode == 4 and words in done.stdout + done.stderr, done.stdout + done.stderr
         assert acme.status()["commit"] == newest and acme.leader("web") == before

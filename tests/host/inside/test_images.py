@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Make
-from .guests import IMAGES, Member, archive, folder, guest, image, link, member, sleeper
+from .guests import IMAGES, Member, archive, folder, guest, image, link, member, idler
 from .support import leader, run
 from .world import Tenant, container
 
@@ -44,7 +44,7 @@ def put() -> Iterator[Callable[[str, bytes], Path]]:
 def declare(tenant: Tenant, path: Path, format: str = "tar", sha256: str = "", text: str = "") -> str:
     """Commits an image and a container that starts from it."""
     return tenant.repo.commit({
-        **tenant.files(web=text or sleeper()), "infrastructure/tiny.image": image(path, format, sha256),
+        **tenant.files(web=text or idler()), "infrastructure/tiny.image": image(path, format, sha256),
     })  # fmt: skip
 
 
@@ -286,7 +286,7 @@ def test_an_archive_that_grows_beyond_the_room_is_stopped(
     acme, beta = make("acme"), make("beta")
     for number, (what, data) in enumerate(BOMBS.items()):
         declare(acme, put("bomb.tar.gz", data))
-        beta.commit(web=sleeper("debian-13", f"MemoryMax={50 + number}M"))
+        beta.commit(web=idler("debian-13", f"MemoryMax={50 + number}M"))
         done = run(["bbhv", "sync"], check=False, timeout=120)
         assert done.returncode == 1 and "than there is room for" in done.stdout, what
         assert acme.status()["outcome"] == "failed" and beta.status()["outcome"] == "applied", what
@@ -338,7 +338,7 @@ def odd_sources() -> Iterator[None]:
 def test_only_what_anybody_may_read_is_fetched(make: Make, odd_sources: None) -> None:
     acme = make("acme")
     for source, words in SOURCES.items():
-        acme.repo.commit({**acme.files(web=sleeper()), "infrastructure/tiny.image":
+        acme.repo.commit({**acme.files(web=idler()), "infrastructure/tiny.image":
                           f"[Image]\nSource={source}\nSHA256={'1' * 64}\nFormat=tar\n"})
         assert acme.sync(status=1) == "failed"
         assert f"Image tiny cannot be fetched from {source}: " in acme.said and words in acme.said
@@ -358,7 +358,7 @@ def test_a_source_outside_of_the_grant_is_refused_however_it_is_written(make: Ma
     acme = make("acme")
     for sources in (UNGRANTED, UNREADABLE):
         names = {f"i{n}": source for n, source in enumerate(sources)}
-        acme.repo.commit({**acme.files(web=sleeper("i0")), **{
+        acme.repo.commit({**acme.files(web=idler("i0")), **{
             f"infrastructure/{name}.image": f"[Image]\nSource={source}\nSHA256={'1' * 64}\nFormat=tar\n"
             for name, source in names.items()
         }})  # fmt: skip
@@ -373,12 +373,12 @@ def test_the_store_shares_bytes_but_not_access(make: Make, put: Callable[[str, b
     declare(acme, path)
     assert acme.sync() == "applied"
     text = image(path).replace("tiny.tar.gz", "elsewhere.tar.gz")
-    beta.repo.commit({**beta.files(web=sleeper()), "infrastructure/tiny.image": text})
+    beta.repo.commit({**beta.files(web=idler()), "infrastructure/tiny.image": text})
     assert beta.sync(status=1) == "failed" and "elsewhere.tar.gz" in beta.said
     put("elsewhere.tar.gz", path.read_bytes())
     assert beta.sync() == "applied"
     path.unlink()
-    acme.repo.commit({"containers/web.nspawn": sleeper("tiny", "MemoryMax=50M")})
+    acme.repo.commit({"containers/web.nspawn": idler("tiny", "MemoryMax=50M")})
     assert acme.sync() == "applied"
 
 
@@ -422,11 +422,11 @@ def offered_archive() -> Iterator[Path]:
 
 def test_an_offered_archive_starts_and_a_new_one_is_taken_up(make: Make, offered_archive: Path) -> None:
     acme = make("acme")
-    acme.commit(web=sleeper("debian-tiny"))
+    acme.commit(web=idler("debian-tiny"))
     assert acme.sync() == "applied"
     before = acme.leader("web")
     offered_archive.write_bytes(archive([*guest(), member("srv/newer")]))
     assert acme.sync() == "applied" and acme.leader("web") != before and (root(acme) / "srv/newer").exists()
     offered_archive.unlink()
-    acme.commit(web=sleeper("debian-tiny", "MemoryMax=50M"))
+    acme.commit(web=idler("debian-tiny", "MemoryMax=50M"))
     assert acme.sync(status=3) == "refused" and "BB402" in acme.said and acme.state("web") == "active"
