@@ -1,38 +1,10 @@
 """Read: the files of a verified commit, by object id, each checked and bounded; never through a work tree."""
 
-from dataclasses import dataclass, field
-
-from ..findings import Finding, Place, printable
+from ..findings import Finding
 from ..formats import gitobject
+from ..harvest import MAX_FILE, MAX_FILES, MAX_TREE, Harvest
 from ..host import git
 from .verify import VerifiedCommit
-
-MAX_FILES = 20_000
-MAX_FILE = 1 << 20
-MAX_TOTAL = 64 << 20
-MAX_DEPTH = 12
-MAX_PATH = 512
-# A shorter one cannot have more entries than are parsed: each takes 29 bytes at least.
-MAX_TREE = gitobject.MAX_TREE_ENTRIES * 29
-MAX_FINDINGS = 200
-
-
-@dataclass(slots=True)
-class _Walk:
-    """What a walk has collected so far."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    total: int = 0
-    count: int = 0
-
-    def find(self, path: str, code: str, message: str, hint: str = "") -> None:
-        if len(self.findings) < MAX_FINDINGS:
-            self.findings.append(Finding(Place(printable(path)), code, message, hint))
-        elif len(self.findings) == MAX_FINDINGS:
-            message = f"More than {MAX_FINDINGS} files are not plain files with plain names."
-            hint = "Correct those that are listed first."
-            self.findings.append(Finding(Place(printable(path)), "BB110", message, hint))
 
 
 def read(commit: VerifiedCommit) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
@@ -40,60 +12,33 @@ def read(commit: VerifiedCommit) -> tuple[dict[str, bytes], tuple[Finding, ...]]
 
     Raises DamagedError when an object is missing or is not what its id says.
     """
-    walk = _Walk()
+    harvest = Harvest()
     with git.ObjectReader(commit.clone.gitdir) as reader:
-        _tree(reader, commit.tree, "", 1, walk)
-    return walk.files, tuple(walk.findings)
+        _tree(reader, commit.tree, "", 1, harvest)
+    return harvest.files, tuple(harvest.findings)
 
 
-def _tree(reader: git.ObjectReader, oid: str, prefix: str, depth: int, walk: _Walk) -> None:
-    folded: dict[str, str] = {}
+def _tree(reader: git.ObjectReader, oid: str, prefix: str, depth: int, harvest: Harvest) -> None:
     data = reader.read_bounded(oid, "tree", MAX_TREE)
     if data is None:
-        walk.find(prefix or ".", "BB110", f"The folder has more than {MAX_FILES} files, or very long names.")
+        harvest.find(prefix or ".", "BB110", f"The folder has more than {MAX_FILES} files, or very long names.")
         return
     for entry in gitobject.parse_tree(data, len(oid) // 2):
-        walk.count += 1
-        if walk.count > MAX_FILES:
-            if walk.count == MAX_FILES + 1:
-                walk.find(prefix or ".", "BB110", f"The repository has more than {MAX_FILES} files.")
+        if not harvest.goes_on(prefix):
             return
-        problem = gitobject.name_problem(entry.name)
-        path = prefix + entry.name.decode("utf-8", "replace")
-        if problem or len(path) > MAX_PATH:
-            message = f"The name {problem}." if problem else f"The path is longer than {MAX_PATH} characters."
-            walk.find(path, "BB107", message, "Rename it.")
-            continue
-        twin = folded.setdefault(path.casefold(), path)
-        if twin != path:
-            walk.find(path, "BB107", f"{path} and {twin} differ only in upper and lower case.", "Rename one of them.")
-            continue
-        _entry(reader, entry, path, depth, walk)
+        path = harvest.takes(prefix, entry.name)
+        if path is not None:
+            _entry(reader, entry, path, depth, harvest)
 
 
-def _entry(reader: git.ObjectReader, entry: gitobject.TreeEntry, path: str, depth: int, walk: _Walk) -> None:
+def _entry(reader: git.ObjectReader, entry: gitobject.TreeEntry, path: str, depth: int, harvest: Harvest) -> None:
     match entry.mode:
         case gitobject.MODE_TREE:
-            if depth >= MAX_DEPTH:
-                walk.find(path, "BB107", f"The path is deeper than {MAX_DEPTH} folders.")
-            else:
-                _tree(reader, entry.oid, f"{path}/", depth + 1, walk)
+            if harvest.descends(path, depth):
+                _tree(reader, entry.oid, f"{path}/", depth + 1, harvest)
         case gitobject.MODE_SYMLINK:
-            walk.find(path, "BB106", "This is a symbolic link; only plain files are read.", "Commit the file itself.")
+            harvest.leave(path, "a symbolic link")
         case gitobject.MODE_SUBMODULE:
-            walk.find(path, "BB106", "This is a submodule; only plain files are read.", "Commit the files themselves.")
+            harvest.leave(path, "a submodule")
         case _:
-            _blob(reader, entry.oid, path, walk)
-
-
-def _blob(reader: git.ObjectReader, oid: str, path: str, walk: _Walk) -> None:
-    data = reader.read_bounded(oid, "blob", MAX_FILE)
-    if data is None:
-        walk.find(path, "BB105", f"The file is larger than {MAX_FILE >> 20} MiB.", "Put large data into an image.")
-        return
-    walk.total += len(data)
-    if walk.total > MAX_TOTAL:
-        if walk.total - len(data) <= MAX_TOTAL:
-            walk.find(path, "BB110", f"The files of the repository are more than {MAX_TOTAL >> 20} MiB together.")
-        return
-    walk.files[path] = data
+            harvest.add(path, reader.read_bounded(entry.oid, "blob", MAX_FILE))

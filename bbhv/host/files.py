@@ -17,7 +17,16 @@ PREFIX = ".#"
 
 def fsync_dir(path: str) -> None:
     """Makes the names in a folder durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _fsync(path, os.O_DIRECTORY)
+
+
+def fsync_file(path: str) -> None:
+    """Makes the content of a file durable."""
+    _fsync(path, os.O_NOFOLLOW)
+
+
+def _fsync(path: str, flags: int) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(handle)
     finally:
@@ -214,7 +223,7 @@ def sweep(folder: str) -> None:
     """Removes what a crash left half written in a folder. Only for whoever holds the lock of that folder."""
     try:
         names = os.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     for name in names:
         if name.startswith(PREFIX):

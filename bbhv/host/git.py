@@ -233,7 +233,7 @@ class Clone:
         command = ("git", *here, *HARMLESS, *_SPARSE, "read-tree", "-m", "-u", oid)
         try:
             run.run(command, timeout=TIMEOUT, env=env, pass_fds=(handle,))
-            _fsync_file(new)
+            files.fsync_file(new)
             os.rename(new, f"{self.gitdir}/index")
         except (OSError, CommandError):
             files.discard(new)
@@ -249,7 +249,7 @@ class Clone:
         for part in ("pack", "rev", "idx"):
             if part in parts:
                 os.chmod(parts[part], 0o444)
-                _fsync_file(parts[part])
+                files.fsync_file(parts[part])
                 os.rename(parts[part], f"{folder}/pack-{name}.{part}")
                 files.fsync_dir(folder)
 
@@ -262,7 +262,11 @@ class Clone:
             return False
 
     def sweep(self) -> None:
-        """Removes what a crash left half written. Only under the tenant's lock."""
+        """Removes what a crash left half written, and a list of refs that git could not read. Only under the lock."""
+        try:
+            gitobject.parse_packed_refs(_text(f"{self.gitdir}/packed-refs", 8 << 20) or "")
+        except gitobject.GitFormatError:
+            files.discard(f"{self.gitdir}/packed-refs")
         for folder in (self.gitdir, f"{self.gitdir}/objects/pack", f"{self.gitdir}/refs/bitbuilder"):
             files.sweep(folder)
 
@@ -328,16 +332,8 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _fsync_file(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _fsync_all(top: str) -> None:
     for folder, _, names in os.walk(top, topdown=False):
         for name in names:
-            _fsync_file(f"{folder}/{name}")
+            files.fsync_file(f"{folder}/{name}")
         files.fsync_dir(folder)

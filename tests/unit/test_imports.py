@@ -18,8 +18,9 @@ SCHEMA = {f"formats.schema{part}" for part in ("", "_apply", "_formats", "_patte
 # What the host is told: its settings, and its registrations, which may come from a commit.
 TOLD = {
     "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile", "formats.gitobject",
-    "formats.unitfile", "host.files", "host.git", "host.resources", "host.run", "hostconf", "kinds.plain", "kinds.urls",
-    "kinds.values", "registration",
+    "formats.unitfile", "harvest", "host.files", "host.git", "host.resources", "host.run", "hostconf", "kinds.plain",
+    "kinds.urls",
+    "kinds.values", "harvest", "registration",
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
 MANIFEST = {"manifest", "kinds.lifecycle", "kinds.metadata", "kinds.settings", "kinds.source"}
