@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar, get_args
 
 from .formats.jsontext import Json, dump
-from .kinds.metadata import Lifecycle, OnFailure
+from .kinds.lifecycle import Lifecycle, OnFailure
 
 API_VERSION = "bitbuilder.io/v1"
 ImageFormat = Literal["tree", "tar", "raw", "offered"]

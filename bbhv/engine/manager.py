@@ -139,11 +139,11 @@ def sync_all(tenants: Sequence[str] = ()) -> Run:
 def _apply_registrations(host: World, only: Sequence[str] | None, mode: Mode, *, block: bool) -> list[Job]:
     """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
     chosen = sorted(only if only is not None else {*host.registrations, *host.refused, *known_tenants()})
-    states = systemd.show(["tenant@*.service"], ("ActiveState",))
+    states = systemd.states(["tenant@*.service"])
     going, new, ended = [], [], []
     jobs = [_refused(host, tenant) for tenant in chosen if tenant in host.refused]
     for tenant in chosen:
-        state = states.get(tenant_unit(tenant), {}).get("ActiveState", "inactive")
+        state = states.get(tenant_unit(tenant), "inactive")
         if not _runs_here(host, tenant):
             ended.append(tenant)
         elif tenant not in host.registrations:

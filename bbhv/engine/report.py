@@ -13,8 +13,6 @@ from ..registration import Registration
 from . import paths, world
 from .state import Hold, Outcome, Store, known_tenants
 
-PROPERTIES = ("ActiveState",)
-
 
 def tenants(tenant: str | None) -> list[dict[str, Json]]:
     """All tenants by id, or the one. Raises NotFoundError when there is no such tenant."""
@@ -24,7 +22,7 @@ def tenants(tenant: str | None) -> list[dict[str, Json]]:
         if tenant not in names:
             raise NotFoundError(f"This host has no tenant {tenant}.", hint=f"Known: {', '.join(names) or 'none'}.")
         names = [tenant]
-    units = systemd.show(_units(tenant or "*"), PROPERTIES)
+    units = systemd.states(_units(tenant or "*"))
     return [_tenant(name, host.registrations.get(name), host.refused.get(name, ()), units) for name in names]
 
 
@@ -34,7 +32,7 @@ def _units(tenant: str) -> list[str]:
 
 
 def _tenant(
-    name: str, registration: Registration | None, refused: tuple[Finding, ...], units: dict[str, dict[str, str]]
+    name: str, registration: Registration | None, refused: tuple[Finding, ...], units: dict[str, str]
 ) -> dict[str, Json]:
     """One tenant. A registration with errors is what is wrong now, whatever the last sync said."""
     store = Store(paths.tenant(name))
@@ -60,7 +58,7 @@ def _tenant(
     }
 
 
-def _workloads(manifest: Manifest | None, units: dict[str, dict[str, str]]) -> list[Json]:
+def _workloads(manifest: Manifest | None, units: dict[str, str]) -> list[Json]:
     found: list[Json] = []
     for one in manifest.workloads if manifest else ():
         active = _active(units, one.unit)
@@ -69,8 +67,8 @@ def _workloads(manifest: Manifest | None, units: dict[str, dict[str, str]]) -> l
     return found
 
 
-def _active(units: dict[str, dict[str, str]], unit: str) -> str:
-    return units.get(unit, {}).get("ActiveState", "inactive")
+def _active(units: dict[str, str], unit: str) -> str:
+    return units.get(unit, "inactive")
 
 
 def _hold(hold: Hold | None) -> Json:

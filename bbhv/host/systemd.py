@@ -98,11 +98,19 @@ def show(patterns: Sequence[str], properties: Sequence[str]) -> dict[str, dict[s
     return found
 
 
+def states(patterns: Sequence[str]) -> dict[str, str]:
+    """The active state of every unit that is loaded and matches, by unit name.
+
+    systemd answers it for all of them at once; for `show` it is asked about each, which costs 100 times as much.
+    """
+    command = ("systemctl", "list-units", "--all", "--full", "--plain", "--no-legend", "--no-pager", "--", *patterns)
+    rows = [line.split(maxsplit=3) for line in run.run(command, timeout=QUICK).text.splitlines() if line.strip()]
+    return {row[0]: row[2] for row in rows}
+
+
 def loaded(patterns: Sequence[str]) -> tuple[str, ...]:
     """The names of the units that are loaded and match, whatever their state."""
-    command = ("systemctl", "list-units", "--all", "--full", "--plain", "--no-legend", "--no-pager", "--", *patterns)
-    lines = run.run(command, timeout=QUICK).text.splitlines()
-    return tuple(line.split()[0] for line in lines if line.strip())
+    return tuple(states(patterns))
 
 
 def notify(text: str) -> None:

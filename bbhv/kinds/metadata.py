@@ -2,26 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from ..findings import Finding, errors
 from ..formats import jsontext
 from ..formats.jsontext import Json, Located
+from .lifecycle import Lifecycle as Lifecycle
 from .plain import members, text, whole
 from .source import MAX_FILE, Source
 
-OnFailure = Literal["rollback"]
 MAX_DEPTH = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifecycle:
-    """How a change is watched: times in seconds; `keep_generations` counts what stays for a rollback."""
-
-    health_timeout_sec: int = 60
-    on_failure: OnFailure = "rollback"
-    keep_generations: int = 5
-    confirm_within_sec: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

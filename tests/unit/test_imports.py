@@ -19,11 +19,10 @@ SCHEMA = {f"formats.schema{part}" for part in ("", "_apply", "_formats", "_patte
 TOLD = {
     "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile", "formats.gitobject",
     "formats.unitfile", "harvest", "host.files", "host.git", "host.resources", "host.run", "hostconf", "kinds.plain",
-    "kinds.urls",
-    "kinds.values", "harvest", "registration",
+    "kinds.urls", "kinds.values", "registration",
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
-MANIFEST = {"manifest", "kinds.lifecycle", "kinds.metadata", "kinds.settings", "kinds.source"}
+MANIFEST = {"manifest", "kinds.lifecycle"}
 REPORT = {"engine.report", "engine.state", "host.systemd", "host.log"} | MANIFEST | TOLD
 VARLINK = {
     "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",

@@ -114,4 +114,4 @@ def new_tenant(name: str, **changes: object) -> Tenant:
 
 def reloads() -> str:
     """Changes whenever systemd reads its units again."""
-    return run(["systemctl", "show", "--value", "--property=GeneratorsStartTimestampMonotonic"]).stdout.strip()
+    return run(["systemctl", "show", "--value", "--property=UnitsLoadTimestampMonotonic"]).stdout.strip()

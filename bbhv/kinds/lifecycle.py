@@ -1,0 +1,16 @@
+"""How a tenant wants its changes to be made: the part of metadata.json that a generation remembers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+OnFailure = Literal["rollback"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycle:
+    """How a change is watched: times in seconds; `keep_generations` counts what stays for a rollback."""
+
+    health_timeout_sec: int = 60
+    on_failure: OnFailure = "rollback"
+    keep_generations: int = 5
+    confirm_within_sec: int = 0
