@@ -262,6 +262,13 @@ class Store:
         except ValueError as error:
             raise BbhvError(f"Generation {number} in {self.folder} is damaged: {error}.") from error
 
+    def is_whole(self, number: int) -> bool:
+        """Whether the units of a generation are there and can be read."""
+        try:
+            return bool(self.units(number))
+        except (BbhvError, OSError):
+            return False
+
     def created_usec(self, number: int) -> int:
         """When a generation was written, in microseconds since the epoch."""
         return os.stat(f"{self.folder}/generations/{number}").st_mtime_ns // 1000

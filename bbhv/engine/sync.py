@@ -158,8 +158,11 @@ def _facts(job: Job, host: World) -> HostFacts:
 
 def _unchanged(job: Job, commit: verify.VerifiedCommit, facts: HostFacts) -> bool:
     manifest = job.current()
-    if manifest is None or manifest.commit != commit.oid or job.store.number("current") != job.store.number("good"):
+    current = job.store.number("current")
+    if manifest is None or manifest.commit != commit.oid or current is None or current != job.store.number("good"):
         return False
+    if not job.store.is_whole(current):
+        return False  # it is damaged: the same commit makes it anew
     return manifest.inputs == inputs_digest(commit.oid, job.registration, facts, VERSION)
 
 
@@ -204,7 +207,8 @@ def _plan(job: Job, generation: Generation) -> None:
     job.generation = generation
     job.plan = plan(
         store.manifest(current), generation.manifest,
-        old_units=store.units(current) if current is not None else None, new_units=generation.units,
+        old_units=store.units(current) if current is not None and store.is_whole(current) else None,
+        new_units=generation.units,
     )  # fmt: skip
     resting = job.plan.units(Action.NONE, Action.LIVE, Action.RELOAD)
     if job.mode is not Mode.START:  # which starts everything anyway

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,92 +15,120 @@ from .guests import IMAGES, archive, guest, image, link, idler
 from .support import REGISTRATIONS, registration, run, unit_property, wait_until
 from .test_system import CLONE, System
 from .test_system import system as system  # a fixture
-from .world import Tenant
+from .world import TENANTS, Tenant, new_tenant
 
 STATE = Path("/var/lib/bitbuilder")
 
 
 class Pair:
-    """A tenant to which something bad happens, and another one that must not notice."""
+    """A tenant, wild, to which bad things happen, and another one, calm, that must not notice."""
 
-    def __init__(self, make: Make) -> None:
-        self.acme, self.beta = make("acme"), make("beta")
-        for tenant in (self.acme, self.beta):
+    def __init__(self) -> None:
+        self.wild, self.calm = new_tenant("wild"), new_tenant("calm")
+        self.count = 0
+        for tenant in (self.wild, self.calm):
             tenant.commit(web=idler("debian-13"))
             assert tenant.sync() == "applied"
-        self.count = 0
 
     def sync(self, status: int, *, outcome: str = "failed") -> str:
-        """Commits a change of beta and syncs all: acme runs on as it was, beta is applied. Returns what is said."""
+        """Commits a change of calm and syncs all: wild runs on as it was, calm is applied. Returns what is said."""
         self.count += 1
-        newest = self.beta.commit(web=idler("debian-13", f"MemoryMax={self.count + 20}M"))
-        before = self.acme.leader("web"), self.beta.leader("web"), self.acme.status()["good"]
+        newest = self.calm.commit(web=idler("debian-13", f"MemoryMax={self.count + 20}M"))
+        before = self.wild.leader("web"), self.calm.leader("web"), self.wild.status()["good"]
         done = run(["bbhv", "sync"], check=False, timeout=180)
         said = done.stdout + done.stderr
         assert done.returncode == status, f"{done.returncode}, not {status}: {said}"
-        assert before == (self.acme.leader("web"), self.beta.leader("web"), self.acme.status()["good"]) and before[0]
-        assert f"acme: {outcome}: " in said and "beta: applied" in said and "Traceback" not in said, said
-        assert self.beta.status()["commit"] == newest
+        assert before == (self.wild.leader("web"), self.calm.leader("web"), self.wild.status()["good"]) and before[0]
+        assert f"wild: {outcome}: " in said and "calm: applied" in said and "Traceback" not in said, said
+        assert self.calm.status()["commit"] == newest
         return said
 
-    def heals(self) -> None:
-        """The next good commit is applied."""
-        newest = self.acme.commit(web=idler("debian-13", exec=(f"Environment=N={self.count}",)))
-        assert self.acme.sync() == "applied" and self.acme.status()["commit"] == newest
-        assert self.acme.state("web") == "active"
+    @property
+    def tried(self) -> str:
+        """The newest commit of wild that the host has accepted."""
+        return str(json.loads((self.wild.folder / "state.json").read_text())["tried"])
+
+    def commit(self, files: Mapping[str, str | None]) -> str:
+        """Commits exactly these files of wild, after what was accepted."""
+        repo, tried = self.wild.repo, self.tried
+        repo.git("update-ref", "-d", "refs/heads/main")
+        tree = repo.git("rev-parse", repo.commit(files) + "^{tree}")
+        newest = repo.git("commit-tree", tree, "-p", tried, "-m", "A change")
+        repo.git("update-ref", "refs/heads/main", newest)
+        return newest
+
+    def heals(self) -> str:
+        """The next good commit, on top of what was accepted, is applied."""
+        self.count += 1
+        text = idler("debian-13", exec=(f"Environment=N={self.count}",))
+        newest = self.commit({**self.wild.files(web=text), "docs/words": "".join(map(str, range(5000)))})
+        assert self.wild.sync() == "applied" and self.wild.status()["commit"] == newest
+        assert self.wild.state("web") == "active" and self.wild.status()["generation"] == self.wild.status()["good"]
+        return newest
+
+    def remove(self) -> None:
+        """Takes both from the host."""
+        for tenant in (self.wild, self.calm):
+            tenant.remove()
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Pair]:
+    """Two tenants, each with one container."""
+    made = Pair()
+    yield made
+    made.remove()
 
 
 @pytest.fixture
-def pair(make: Make) -> Pair:
-    """Two tenants, each with one container."""
-    return Pair(make)
+def pair(lasting: Pair) -> Iterator[Pair]:
+    """The two tenants, for one test: whatever it did, the next good commit is applied."""
+    yield lasting
+    lasting.heals()
 
 
 # What can be wrong with a repository
 
 
 def test_a_repository_that_cannot_be_reached(pair: Pair) -> None:
-    path = pair.acme.repo.path
+    path = pair.wild.repo.path
     away = path.rename(path.with_suffix(".away"))
     said = pair.sync(1)
     assert f"The fetch of file://{path} (branch main) failed: " in said and "the next sync tries again" in said
     away.rename(path)
-    pair.heals()
 
 
 def test_a_branch_that_was_deleted(pair: Pair) -> None:
-    head = pair.acme.repo.head
-    pair.acme.repo.git("update-ref", "-d", "refs/heads/main")
+    head = pair.wild.repo.head
+    pair.wild.repo.git("update-ref", "-d", "refs/heads/main")
     assert "main" in pair.sync(1)
-    pair.acme.repo.git("update-ref", "refs/heads/main", head)
-    pair.heals()
+    pair.wild.repo.git("update-ref", "refs/heads/main", head)
 
 
 def test_a_history_that_was_rewound(pair: Pair) -> None:
-    first = pair.acme.repo.head
+    first = pair.wild.repo.head
     pair.heals()
-    pair.acme.repo.git("update-ref", "refs/heads/main", first)
+    pair.wild.repo.git("update-ref", "refs/heads/main", first)
     said = pair.sync(4, outcome="refused")
     assert f"Commit {first[:12]} does not descend from" in said and "history was rewound" in said
-    pair.acme.repo.commit({"metadata.json": "{}"})
+    pair.wild.repo.commit({"metadata.json": "{}"})
     assert "history was rewound" in pair.sync(4, outcome="refused")
 
 
 def test_an_unrelated_history_and_a_lost_clone_do_not_get_around_it(pair: Pair) -> None:
-    repo = pair.acme.repo
+    repo = pair.wild.repo
     repo.git("update-ref", "-d", "refs/heads/main")
-    repo.commit({**pair.acme.files(web=idler("debian-13"))})
-    shutil.rmtree(pair.acme.folder / "config.git")
+    repo.commit({**pair.wild.files(web=idler("debian-13"))})
+    shutil.rmtree(pair.wild.folder / "config.git")
     assert "history was rewound" in pair.sync(4, outcome="refused")
 
 
 def test_commits_with_errors(pair: Pair) -> None:
-    pair.acme.commit(web="[Exec]\nBoot=maybe\n[Files]\nBind=/etc\n[Nonsense]\n")
+    pair.wild.commit(web="[Exec]\nBoot=maybe\n[Files]\nBind=/etc\n[Nonsense]\n")
     said = pair.sync(3, outcome="refused")
     for place in ("containers/web.nspawn:2:6: error[BB205]", "containers/web.nspawn:4:1: error[BB204]",
                   "containers/web.nspawn:5:1: error[BB201]", "containers/web.nspawn: error[BB208]"):
         assert place in said, said
-    pair.heals()
 
 
 def plant(tenant: Tenant, entries: list[tuple[str, str, str]]) -> None:
@@ -114,11 +142,11 @@ def plant(tenant: Tenant, entries: list[tuple[str, str, str]]) -> None:
 
 
 def test_everything_that_is_no_plain_file(pair: Pair) -> None:
-    acme = pair.acme
-    blob = acme.repo.git("hash-object", "-w", "--stdin", input="/etc/passwd")
-    large = acme.repo.git("hash-object", "-w", "--stdin", input="x" * (10 << 20))
-    plant(acme, [
-        ("120000", "containers/link.nspawn", blob), ("160000", "containers/module", acme.repo.head),
+    wild = pair.wild
+    blob = wild.repo.git("hash-object", "-w", "--stdin", input="/etc/passwd")
+    large = wild.repo.git("hash-object", "-w", "--stdin", input="x" * (10 << 20))
+    plant(wild, [
+        ("120000", "containers/link.nspawn", blob), ("160000", "containers/module", wild.repo.head),
         ("100644", "docs/line\nbreak", blob), ("100644", "docs/esc\x1b[31m", blob), ("100644", "docs/Twin", blob),
         ("100644", "docs/twin", blob), ("100644", "/".join("d" * 1 for _ in range(20)) + "/deep", blob),
         ("100644", "docs/" + "n" * 240 + "/" + "n" * 240 + "/" + "n" * 240, blob), ("100644", "docs/large", large),
@@ -144,48 +172,44 @@ def raw_tree(tenant: Tenant, name: bytes, mode: bytes = b"100644") -> None:
     repo.git("update-ref", "refs/heads/main", commit)
 
 
-@pytest.mark.parametrize("name", [b".git", b".GIT", b"git~1", b".git\xe2\x80\x8c", b"..", b".", b"a/b", b"x\xff"],
-                         ids=["git", "upper", "short", "ignored", "up", "here", "slash", "latin"])
-def test_names_that_mean_something_else(make: Make, name: bytes) -> None:
-    acme = make("acme")
-    acme.commit(web=idler("debian-13"))
-    assert acme.sync() == "applied"
-    before, good = acme.leader("web"), acme.repo.head
-    raw_tree(acme, name)
-    done = run(["bbhv", "sync", "acme"], check=False, timeout=60)
-    assert done.returncode in (1, 3) and "Traceback" not in done.stderr, done.stdout + done.stderr
-    assert acme.leader("web") == before and acme.status()["commit"] == good
-    assert [path.name for path in (acme.folder / "config.git").iterdir()] == [".git"]
+def test_names_that_mean_something_else(pair: Pair) -> None:
+    wild = pair.wild
+    before, good = wild.leader("web"), wild.status()["commit"]
+    for name in (b".git", b".GIT", b"git~1", b".git\xe2\x80\x8c", b"..", b".", b"a/b", b"x\xff"):
+        wild.repo.git("update-ref", "refs/heads/main", pair.tried)
+        raw_tree(wild, name)
+        done = run(["bbhv", "sync", "wild"], check=False, timeout=60)
+        assert done.returncode in (1, 3) and "Traceback" not in done.stderr, (name, done.stdout + done.stderr)
+        assert wild.leader("web") == before and wild.status()["commit"] == good, name
+        assert [path.name for path in (wild.folder / "config.git").iterdir()] == [".git"], name
 
 
-@pytest.mark.parametrize("count, words", [(20_001, "more than 20000 files"), (120_000, "more than 20000 files")])
-def test_more_files_than_are_read(make: Make, count: int, words: str) -> None:
-    acme = make("acme")
-    acme.commit(web=idler("debian-13"))
-    blob = acme.repo.git("hash-object", "-w", "--stdin", input="")
-    plant(acme, [("100644", f"docs/{number:040}", blob) for number in range(count)])
-    assert acme.sync(status=3) == "refused" and "docs/: error[BB110]: " in acme.said and words in acme.said
+def test_more_files_than_are_read(pair: Pair) -> None:
+    blob = pair.wild.repo.git("hash-object", "-w", "--stdin", input="")
+    for count, words in ((20_001, "has more than 20000 files."), (120_000, "has more than 20000 files, or")):
+        plant(pair.wild, [("100644", f"docs/{number:040}", blob) for number in range(count)])
+        assert pair.wild.sync(status=3) == "refused" and "docs/: error[BB110]: " in pair.wild.said
+        assert words in pair.wild.said
 
 
 # What can be wrong with images; the rest is in test_images
 
 
 def test_an_image_that_is_missing_takes_nothing_down_not_even_with_a_restart(pair: Pair) -> None:
-    acme, path = pair.acme, IMAGES / "none.tar"
-    acme.repo.commit({"infrastructure/tiny.image": image(path, sha256="0" * 64), "containers/web.nspawn": idler()})
+    wild, path, good = pair.wild, IMAGES / "none.tar", pair.wild.status()["generation"]
+    wild.repo.commit({"infrastructure/tiny.image": image(path, sha256="0" * 64), "containers/web.nspawn": idler()})
     assert f"Image tiny cannot be fetched from file://{path}: {path}: No such file or directory" in pair.sync(1)
-    run(["systemctl", "restart", "tenant@acme"])
-    assert acme.state("web") == "active" and acme.status()["generation"] == 1
-    run(["git", "-C", acme.folder / "config.git", "pull"])
-    run(["systemctl", "restart", "tenant@acme"])
-    assert acme.state("web") == "active" and acme.status()["generation"] == 1
-    pair.heals()
+    for pull in (False, True):
+        if pull:
+            run(["git", "-C", wild.folder / "config.git", "pull"])
+        run(["systemctl", "restart", "tenant@wild"])
+        assert wild.state("web") == "active" and wild.status()["generation"] == good
 
 
 def test_an_image_with_another_hash(pair: Pair) -> None:
     path = IMAGES / "tiny.tar.gz"
     path.write_bytes(archive(guest()))
-    pair.acme.repo.commit({"infrastructure/tiny.image": image(path, sha256="0" * 64),
+    pair.wild.repo.commit({"infrastructure/tiny.image": image(path, sha256="0" * 64),
                            "containers/web.nspawn": idler()})
     said = pair.sync(1)
     assert f"Image tiny from file://{path} has SHA256=" in said and "0" * 64 in said
@@ -217,12 +241,15 @@ def test_a_container_that_never_becomes_ready(make: Make, stop: str) -> None:
 
 
 @pytest.fixture
-def narrow(make: Make) -> Iterator[Pair]:
-    """Two tenants, of which acme has a small disk of its own."""
-    folder = Path("/var/lib/tenants/acme")
+def narrow(make: Make) -> Iterator[Tenant]:
+    """A tenant with a small disk of its own."""
+    folder = TENANTS / "acme"
     folder.mkdir(mode=0o700, parents=True)
     run(["mount", "-t", "tmpfs", "-o", "size=1M,mode=0700", "tmpfs", folder])
-    yield Pair(make)
+    acme = make("acme")
+    acme.commit(web=idler("debian-13"))
+    assert acme.sync() == "applied"
+    yield acme
     run(["umount", "-l", folder])
 
 
@@ -237,15 +264,14 @@ def fill(folder: Path, left: int) -> Path:
     return path
 
 
-def test_a_full_disk_at_any_moment_fails_one_tenant_only(narrow: Pair) -> None:
-    acme, failed = narrow.acme, 0
+def test_a_full_disk_at_any_moment_fails_one_tenant_only(pair: Pair, narrow: Tenant) -> None:
+    acme, calm, failed = narrow, pair.calm, 0
     for left in range(0, 15 * 4096, 4096):
         acme.commit(web=idler("debian-13", exec=(f"Environment=LEFT={left}",)))
-        filler = fill(acme.folder, left)
-        newest = narrow.beta.commit(web=idler("debian-13", exec=(f"Environment=LEFT={left}",)))
-        before = acme.leader("web")
+        newest = calm.commit(web=idler("debian-13", exec=(f"Environment=LEFT={left}",)))
+        filler, before = fill(acme.folder, left), acme.leader("web")
         done = run(["bbhv", "sync"], check=False, timeout=180)
-        assert "beta: applied" in done.stdout and narrow.beta.status()["commit"] == newest, done.stdout + done.stderr
+        assert "calm: applied" in done.stdout and calm.status()["commit"] == newest, done.stdout + done.stderr
         filler.unlink()
         if done.returncode == 0:
             break
@@ -256,28 +282,26 @@ def test_a_full_disk_at_any_moment_fails_one_tenant_only(narrow: Pair) -> None:
     assert failed >= 3 and acme.status()["outcome"] == "applied" and acme.leader("web") != before
 
 
-def test_a_tenant_comes_up_on_a_full_disk(narrow: Pair) -> None:
-    acme = narrow.acme
-    acme.commit(web=idler("debian-13", exec=("Environment=A=1",)))
-    filler = fill(acme.folder, 0)
-    run(["systemctl", "restart", "tenant@acme"])
-    assert acme.state("web") == "active"
-    filler.unlink()
-    narrow.heals()
+def test_a_tenant_comes_up_on_a_full_disk_also_after_an_interrupted_trial(narrow: Tenant) -> None:
+    acme = narrow
+    for text in (idler("debian-13", exec=("Environment=A=1",)),
+                 idler("debian-13", exec=("Environment=A=1",)).replace("StableSec=0", "StableSec=60")):
+        acme.commit(web=text)
+        with subprocess.Popen(["bbhv", "sync", "acme"], stdout=subprocess.PIPE) as process:
+            wait_until("it tries", lambda: process.poll() is not None or links(acme)[0] != links(acme)[1])
+            process.kill()
+        filler, good = fill(acme.folder, 0), links(acme)[1]
+        run(["systemctl", "restart", "tenant-manager"])
+        run(["systemctl", "restart", "tenant@acme"])
+        assert acme.state("web") == "active" and good == links(acme)[1]
+        filler.unlink()
+        acme.commit(web=idler("debian-13"))
+        assert acme.sync() == "applied"
 
 
-def test_an_interrupted_trial_and_a_full_disk_leave_the_good_generation(narrow: Pair) -> None:
-    acme = narrow.acme
-    acme.commit(web=idler("debian-13", exec=("Environment=A=1",)).replace("StableSec=0", "StableSec=60"))
-    with subprocess.Popen(["bbhv", "sync", "acme"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_until("the trial is recorded", lambda: (acme.folder / "current").readlink().name == "2")
-        process.kill()
-    filler = fill(acme.folder, 0)
-    run(["systemctl", "restart", "tenant-manager"])
-    run(["systemctl", "restart", "tenant@acme"])
-    assert acme.state("web") == "active"
-    assert "A=1" not in Path(f"/proc/{acme.leader('web')}/environ").read_text().split("\0")
-    filler.unlink()
+def links(tenant: Tenant) -> tuple[str, str]:
+    """The generations that `current` and `good` name."""
+    return (tenant.folder / "current").readlink().name, (tenant.folder / "good").readlink().name
 
 
 def test_a_full_disk_below_the_system_repository_keeps_no_tenant_from_its_sync(make: Make, system: System) -> None:
@@ -299,20 +323,20 @@ def test_a_full_disk_below_the_system_repository_keeps_no_tenant_from_its_sync(m
 
 
 def test_two_syncs_at_once(pair: Pair) -> None:
-    acme, beta = pair.acme, pair.beta
-    newest = acme.commit(web=idler("debian-13", exec=("Environment=A=1",)).replace("StableSec=0", "StableSec=6"))
+    wild, calm = pair.wild, pair.calm
+    newest = wild.commit(web=idler("debian-13", exec=("Environment=A=1",)).replace("StableSec=0", "StableSec=5"))
     pipe = subprocess.PIPE
-    with subprocess.Popen(["bbhv", "sync", "acme"], stdout=pipe, stderr=pipe, text=True) as first:
-        wait_until("the first one watches", lambda: (acme.folder / "current").readlink().name == "2")
-        second = run(["bbhv", "sync", "acme"], check=False)
-        beta_newest = beta.commit(web=idler("debian-13", "MemoryMax=77M"))
+    with subprocess.Popen(["bbhv", "sync", "wild"], stdout=pipe, stderr=pipe, text=True) as first:
+        wait_until("the first one watches", lambda: links(wild)[0] != links(wild)[1])
+        second = run(["bbhv", "sync", "wild"], check=False)
+        calms_newest = calm.commit(web=idler("debian-13", "MemoryMax=77M"))
         every = run(["bbhv", "sync"], check=False)
         out, err = first.communicate(timeout=60)
-    assert first.returncode == 0 and "acme: applied" in out, out + err
-    assert second.returncode == 75 and f"bbhv sync acme (pid {first.pid})" in second.stderr
-    assert every.returncode == 75 and f"bbhv sync acme (pid {first.pid})" in every.stdout, every.stdout + every.stderr
-    assert "beta: applied" in every.stdout and beta.status()["commit"] == beta_newest
-    assert acme.status()["commit"] == newest
+    assert first.returncode == 0 and "wild: applied" in out, out + err
+    assert second.returncode == 75 and f"bbhv sync wild (pid {first.pid})" in second.stderr
+    assert every.returncode == 75 and f"bbhv sync wild (pid {first.pid})" in every.stdout, every.stdout + every.stderr
+    assert "calm: applied" in every.stdout and calm.status()["commit"] == calms_newest
+    assert wild.status()["commit"] == newest
 
 
 # Registrations
@@ -335,51 +359,59 @@ def test_a_tenant_that_is_registered_twice_runs_as_the_first_place_says(make: Ma
 
 
 def test_a_registration_for_another_host(pair: Pair) -> None:
-    place = REGISTRATIONS / "acme.json"
-    place.write_text(registration("acme", pair.acme.repo.url, hosts=["other-*"]))
-    done = run(["bbhv", "sync", "acme"], check=False)
+    place, url = REGISTRATIONS / "wild.json", pair.wild.repo.url
+    place.write_text(registration("wild", url, hosts=["other-*"]))
+    done = run(["bbhv", "sync", "wild"], check=False)
     assert done.returncode == 5 and "other-*" in done.stderr and str(place) in done.stderr and '"hosts"' in done.stderr
-    done = run(["bbhv", "sync"], check=False)
-    assert done.returncode == 0 and pair.acme.state("web") == "inactive" and pair.beta.state("web") == "active"
-    assert (pair.acme.folder / "good").is_symlink()
-    place.write_text(registration("acme", pair.acme.repo.url))
     run(["bbhv", "sync"])
-    assert pair.acme.state("web") == "active"
+    assert pair.wild.state("web") == "inactive" and pair.calm.state("web") == "active"
+    assert (pair.wild.folder / "good").is_symlink()
+    place.write_text(registration("wild", url))
+    run(["bbhv", "sync"])
+    assert pair.wild.state("web") == "active"
 
 
-def folder_at(path: Path) -> None:
-    path.mkdir()
-
-
-ODD: dict[str, Callable[[Path], object]] = {
-    "a folder": folder_at, "a link to nothing": lambda path: path.symlink_to("/nowhere"),
-    "a pipe": lambda path: os.mkfifo(path), "much": lambda path: path.write_bytes(b" " * (2 << 20)),
-    "other bytes": lambda path: path.write_bytes(b"\xff\xfe{}"), "nothing": lambda path: path.touch(),
-    "deep": lambda path: path.write_text("[" * 100_000),
-}  # fmt: skip
+def odd_file(place: Path, what: str) -> None:
+    """Makes something that is no file for people."""
+    match what:
+        case "a folder":
+            place.mkdir()
+        case "a link to nothing":
+            place.symlink_to("/nowhere")
+        case "a pipe":
+            os.mkfifo(place)
+        case "much":
+            place.write_bytes(b" " * (2 << 20))
+        case "other bytes":
+            place.write_bytes(b"\xff\xfe{}")
+        case "deep":
+            place.write_text("[" * 100_000)
 
 
 def test_odd_files_among_the_registrations_and_settings_stop_nobody(pair: Pair) -> None:
-    for what, make_odd in ODD.items():
-        for place in (REGISTRATIONS / "gamma.json", SETTINGS.parent / "bitbuilder.conf.d/50-odd.conf"):
-            place.parent.mkdir(exist_ok=True)
-            make_odd(place)
-            try:
-                done = run(["bbhv", "sync", "beta"], check=False)
-                assert done.returncode == 0 and "Traceback" not in done.stderr, (what, done.stderr)
-                run(["systemctl", "restart", "tenant-manager"])
-                assert str(place) in run(["bbhv", "doctor"], check=False).stdout, what
-            finally:
+    places = (REGISTRATIONS / "gamma.json", SETTINGS.parent / "bitbuilder.conf.d/50-odd.conf")
+    places[1].parent.mkdir(exist_ok=True)
+    for what in ("a folder", "a link to nothing", "a pipe", "much", "other bytes", "deep"):
+        for place in places:
+            odd_file(place, what)
+        try:
+            done = run(["bbhv", "sync", "calm"], check=False)
+            assert done.returncode == 0 and "Traceback" not in done.stderr, (what, done.stderr)
+            run(["systemctl", "restart", "tenant-manager"])
+            told = run(["bbhv", "doctor"], check=False).stdout
+            assert [str(place) for place in places if str(place) not in told] == [], what
+        finally:
+            for place in places:
                 shutil.rmtree(place) if place.is_dir() else place.unlink()
-    assert pair.acme.state("web") == "active"
+    assert pair.wild.state("web") == "active"
 
 
 def test_a_masked_tenant_does_not_fail_the_manager(pair: Pair) -> None:
-    run(["systemctl", "mask", "--runtime", "tenant@acme"])
+    run(["systemctl", "mask", "--runtime", "tenant@wild"])
     try:
         run(["systemctl", "restart", "tenant-manager"])
     finally:
-        run(["systemctl", "unmask", "--runtime", "tenant@acme"])
+        run(["systemctl", "unmask", "--runtime", "tenant@wild"])
     assert unit_property("tenant-manager", "ActiveState") == "active"
 
 
@@ -411,8 +443,8 @@ def empty(path: Path) -> None:
 DAMAGE = (
     "no objects", "no objects folder", "a garbage HEAD", "a HEAD that leads away", "no HEAD", "a cut pack",
     "a changed pack", "a changed end of a pack", "no indices", "garbage refs", "a garbage list of refs", "no refs",
-    "a garbage index", "a lock that was left", "a garbage configuration", "a future format", "no configuration",
-    "no git folder", "a file in its place", "an empty folder", "a shallow file",
+    "a garbage index", "a lock that was left", "a garbage configuration", "a future format", "no git folder",
+    "a file in its place", "a shallow file",
 )  # fmt: skip
 
 
@@ -455,32 +487,25 @@ def damage(git: Path, what: str) -> None:
             (git / "config").write_text("[[[\n")
         case "a future format":
             (git / "config").write_text("[core]\n\trepositoryformatversion = 99\n")
-        case "no configuration":
-            (git / "config").unlink()
         case "no git folder":
             shutil.rmtree(git)
         case "a file in its place":
             shutil.rmtree(git)
             git.write_text("gitdir: /etc\n")
-        case "an empty folder":
-            empty(git)
         case "a shallow file":
             (git / "shallow").write_text((git / "refs/heads/main").read_text())
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_a_damaged_clone_never_keeps_the_good_generation_from_starting_and_heals(make: Make, what: str) -> None:
-    acme = make("acme")
-    acme.repo.commit({**acme.files(web=idler("debian-13")), "docs/words": "".join(map(str, range(5000)))})
-    assert acme.sync() == "applied"
-    git = acme.folder / "config.git/.git"
-    damage(git, what)
-    run(["systemctl", "restart", "tenant@acme"])
-    assert acme.state("web") == "active"
-    newest = acme.commit(web=idler("debian-13", "MemoryMax=60M"))
-    before = acme.leader("web")
-    assert acme.sync() == "applied" and acme.status()["commit"] == newest and acme.leader("web") == before
-    clean = run(["git", "-C", acme.folder / "config.git", "pull"], check=False)
+def test_a_damaged_clone_never_keeps_the_good_generation_from_starting_and_heals(lasting: Pair, what: str) -> None:
+    wild = lasting.wild
+    damage(wild.folder / "config.git/.git", what)
+    run(["systemctl", "restart", "tenant@wild"])
+    assert wild.state("web") == "active"
+    lasting.count += 1
+    newest = wild.commit(web=idler("debian-13", f"MemoryMax={lasting.count + 60}M"))
+    assert wild.sync() == "applied" and wild.status()["commit"] == newest
+    clean = run(["git", "-C", wild.folder / "config.git", "pull"], check=False)
     assert clean.returncode == 0 or "lock" in what, clean.stderr
 
 
@@ -523,10 +548,10 @@ def put_link(path: Path, target: str) -> None:
     path.symlink_to(target)
 
 
+STATES = ("no state", "garbage", "another version", "other types", "a folder", "a link", "five megabytes")
 LOST = (
-    "no state", "garbage", "another version", "other types", "a folder", "a link", "five megabytes",
     "a current that dangles", "a current that leads away", "no current", "a good that dangles", "no links at all",
-    "a damaged manifest", "a damaged unit", "an empty generation", "no generations",
+    "a damaged manifest", "an empty generation", "no generations",
 )  # fmt: skip
 
 
@@ -562,31 +587,34 @@ def lose(home: Path, what: str) -> None:
             (home / "current").unlink()
         case "a damaged manifest":
             (home / "current/manifest.json").write_bytes(b"\xff")
-        case "a damaged unit":
-            (home / "current/units/tenants-acme.slice").write_bytes(b"\xff\xfe")
         case "an empty generation":
             shutil.rmtree(home / "current/units")
         case "no generations":
             empty(home / "generations")
 
 
+def test_a_lost_state_is_made_up_from_the_links(pair: Pair) -> None:
+    wild = pair.wild
+    before, good = wild.leader("web"), wild.status()["good"]
+    for what in STATES:
+        lose(wild.folder, what)
+        assert wild.sync() == "unchanged" and wild.leader("web") == before and wild.status()["good"] == good, what
+        assert pair.tried == wild.repo.head, what
+    lose(wild.folder, "garbage")
+    run(["systemctl", "restart", "tenant@wild"])
+    assert wild.state("web") == "active"
+
+
 @pytest.mark.parametrize("what", LOST)
-def test_a_lost_memory_is_made_up_from_what_is_left(make: Make, what: str) -> None:
-    acme = make("acme")
-    acme.commit(web=idler("debian-13"))
-    assert acme.sync() == "applied"
-    lose(acme.folder, what)
+def test_a_lost_generation_is_made_up_from_what_is_left(lasting: Pair, what: str) -> None:
+    wild = lasting.wild
+    lose(wild.folder, what)
     run(["systemctl", "restart", "tenant-manager"])
-    run(["systemctl", "restart", "tenant@acme"])
-    assert acme.state("web") == "active"
-    before = acme.leader("web")
-    done = run(["bbhv", "sync", "acme"], check=False)
-    assert done.returncode == 0 and acme.leader("web") == before, done.stdout + done.stderr
-    newest = acme.commit(web=idler("debian-13", exec=("Environment=A=1",)))
-    assert acme.sync() == "applied" and acme.status()["commit"] == newest and acme.leader("web") != before
-    assert acme.status()["generation"] == acme.status()["good"]
-    run(["systemctl", "restart", "tenant@acme"])
-    assert acme.state("web") == "active"
+    run(["systemctl", "restart", "tenant@wild"])
+    assert wild.state("web") == "active"
+    before = wild.leader("web")
+    lasting.heals()
+    assert wild.leader("web") != before
 
 
 def test_a_damaged_record_of_user_ids_starts_what_was_good_and_changes_nothing(pair: Pair) -> None:
@@ -594,14 +622,14 @@ def test_a_damaged_record_of_user_ids_starts_what_was_good_and_changes_nothing(p
     kept = record.read_bytes()
     record.write_text("garbage")
     try:
-        newest = pair.acme.commit(new=idler("debian-13"))
+        newest = pair.wild.commit(new=idler("debian-13"))
         done = run(["bbhv", "sync"], check=False)
-        assert done.returncode == 1 and f"{record} is damaged" in done.stdout and pair.acme.state("web") == "active"
-        run(["systemctl", "restart", "tenant@acme"])
-        assert pair.acme.state("web") == "active"
+        assert done.returncode == 1 and f"{record} is damaged" in done.stdout and pair.wild.state("web") == "active"
+        run(["systemctl", "restart", "tenant@wild"])
+        assert pair.wild.state("web") == "active"
     finally:
         record.write_bytes(kept)
-    assert pair.acme.sync() == "applied" and pair.acme.status()["commit"] == newest
+    assert pair.wild.sync() == "applied" and pair.wild.status()["commit"] == newest
 
 
 def test_a_failed_generation_is_not_what_a_rollback_goes_to(make: Make) -> None:
