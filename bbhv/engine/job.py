@@ -139,16 +139,16 @@ def _one(job: Job, step: Callable[[Job], None]) -> None:
     except RefusedError as error:
         job.end_safely("refused", str(error))
     except (BbhvError, OSError) as error:
-        job.end_safely("failed", sentence(error))
+        job.end_safely("failed", sentence(error, job.store.folder))
     except Exception as error:  # a defect of ours that one tenant's content uncovers must not reach the others
         log.write("error", traceback.format_exc())
         job.end_safely("failed", f"internal error: {type(error).__name__}: {error}")
 
 
-def sentence(error: Exception) -> str:
-    """What went wrong, also where the operating system said so."""
+def sentence(error: Exception, where: str = "/var/lib") -> str:
+    """What went wrong, also where the operating system said so; `where` is the place when it did not name one."""
     if isinstance(error, OSError):
-        return f"{error.filename or 'The host'}: {error.strerror or error}."
+        return f"{error.filename or where}: {error.strerror or error}."
     return str(error)
 
 

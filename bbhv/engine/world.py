@@ -67,10 +67,13 @@ def settings() -> tuple[HostSettings, tuple[Finding, ...]]:
 def _bytes(path: str, findings: list[Finding]) -> bytes | None:
     """A file of the operator, who may use links. What is no readable file is a finding, and is passed over."""
     try:
-        return files.read(os.path.realpath(path))
+        data = files.read(os.path.realpath(path))
+        problem = "it is a link to nothing." if data is None and os.path.islink(path) else ""
     except (BbhvError, OSError) as error:
-        findings.append(Finding(Place(path), "BB502", f"It cannot be read, ignoring: {error}", "", "warning"))
-        return None
+        data, problem = None, str(error)
+    if problem:
+        findings.append(Finding(Place(path), "BB502", f"It cannot be read, ignoring: {problem}", "", "warning"))
+    return data
 
 
 def load() -> World:

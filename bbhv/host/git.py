@@ -17,6 +17,7 @@ from . import files, run
 
 TIMEOUT = 60.0
 MAX_OBJECT = 4 << 20
+MAX_CLONE = 1 << 30
 ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -246,6 +247,10 @@ class Clone:
         """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last."""
         folder = f"{self.gitdir}/objects/pack"
         files.make_dir(folder)
+        have = sum(os.lstat(f"{folder}/{one}").st_size for one in os.listdir(folder))
+        if have + sum(os.stat(part).st_size for part in parts.values()) > MAX_CLONE:
+            message = f"The clone {self.path} would be larger than {MAX_CLONE >> 20} MiB."
+            raise BbhvError(message, hint=f"Remove {self.path} and sync: what nobody uses any more is left out then.")
         for part in ("pack", "rev", "idx"):
             if part in parts:
                 os.chmod(parts[part], 0o444)
@@ -269,6 +274,10 @@ class Clone:
             files.discard(f"{self.gitdir}/packed-refs")
         for folder in (self.gitdir, f"{self.gitdir}/objects/pack", f"{self.gitdir}/refs/bitbuilder"):
             files.sweep(folder)
+        beside = files.parent(self.path)
+        for name in os.listdir(beside) if os.path.isdir(beside) else ():
+            if name.startswith((f"{files.PREFIX}incoming.", f"{files.PREFIX}{os.path.basename(self.path)}.")):
+                files.remove_tree(f"{beside}/{name}")
 
     def discard(self) -> None:
         """Forgets a damaged clone."""
