@@ -12,7 +12,6 @@ from typing import Literal
 
 from . import grants as granted
 from . import names
-from .findings import printable
 from .formats.jsontext import Json, dump
 from .formats.unitfile import render
 from .kinds import container as c
@@ -120,14 +119,6 @@ def inputs_digest(commit: str, registration: Registration, facts: HostFacts, ver
         },
     }
     return hashlib.sha256(dump(seen).encode()).hexdigest()
-
-
-def stub(tenant: str, message: str) -> dict[str, str]:
-    """The units of a tenant that cannot be compiled: tenant@ fails and says why."""
-    words = printable(message)[:1000]
-    fail = names.exec_line(("/bin/sh", "-c", 'echo "$1" >&2; exit 1', "sh", words))
-    service = [("ExecStart", ""), ("ExecStart", fail), ("ExecReload", ""), ("ExecReload", fail)]
-    return {f"{names.tenant_unit(tenant)}.d/{DROP_IN}": _render(("Service", service))}
 
 
 def _image(container: Container, tenant: Tenant, facts: HostFacts) -> ImageRef:

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Sequence
 
-from ..compile import stub as compile_stub
 from ..errors import BbhvError
 from ..host import log, systemd
 from ..manifest import Manifest
@@ -225,8 +224,3 @@ def stop_children(tenant: str) -> tuple[str, ...]:
     finally:
         systemd.act("stop", shared, ok=(0, 5))
     return workloads
-
-
-def stub(tenant: str, problem: str) -> None:
-    """Shows the generator a unit that fails with the reason, for a tenant whose generation cannot be shown."""
-    publish.publish(tenant, now_usec(), compile_stub(tenant, problem))

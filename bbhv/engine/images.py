@@ -106,8 +106,7 @@ def _take_offered(image: ImageRef) -> None:
 @contextmanager
 def _staging(image: ImageRef) -> Iterator[str]:
     """A folder in the store for one image on its way. It is locked while it is used, so that a left one can be told."""
-    files.make_dir(paths.IMAGES, 0o700)
-    os.chmod(paths.IMAGES, 0o700)  # whatever made it: images hold files that are set-user-id root
+    files.make_private(paths.IMAGES)  # whatever made it: images hold files that are set-user-id root
     with Lock(f"{paths.RUN_LOCK}/_images", "The image store") as lock:
         lock.take(f"fetching image {image.name}", wait=True)
         _sweep()

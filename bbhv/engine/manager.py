@@ -28,13 +28,17 @@ STOP_PATIENCE = 120
 
 def open_world() -> World:
     """The host as it is told, with what is wrong said once."""
-    files.make_dir(paths.STATE, 0o755)
-    files.make_dir(paths.TENANTS, 0o700)
-    publish.prepare()
+    _make_folders()
     host = world.load()
     for finding in host.findings if log.in_journal() else ():  # people see them with the outcomes, and by bbhv doctor
         log.write("warning" if finding.severity == "warning" else "error", str(finding))
     return host
+
+
+def _make_folders() -> None:
+    files.make_dir(paths.STATE, 0o755)
+    files.make_private(paths.TENANTS)  # as the root of a file system of its own it came with another mode
+    publish.prepare()
 
 
 def boot() -> None:
@@ -77,8 +81,8 @@ def _show_good(tenant: str) -> None:
     except BusyError as error:
         log.write("notice", f"{error.message} Who has it shows what is right.")
     except Exception as error:  # whatever one tenant's folder holds, the others are shown
-        log.write("error", f"{tenant}: its good generation cannot be shown: {sentence(error)}")
-        activate.stub(tenant, sentence(error))
+        log.write("error", f"{tenant}: its good generation cannot be shown, so it starts from its clone: {sentence(error)}")
+        publish.withdraw(tenant)
 
 
 def _settle(tenant: str, store: Store) -> None:
@@ -118,8 +122,7 @@ def sync_all(tenants: Sequence[str] = ()) -> Run:
     When the system repository cannot be followed, the tenants are synced as they are registered. Raises NotFoundError
     for a tenant that nobody registered, BusyError when another such run is under way.
     """
-    files.make_dir(paths.STATE, 0o755)
-    publish.prepare()
+    _make_folders()
     with ExitStack() as stack:
         if not tenants:
             lock = stack.enter_context(Lock(f"{paths.RUN_LOCK}/_sync", "The sync of all tenants"))

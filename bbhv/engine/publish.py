@@ -19,7 +19,7 @@ def prepare() -> None:
     """Makes the folders, with the owners and modes that the generator trusts."""
     files.make_dir(paths.RUN, 0o755)
     for folder in (paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED):
-        files.make_dir(folder, 0o700)
+        files.make_private(folder)
 
 
 def publish(name: str, number: int, units: Mapping[str, str]) -> bool:

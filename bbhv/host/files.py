@@ -8,6 +8,7 @@ symbolic link at the last component.
 import errno
 import os
 import shutil
+import stat
 from typing import Mapping
 
 from ..errors import BbhvError
@@ -54,6 +55,13 @@ def make_dir(path: str, mode: int = 0o755) -> None:
         return
     os.chmod(path, mode)
     fsync_dir(parent(path))
+
+
+def make_private(path: str) -> None:
+    """Makes a folder that only its owner enters, also when it was there with another mode."""
+    make_dir(path, 0o700)
+    if stat.S_IMODE(os.stat(path).st_mode) != 0o700:
+        os.chmod(path, 0o700)
 
 
 def write_new(path: str, data: bytes, mode: int = 0o644) -> None:
@@ -180,8 +188,6 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
 
 
 def _is_plain(handle: int) -> bool:
-    import stat
-
     return stat.S_ISREG(os.fstat(handle).st_mode)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bbhv import names
-from bbhv.compile import Generation, HostFacts, Offered, compile_tenant, inputs_digest, stub
+from bbhv.compile import Generation, HostFacts, Offered, compile_tenant, inputs_digest
 from bbhv.formats.unitfile import parse, split_words, values
 from bbhv.kinds.values import words
 from bbhv.manifest import ImageRef
@@ -246,16 +246,6 @@ def test_the_manifest_says_what_it_was_made_of() -> None:
     assert web.settings["X-Bitbuilder.MemoryMax"] == "512M"
     assert "X-Bitbuilder.Image" not in web.settings
     assert web.health.stable_sec == 5.0
-
-
-def test_a_stub_fails_with_its_message_whatever_that_is() -> None:
-    message = 'it\'s "broken"; $HOME ${X} %h \\ \n\x1b[31m ' + "x" * 2000
-    units = stub("acme", message)
-    assert list(units) == ["tenant@acme.service.d/10-bitbuilder.conf"]
-    (text,) = units.values()
-    argv = as_systemd_runs(settings(text, "Service", "ExecStart")[-1])
-    assert argv[:4] == ("/bin/sh", "-c", 'echo "$1" >&2; exit 1', "sh")
-    assert argv[4].startswith('it\'s "broken"; $HOME ${X} %h \\ \\n\\x1b[31m x') and len(argv[4]) == 1000
 
 
 def test_units_are_named_by_the_one_place_that_names_them() -> None:

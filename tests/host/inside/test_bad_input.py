@@ -216,8 +216,20 @@ def test_an_image_with_another_hash(pair: Pair) -> None:
     path.unlink()
 
 
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """A host whose operator gives containers three seconds to stop."""
+    place = Path("/run/systemd/system/tenant-container@.service.d/50-impatient.conf")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("[Service]\nTimeoutStopSec=3\n")
+    run(["systemctl", "daemon-reload"])
+    yield
+    shutil.rmtree(place.parent)
+    run(["systemctl", "daemon-reload"])
+
+
 @pytest.mark.parametrize("stop", ["when asked", "only when killed"])
-def test_a_container_that_never_becomes_ready(make: Make, stop: str) -> None:
+def test_a_container_that_never_becomes_ready(make: Make, impatient: None, stop: str) -> None:
     acme = make("acme")
     path = IMAGES / "tiny.tar.gz"
     members = [one for one in guest() if stop == "when asked" or one[0].name != "usr/sbin/init"]
@@ -268,7 +280,7 @@ def test_a_full_disk_at_any_moment_fails_one_tenant_only(pair: Pair, narrow: Ten
     acme, calm, failed = narrow, pair.calm, 0
     for left in range(0, 15 * 4096, 4096):
         acme.commit(web=idler("debian-13", exec=(f"Environment=LEFT={left}",)))
-        newest = calm.commit(web=idler("debian-13", exec=(f"Environment=LEFT={left}",)))
+        newest = calm.commit(web=idler("debian-13", f"MemoryMax={left // 4096 + 200}M"))
         filler, before = fill(acme.folder, left), acme.leader("web")
         done = run(["bbhv", "sync"], check=False, timeout=180)
         assert "calm: applied" in done.stdout and calm.status()["commit"] == newest, done.stdout + done.stderr
@@ -514,9 +526,11 @@ def test_a_clone_does_not_grow_without_end(pair: Pair) -> None:
     pack = pair.wild.folder / "config.git/.git/objects/pack/pack-of-years.pack"
     with pack.open("wb") as file:
         file.truncate(1 << 30)
-    pair.wild.commit(web=idler("debian-13", "MemoryMax=65M"))
-    assert "would be larger than 1024 MiB" in pair.sync(1)
-    pack.unlink()
+    try:
+        pair.wild.commit(web=idler("debian-13", "MemoryMax=65M"))
+        assert "would be larger than 1024 MiB" in pair.sync(1)
+    finally:
+        pack.unlink()
 
 
 def test_nothing_runs_that_somebody_wrote_into_a_clone(make: Make, tmp_path: Path) -> None:
@@ -561,7 +575,7 @@ def put_link(path: Path, target: str) -> None:
 STATES = ("no state", "garbage", "another version", "other types", "a folder", "a link", "five megabytes")
 LOST = (
     "a current that dangles", "a current that leads away", "no current", "a good that dangles", "no links at all",
-    "a damaged manifest", "an empty generation", "no generations",
+    "a damaged manifest", "a damaged unit", "an empty generation", "no generations",
 )  # fmt: skip
 
 
@@ -597,6 +611,8 @@ def lose(home: Path, what: str) -> None:
             (home / "current").unlink()
         case "a damaged manifest":
             (home / "current/manifest.json").write_bytes(b"\xff")
+        case "a damaged unit":
+            (home / "current/units/tenants-wild.slice").write_bytes(b"\xff\xfe")
         case "an empty generation":
             shutil.rmtree(home / "current/units")
         case "no generations":
