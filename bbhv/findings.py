@@ -23,6 +23,11 @@ CODES: dict[str, str] = {
     "BB108": "file has no place in the format",
     "BB109": "required file is missing",
     "BB110": "repository is larger than allowed",
+    "BB111": "image is damaged",
+    "BB112": "image does not follow its specification",
+    "BB113": "extension release is missing or does not match",
+    "BB114": "boot loader entry cannot be read",
+    "BB115": "part of the input could not be checked",
     # 2xx: settings
     "BB201": "unknown section",
     "BB202": "unknown key",
@@ -33,21 +38,28 @@ CODES: dict[str, str] = {
     "BB207": "key is not supported yet",
     "BB208": "required key is missing",
     "BB209": "keys contradict each other",
+    "BB210": "key needs a newer systemd",
+    "BB211": "declaration is checked, but not run by this version",
     # 3xx: across files
     "BB301": "reference to something that is not declared",
     "BB302": "ordering cycle",
     "BB303": "metadata.json names another tenant",
     "BB304": "two declarations collide",
+    "BB305": "two tenants collide",
     # 4xx: grants
     "BB401": "more than the grant allows",
     "BB402": "image is not granted",
     "BB403": "image source is not granted",
     "BB404": "setting needs a grant",
+    "BB405": "address, port, VLAN or uplink is not granted",
+    "BB406": "service profile is not granted",
     # 5xx: the system repository
     "BB501": "tenant is registered twice",
     "BB502": "registration cannot be read",
     "BB503": "trust policy is not available",
     "BB504": "repository URL is not allowed",
+    "BB505": "trust tree is not valid",
+    "BB506": "registered repository is not there",
 }
 
 

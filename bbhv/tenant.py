@@ -12,14 +12,21 @@ from .findings import Finding, Place, did_you_mean, errors
 from .formats.schema import Schema
 from .kinds import container
 from .kinds.container import Container
+from .kinds.credential import Credential
+from .kinds.extension import Extension
 from .kinds.image import Image
 from .kinds.limits import Limits
+from .kinds.machine import Machine
 from .kinds.metadata import Metadata
-from .kinds.source import Source
-from .kinds.table import METADATA, Declaration, classify
+from .kinds.netdev import Netdev
+from .kinds.network import Network
+from .kinds.portable import Portable
+from .kinds.script import Script
+from .kinds.source import Declared, Source
+from .kinds.table import METADATA, Declaration, Kind, classify, kind_of
 from .kinds.volume import Volume
 
-D = TypeVar("D", Image, Volume, Container)
+C = TypeVar("C", bound=Declared)
 MAX_DECLARATIONS = 4096
 MAX_SHOWN_CIRCLE = 12
 MAX_CIRCLES = 20
@@ -35,37 +42,66 @@ class Tenant:
     images: Mapping[str, Image] = field(default_factory=dict)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
     containers: Mapping[str, Container] = field(default_factory=dict)
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    netdevs: Mapping[str, Netdev] = field(default_factory=dict)
+    networks: Mapping[str, Network] = field(default_factory=dict)
+    portables: Mapping[str, Portable] = field(default_factory=dict)
+    extensions: tuple[Extension, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    scripts: Mapping[str, Script] = field(default_factory=dict)
 
 
 def read_tenant(
     files: Mapping[str, bytes], tenant: str, metadata_schema: Schema
 ) -> tuple[Tenant | None, tuple[Finding, ...]]:
     """The tenant that these files declare, None when there are errors, and all findings."""
+    sources, found = _sources(files, tenant, metadata_schema)
+    findings = list(found)
     declarations: list[Declaration] = []
-    findings: list[Finding] = []
-    tried: set[tuple[str, str]] = set()
-    for path in sorted(files):
-        kind, name, found = classify(path)
-        findings += found
-        if kind is None or kind.read is None:
-            continue
-        if len(tried) >= MAX_DECLARATIONS:
-            message = f"There are more than {MAX_DECLARATIONS} declarations; the rest was not read."
-            findings.append(Finding(Place(path), "BB110", message, "Split the tenant."))
-            break
-        tried.add((kind.name, name))
-        source = Source(tenant=tenant, name=name, file=path, data=files[path], metadata_schema=metadata_schema)
+    for kind, source in sources:
         declaration, found = kind.read(source)
         findings += found
+        if kind.pending:
+            message = f"A {kind.name} is checked, but this version does not run it yet."
+            findings.append(Finding(Place(source.file), "BB211", message, severity="warning"))
         if declaration is not None:
             declarations.append(declaration)
     if METADATA not in files:
         hint = f'Write {{"apiVersion": "bitbuilder.io/v1", "tenant": "{tenant}"}} into it.'
         findings.append(Finding(Place(METADATA), "BB109", "The file is missing.", hint))
+    findings += _collisions(sources)
+    findings += _references(declarations, {(kind.name, source.name) for kind, source in sources})
     result = _assemble(tenant, declarations)
-    findings += _references(result, tried)
     findings += _cycles(result)
     return None if errors(findings) else result, tuple(findings)
+
+
+def _sources(
+    files: Mapping[str, bytes], tenant: str, metadata_schema: Schema
+) -> tuple[list[tuple[Kind, Source]], tuple[Finding, ...]]:
+    """The declarations with their bytes, in the order of their paths; all files below a folder make one of them."""
+    findings: list[Finding] = []
+    sources: list[tuple[Kind, Source]] = []
+    trees: dict[str, dict[str, bytes]] = {}
+    for path in sorted(files):
+        kind, match, found = classify(path)
+        findings += found
+        if kind is None:
+            continue
+        file = path.removesuffix(f"/{match.inside}")
+        if match.inside and file in trees:
+            trees[file][match.inside] = files[path]
+            continue
+        if len(sources) >= MAX_DECLARATIONS:
+            message = f"There are more than {MAX_DECLARATIONS} declarations; the rest was not read."
+            findings.append(Finding(Place(path), "BB110", message, "Split the tenant."))
+            break
+        inside = trees.setdefault(file, {match.inside: files[path]}) if match.inside else {}
+        sources.append((kind, Source(
+            tenant=tenant, name=match.name, file=file, data=b"" if inside else files[path],
+            metadata_schema=metadata_schema, host=match.host, files=inside,
+        )))  # fmt: skip
+    return sources, tuple(findings)
 
 
 def _assemble(tenant: str, declarations: list[Declaration]) -> Tenant:
@@ -77,29 +113,38 @@ def _assemble(tenant: str, declarations: list[Declaration]) -> Tenant:
         images=_by_name(declarations, Image),
         volumes=_by_name(declarations, Volume),
         containers=_by_name(declarations, Container),
+        machines=_by_name(declarations, Machine),
+        netdevs=_by_name(declarations, Netdev),
+        networks=_by_name(declarations, Network),
+        portables=_by_name(declarations, Portable),
+        extensions=tuple(one for one in declarations if isinstance(one, Extension)),
+        credentials=tuple(one for one in declarations if isinstance(one, Credential)),
+        scripts={one.name: one for one in declarations if isinstance(one, Script)},
     )
 
 
-def _by_name(declarations: list[Declaration], kind: type[D]) -> dict[str, D]:
+def _by_name(declarations: list[Declaration], kind: type[C]) -> dict[str, C]:
     return {one.name: one for one in declarations if isinstance(one, kind)}
 
 
-def _references(tenant: Tenant, tried: set[tuple[str, str]]) -> Iterator[Finding]:
+def _collisions(sources: list[tuple[Kind, Source]]) -> Iterator[Finding]:
+    """Two declarations of one kind and name, such as an extension that is a folder and an image."""
+    taken: dict[tuple[str, str, str], str] = {}
+    for kind, source in sources:
+        first = taken.setdefault((kind.name, source.name, source.host), source.file)
+        if first != source.file:
+            message = f"The {kind.name} {source.name} is declared by {first} already."
+            yield Finding(Place(source.file), "BB304", message, "Remove one, or choose another name.")
+
+
+def _references(declarations: list[Declaration], tried: set[tuple[str, str]]) -> Iterator[Finding]:
     """Names that nothing declares; what was declared with errors has its findings already. Images may be offered."""
-    for one in tenant.containers.values():
-        values = one.values
-        for mount, place in zip(values.all(container.VOLUME), values.places(container.VOLUME)):
-            if ("volume", mount.volume) not in tried:
-                file = f"infrastructure/{mount.volume}.volume"
-                yield _undeclared(place, "Volume", mount.volume, file, tenant.volumes)
-        for name, place in zip(values.all(container.AFTER), values.places(container.AFTER)):
-            if ("container", name) not in tried:
-                yield _undeclared(place, "After", name, f"containers/{name}.nspawn", tenant.containers)
-
-
-def _undeclared(place: Place, key: str, name: str, file: str, known: Mapping[str, object]) -> Finding:
-    hint = did_you_mean(name, known) or f"Add {file}, or correct the name."
-    return Finding(place, "BB301", f"{key}={name} names something that is not declared.", hint)
+    for one in declarations:
+        for row, name, place in one.values.references() if isinstance(one, Declared) else ():
+            if not any((kind, name) in tried for kind in row.refers):
+                known = [known for kind, known in tried if kind in row.refers]
+                hint = did_you_mean(name, known) or f"Add {kind_of(row.refers[0]).path(name)}, or correct the name."
+                yield Finding(place, "BB301", f"{row.key}={name} names something that is not declared.", hint)
 
 
 def _cycles(tenant: Tenant) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from ..findings import Finding, errors
 from . import guest as g
 from . import values as v
 from .settings import Cost, Setting, Table, Values, Verdict, refused
-from .source import Source, unit_values
+from .source import Declared, Source, unit_values
 
 SECOND = 10**6
 _EXEC, _FILES, _NETWORK, _OURS = "Exec", "Files", "Network", "X-Bitbuilder"
@@ -134,10 +134,11 @@ SCRATCH_SIZE = Setting(
 )
 VOLUME = Setting(
     _OURS, "Volume", _YES, g.volume_mount, Cost.RESTART, "A volume and where to see it, such as data:/srv/data.",
-    repeat=True,
+    repeat=True, refers=("volume",), named=lambda mount: mount.volume,
 )
 AFTER = Setting(
-    _OURS, "After", _YES, v.name, Cost.LIVE, "A workload of this tenant that is to start first.", repeat=True
+    _OURS, "After", _YES, v.name, Cost.LIVE, "A workload of this tenant that is to start first.", repeat=True,
+    refers=("container", "machine"),
 )
 MEMORY_MAX = Setting(
     _OURS, "MemoryMax", _YES, v.memory, Cost.LIVE, "The most memory, such as 512M.",
@@ -250,12 +251,8 @@ TABLE = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(Declared):
     """A container as declared."""
-
-    name: str
-    file: str
-    values: Values
 
     @property
     def process_two(self) -> bool:

@@ -6,8 +6,8 @@ from typing import Literal
 from ..findings import Finding, errors
 from ..names import is_sha256
 from . import values as v
-from .settings import Cost, Setting, Table, Values, Verdict
-from .source import Source, unit_values
+from .settings import Cost, Setting, Table, Verdict
+from .source import Declared, Source, unit_values
 from .urls import file_path, normalise
 
 
@@ -44,12 +44,8 @@ TABLE = Table(SOURCE, SHA256, FORMAT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Declared):
     """An image as declared."""
-
-    name: str
-    file: str
-    values: Values
 
     @property
     def source(self) -> str:

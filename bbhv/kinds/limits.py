@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ..findings import Finding, errors
 from . import values as v
-from .settings import Cost, Setting, Table, Values, Verdict, refused
-from .source import Source, unit_values
+from .settings import Cost, Setting, Table, Verdict, refused
+from .source import Declared, Source, unit_values
 
 _SECTION, _YES, _HOST, _NO = "Slice", Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN
 FAIR_WEIGHT = 100
@@ -101,12 +101,8 @@ TABLE = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Declared):
     """The limits as declared."""
-
-    name: str
-    file: str
-    values: Values
 
 
 def read_limits(source: Source) -> tuple[Limits | None, tuple[Finding, ...]]:

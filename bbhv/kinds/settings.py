@@ -62,7 +62,8 @@ class Setting(Generic[T_co]):
     is not allowed, or what to write instead. `since` is the first systemd version that knows the key, 0 for all.
 
     `show` and `emit` only ever get a value that `parse` of the same row returned, or its `default`. `emit` is what the
-    value adds to a command line; `directive` is the unit setting that takes the shown value as it is.
+    value adds to a command line; `directive` is the unit setting that takes the shown value as it is. `refers` has the
+    kinds of declaration of which a value names one, and `named` finds the name in the value.
     """
 
     section: str
@@ -80,6 +81,8 @@ class Setting(Generic[T_co]):
     show: Callable[[T_co], str] = str
     emit: Callable[[T_co], tuple[str, ...]] = no_words
     directive: str = ""
+    refers: tuple[str, ...] = ()
+    named: Callable[[T_co], str] = str
 
     @property
     def name(self) -> str:
@@ -161,6 +164,12 @@ class Values:
         """Whether the file itself sets the key."""
         return (row.section, row.key) in self._given
 
+    def references(self) -> Iterator[tuple[Setting[object], str, Place]]:
+        """Every name of another declaration: its row, the name, and where it stands."""
+        for row in self._table:
+            for value, place in self._all(row) if row.refers else ():
+                yield row, row.named(value), place
+
     def texts(self) -> dict[str, str]:
         """Every value, defaults included, as "Section.Key" and its normalised text; repeated ones on lines."""
         found: dict[str, str] = {}
@@ -239,7 +248,8 @@ def _refusal(row: Setting[object], entry: Entry, file: str) -> Finding | None:
     if row.verdict is Verdict.FORBIDDEN:
         return Finding(place, "BB204", f"{row.key}= is not allowed for tenants.", row.reason)
     if row.verdict is Verdict.LATER:
-        return Finding(place, "BB207", f"{row.key}= is not supported yet.", row.reason)
+        unreadable = _value(row, entry, file)[1]
+        return unreadable[0] if unreadable else Finding(place, "BB207", f"{row.key}= is not supported yet.", row.reason)
     return None
 
 

@@ -1,6 +1,7 @@
 """What a reader of a kind is given, and the first steps that all readers of unit files share."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..findings import Finding, Place
 from ..formats.schema import Schema
@@ -12,13 +13,28 @@ MAX_FILE = 64 << 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One file of a tenant repository: the object's name, the path for findings, and the bytes."""
+    """One declaration of a tenant repository: the object's name, the path for findings, and the bytes.
+
+    A declaration that is a folder has no `data`; `files` are all files below it. `host` is the one that it is for,
+    when the path says so.
+    """
 
     tenant: str
     name: str
     file: str
     data: bytes
     metadata_schema: Schema
+    host: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What every declaration with settings has."""
+
+    name: str
+    file: str
+    values: Values
 
 
 def unit_values(source: Source, table: Table) -> tuple[Values, tuple[Finding, ...]]:

@@ -11,41 +11,80 @@ from typing import TypeAlias
 from ..findings import Finding, Place, did_you_mean
 from ..names import NAME_RULE, is_name
 from .container import TABLE as CONTAINER_TABLE
-from .container import Container, read_container
+from .container import read_container
+from .credential import Credential, read_credential
+from .extension import TABLE as EXTENSION_TABLE
+from .extension import Extension, read_confext, read_sysext
 from .image import TABLE as IMAGE_TABLE
-from .image import Image, read_image
+from .image import read_image
 from .limits import TABLE as LIMITS_TABLE
-from .limits import Limits, read_limits
+from .limits import read_limits
+from .machine import TABLE as MACHINE_TABLE
+from .machine import read_machine
 from .metadata import Metadata, read_metadata
+from .netdev import TABLE as NETDEV_TABLE
+from .netdev import read_netdev
+from .network import TABLE as NETWORK_TABLE
+from .network import read_network
+from .portable import TABLE as PORTABLE_TABLE
+from .portable import read_portable
+from .script import SCRIPTS, Script, read_script
 from .settings import Table
-from .source import Source
+from .source import Declared, Source
 from .volume import TABLE as VOLUME_TABLE
-from .volume import Volume, read_volume
+from .volume import read_volume
 
-Declaration: TypeAlias = Metadata | Limits | Image | Volume | Container
+Declaration: TypeAlias = Metadata | Declared | Credential | Extension | Script
 Reader: TypeAlias = Callable[[Source], tuple[Declaration | None, tuple[Finding, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a path says about the declaration that it belongs to: `inside` is the path below a declaration's folder."""
+
+    name: str
+    host: str = ""
+    inside: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One row. `pattern` is a path in which NAME stands for the object's name and ** for any path below; a kind without
-    a reader is not supported yet."""
+    """One row. In `pattern`, NAME stands for the object's name, HOST for a host's, and ** for all that is below.
+
+    `pending` are the kinds that are checked but not run yet.
+    """
 
     name: str
     pattern: str
-    read: Reader | None = None
+    read: Reader
     settings: Table | None = None
+    pending: bool = False
 
-    def match(self, path: str) -> str | None:
-        """The object's name when the path fits the pattern, else None. The name may still break the rule for names."""
-        before, mark, after = self.pattern.partition("NAME")
-        if not mark:
-            if self.pattern.endswith("/**"):
-                return path.split("/")[-1] if path.startswith(self.pattern[:-2]) else None
-            return path.rpartition("/")[2] if path == self.pattern else None
-        middle = path[len(before) : len(path) - len(after)]
-        fits = path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after)
-        return middle if fits and "/" not in middle else None
+    @property
+    def is_tree(self) -> bool:
+        """Whether the declaration is a folder."""
+        return self.pattern.endswith("/**")
+
+    def match(self, path: str) -> Match | None:
+        """What the path says when it fits the pattern, else None. The name may still break the rule for names."""
+        wanted, given = self.pattern.removesuffix("/**").split("/"), path.split("/")
+        inside = "/".join(given[len(wanted):])
+        if bool(inside) is not self.is_tree or len(given) < len(wanted):
+            return None
+        name, host = given[len(wanted) - 1].partition(".")[0], ""
+        for pattern, part in zip(wanted, given):
+            before, mark, after = pattern.partition("NAME")
+            if mark and part.startswith(before) and part.endswith(after) and len(part) > len(before) + len(after):
+                name = part[len(before) : len(part) - len(after)]
+            elif pattern == "HOST":
+                host = part
+            elif part != pattern:
+                return None
+        return Match(name, host, inside)
+
+    def path(self, name: str) -> str:
+        """Where a declaration of this name belongs."""
+        return self.pattern.removesuffix("/**").replace("NAME", name)
 
 
 METADATA = "metadata.json"
@@ -55,51 +94,65 @@ KINDS = (
     Kind(name="limits", pattern="infrastructure/tenant.slice", read=read_limits, settings=LIMITS_TABLE),
     Kind(name="image", pattern="infrastructure/NAME.image", read=read_image, settings=IMAGE_TABLE),
     Kind(name="volume", pattern="infrastructure/NAME.volume", read=read_volume, settings=VOLUME_TABLE),
+    Kind(name="credential", pattern="infrastructure/credentials/NAME.cred", read=read_credential, pending=True),
+    Kind(name="credential", pattern="credentials/HOST/NAME.cred", read=read_credential, pending=True),
+    Kind(name="netdev", pattern="network/NAME.netdev", read=read_netdev, settings=NETDEV_TABLE, pending=True),
+    Kind(name="network", pattern="network/NAME.network", read=read_network, settings=NETWORK_TABLE, pending=True),
+    Kind(name="machine", pattern="machines/NAME.vmspawn", read=read_machine, settings=MACHINE_TABLE, pending=True),
     Kind(name="container", pattern="containers/NAME.nspawn", read=read_container, settings=CONTAINER_TABLE),
-    Kind(name="credential", pattern="infrastructure/credentials/NAME.cred"),
-    Kind(name="credential", pattern="credentials/**"),
-    Kind(name="network", pattern="network/NAME.netdev"),
-    Kind(name="network", pattern="network/NAME.network"),
-    Kind(name="machine", pattern="machines/NAME.vmspawn"),
-    Kind(name="extension", pattern="extensions/sysext/**"),
-    Kind(name="extension", pattern="extensions/confext/**"),
-    Kind(name="service", pattern="services/NAME.portable"),
     *(
-        Kind(name="script", pattern=f"scripts/{script}")
-        for script in ("provision", "pre-start", "post-start", "health", "pre-stop", "post-stop")
+        row
+        for name, read in (("sysext", read_sysext), ("confext", read_confext))
+        for row in (
+            Kind(name=name, pattern=f"extensions/{name}/NAME.image", read=read, settings=EXTENSION_TABLE, pending=True),
+            Kind(name=name, pattern=f"extensions/{name}/NAME/**", read=read, pending=True),
+        )
     ),
+    Kind(name="portable", pattern="services/NAME.portable", read=read_portable, settings=PORTABLE_TABLE, pending=True),
+    *(Kind(name="script", pattern=f"scripts/{script}", read=read_script, pending=True) for script in SCRIPTS),
 )
-_FIXED = frozenset(kind.pattern for kind in KINDS if "NAME" not in kind.pattern and "**" not in kind.pattern)
 _DIRECTORIES = tuple(dict.fromkeys(kind.pattern.partition("/")[0] for kind in KINDS if "/" in kind.pattern))
 
 
 def settings_of(kind: str) -> Table | None:
     """The settings table of a kind."""
-    return next((row.settings for row in KINDS if row.name == kind), None)
+    return next((row.settings for row in KINDS if row.name == kind and row.settings), None)
 
 
-def classify(path: str) -> tuple[Kind | None, str, tuple[Finding, ...]]:
-    """The kind of a file and the object's name; a finding when it is not supported yet, misnamed or misplaced."""
+def kind_of(name: str) -> Kind:
+    """The first row of a kind. Raises KeyError when there is none."""
+    for row in KINDS:
+        if row.name == name:
+            return row
+    raise KeyError(name)
+
+
+def classify(path: str) -> tuple[Kind | None, Match, tuple[Finding, ...]]:
+    """The kind of a file and what its path says; a finding when it is misnamed or misplaced."""
+    nothing = Match("")
     if is_beside(path):
-        return None, "", ()
+        return None, nothing, ()
     for kind in KINDS:
-        name = kind.match(path)
-        if name is None:
+        match = kind.match(path)
+        if match is None:
             continue
-        if kind.read is None:
-            finding = Finding(Place(path), "BB207", f"A {kind.name} is not supported yet.", "Remove the file.")
-            return None, "", (finding,)
-        name = name.partition(".")[0] if path in _FIXED else name
-        if not is_name(name):
+        if not is_name(match.name) or (match.host and not _is_host(match.host)):
             hint = f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}."
-            return None, "", (Finding(Place(path), "BB107", f"The file's name is not a {kind.name} name.", hint),)
-        return kind, name, ()
-    return None, "", (_misplaced(path),)
+            return None, nothing, (Finding(Place(path), "BB107", f"The file's name is not a {kind.name} name.", hint),)
+        return kind, match, ()
+    return None, nothing, (_misplaced(path),)
+
+
+def _is_host(text: str) -> bool:
+    plain = text.replace("-", "").replace(".", "")
+    return len(text) <= 253 and plain.isascii() and plain.isalnum() and text[0].isalnum() and ".." not in text
 
 
 def is_beside(path: str) -> bool:
     """Whether a file lies in the repository for people only."""
     parts = path.split("/")
+    if parts[0] == "extensions" and len(parts) > 3:
+        return False  # all of it goes into the extension
     if any(part.startswith(".") for part in parts) or parts[0] == "docs":
         return True
     return parts[-1].startswith(("README", "LICENSE")) or parts[-1].endswith(".md")

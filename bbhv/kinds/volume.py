@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from ..findings import Finding, errors
 from . import values as v
-from .settings import Cost, Setting, Table, Values, Verdict
-from .source import Source, unit_values
+from .settings import Cost, Setting, Table, Verdict
+from .source import Declared, Source, unit_values
 
 _SECTION, _YES = "Volume", Verdict.ALLOWED
 SIZE = Setting(
@@ -25,12 +25,8 @@ TABLE = Table(SIZE, FORMAT, USE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class Volume(Declared):
     """A volume as declared."""
-
-    name: str
-    file: str
-    values: Values
 
     @property
     def size(self) -> int:
