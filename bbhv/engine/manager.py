@@ -81,7 +81,7 @@ def _show_good(tenant: str) -> None:
     except BusyError as error:
         log.write("notice", f"{error.message} Who has it shows what is right.")
     except Exception as error:  # whatever one tenant's folder holds, the others are shown
-        log.write("error", f"{tenant}: starts from its clone, for its good generation cannot be shown: {sentence(error)}")
+        log.write("error", f"{tenant}: it starts from its clone, its generation cannot be shown: {sentence(error)}")
         publish.withdraw(tenant)
 
 
