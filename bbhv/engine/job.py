@@ -51,6 +51,7 @@ class Job:
     outcome: Outcome | None = None
     active: bool = False
     note: str = ""
+    warnings: tuple[Finding, ...] = ()
     restarts: Mapping[str, int] = field(default_factory=dict)
     lock: Lock = field(init=False)
 
@@ -94,11 +95,15 @@ class Job:
     def end(self, word: str, message: str = "", findings: tuple[Finding, ...] = ()) -> None:
         """Ends the job with an outcome. It is recorded when it says something new.
 
-        The journal gets it as well; on a terminal the caller shows the outcome.
+        The journal gets it as well; on a terminal the caller shows the outcome. What was found about a commit is told
+        as long as it is the newest one.
         """
+        findings = findings or self.warnings
         told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
-        self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
         before = self.state.outcome
+        if before and before.commit == self.commit and word == "unchanged":
+            told = before.findings
+        self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
         if before is None or replace(before, when_usec=0) != replace(self.outcome, when_usec=0):
             self.remember(replace(self.state, outcome=self.outcome))
         if log.in_journal() and word != "unchanged":

@@ -186,6 +186,7 @@ def check(job: Job, commit: verify.VerifiedCommit, facts: HostFacts, schema: Sch
         findings += tuple(grants.check(tenant, job.registration, allow_file=job.allow_file, offered=facts.offered))
     bad = errors(findings)
     if tenant is not None and not bad:
+        job.warnings = ordered(findings)
         return tenant
     good = job.store.number("good")
     runs = f"generation {good} runs as before" if good is not None else "nothing runs"

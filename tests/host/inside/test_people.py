@@ -123,7 +123,7 @@ def test_an_interrupted_sync_says_one_line_and_the_next_one_settles_it(make: Mak
     acme.sync()
     good = acme.leader("web")
     acme.commit(web=container("HealthStableSec=50", exec=("Environment=A=1",)).replace("HealthStableSec=0\n", ""))
-    argv = ["bbhv", "sync", "acme"]
+    argv = ["env", "--default-signal=INT", "bbhv", "sync", "acme"]  # a shell's background jobs ignore it
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         wait_until("the trial runs", lambda: acme.leader("web") not in (0, good))
         os.killpg(process.pid, signal.SIGINT)
