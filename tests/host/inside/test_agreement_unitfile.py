@@ -1,11 +1,12 @@
 """Unit files as systemd itself reads them: the same file, mutated a few hundred times, read by both.
 
 systemd loads each as a unit, and says by D-Bus what it understood; what we read must be the same. What systemd refuses
-to load must have a finding of ours.
+to load must have a finding of ours, and `systemd-analyze verify` complains about the form of the same lines as we do.
 """
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +23,10 @@ SEEDS = (
     "[Unit]\r\n Description = spaced  \r\n[X-Ours]\nKey=value\n[Service]\nExecStart=/bin/true\n"
     "Environment=A='1 2'3 B=\\101 'C=it\\'s'\n[Unit]\nDescription=again ; no comment # either\n",
 )
-TOKENS = ("\n", "\r", "\r\n", "\\\n", "\\", "'", '"', "=", "[", "]", "[Unit]\n", "[Service]\n", "#", ";", " ", "\t", "\\x4",
-          "\\n", "\\s", "\\0", "ä", "\ufeff", "\x0b", "\\\n#x\n", "Environment=", "\nDescription=", "\nX-Key=1\n", "Z=1")
-# fmt: skip
+TOKENS = (
+    "\n", "\r", "\r\n", "\\\n", "\\", "'", '"', "=", "[", "]", "[Unit]\n", "[Service]\n", "#", ";", " ", "\t", "\\x4",
+    "\\n", "\\s", "\\0", "ä", "\ufeff", "\x0b", "\\\n#x\n", "Environment=", "\nDescription=", "\nX-Key=1\n", "Z=1",
+)  # fmt: skip
 
 
 def mutations() -> Iterator[bytes]:
@@ -81,14 +83,17 @@ for path in sys.argv[1:]:
             words += unitfile.split_words(value.value)
         except ValueError as error:
             problems.append(str(error))
-    print(json.dumps([entry.value if entry else "", words, [str(one) for one in findings], problems]))
+    print(json.dumps([entry.value if entry else "", words, [str(one) for one in findings], problems, unit.sections]))
 """
 
 
-def ours(names: list[str]) -> list[tuple[str, list[str], list[str], list[str]]]:
-    """Description, words of Environment=, findings about the form and about the words, as our reader has them."""
+Reading = tuple[str, list[str], list[str], list[str], list[tuple[str, int]]]
+
+
+def ours(names: list[str]) -> list[Reading]:
+    """Description, words of Environment=, findings about the form and about the words, sections, as we read them."""
     done = run(["/usr/bin/python3", "-IS", "-c", READER, *(str(UNITS / name) for name in names)])
-    return [(one[0], one[1], one[2], one[3]) for one in map(json.loads, done.stdout.splitlines())]
+    return [(one[0], one[1], one[2], one[3], one[4]) for one in map(json.loads, done.stdout.splitlines())]
 
 
 def assignments(words: list[str]) -> list[str]:
@@ -104,7 +109,7 @@ def assignments(words: list[str]) -> list[str]:
 
 def test_what_we_read_of_a_unit_file_is_what_systemd_reads(units: dict[str, bytes]) -> None:
     compared = 0
-    for (name, data), (description, words, findings, problems) in zip(units.items(), ours(list(units))):
+    for (name, data), (description, words, findings, problems, _) in zip(units.items(), ours(list(units))):
         state, told, environment = theirs(name)
         if state != "loaded":
             assert findings or problems or b"ExecStart" not in data or state == "bad-setting", (data, state)
@@ -115,3 +120,50 @@ def test_what_we_read_of_a_unit_file_is_what_systemd_reads(units: dict[str, byte
         assert (told if told != name else "") == description, (data, findings)
         assert sorted(environment) == assignments(words), (data, findings)
     assert compared > COUNT / 3
+
+
+BROKEN_HEADER = re.compile(r"(?:Invalid section header|Section header invalid|Bad characters in section header)")
+FATAL = re.compile(rf"{BROKEN_HEADER.pattern}|Executable path")
+FORM = re.compile(rf"{BROKEN_HEADER.pattern}|Missing '='|Missing key name|Assignment outside of section|UTF-8")
+INNER_BRACKET = re.compile(rb"^\s*\[[^\r\n]*[\[\]][^\r\n]*\]", re.MULTILINE)
+COMPLAINT = re.compile(r"^(?:\S+/)?(agree-\d+\.service):(\d+): (.*)$")
+
+
+def last_line(data: bytes, first: int) -> int:
+    """Where a line that is continued ends: systemd names that line, we name the first."""
+    lines = re.split("\r\n|\n\r|\r|\n", data.decode())
+    for number in range(first, len(lines) + 1):
+        line = lines[number - 1].strip(" \t")
+        comment = number > first and line.startswith(("#", ";"))
+        if not comment and (len(line) - len(line.rstrip("\\"))) % 2 == 0:
+            return number
+    return len(lines)
+
+
+def is_known(sections: list[tuple[str, int]], line: int) -> bool:
+    """Whether systemd reads what stands on a line: of a section that it does not know it says nothing."""
+    above = [name for name, at in sections if at < line]
+    return not above or above[-1] in ("Unit", "Service", "Install")
+
+
+def test_systemd_analyze_verify_complains_about_the_same_lines(units: dict[str, bytes]) -> None:
+    paths = [str(UNITS / name) for name in units]
+    done = run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *paths], check=False, timeout=300)
+    said: dict[str, set[int]] = {}
+    fatal: dict[str, int] = {}
+    for found in filter(None, map(COMPLAINT.match, (done.stdout + done.stderr).splitlines())):
+        name, line, message = found.groups()
+        if FORM.search(message):
+            said.setdefault(name, set()).add(int(line))
+        if FATAL.search(message):
+            fatal[name] = int(line)  # systemd reads no further, we do
+    agreed = 0
+    for name, (_, _, findings, _, sections) in zip(units, ours(list(units))):
+        if INNER_BRACKET.search(units[name]):
+            continue  # systemd 257 takes it for an unknown section, 262 refuses it
+        mine = {last_line(units[name], int(one.split(":")[1])) for one in findings}
+        unread = {line for line in mine if line > fatal.get(name, line) or not is_known(sections, line)}
+        mine -= unread - said.get(name, set())
+        assert mine == said.get(name, set()), (name, units[name], findings, done.stderr)
+        agreed += bool(mine)
+    assert agreed > COUNT / 10
