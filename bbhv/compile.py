@@ -17,6 +17,7 @@ from .formats.unitfile import render
 from .kinds import container as c
 from .kinds import limits as l
 from .kinds import nspawn
+from .kinds import workload as w
 from .kinds.container import Container
 from .kinds.values import show_limit, show_quota, show_size
 from .manifest import Health, ImageRef, Manifest, Workload, image_path
@@ -76,7 +77,7 @@ def compile_tenant(
     """The generation of a tenant that has passed its checks. Raises KeyError when a fact is missing."""
     images = {name: _image(one, tenant, facts) for name, one in sorted(tenant.containers.items())}
     limits = _limits(tenant, registration)
-    infra = {f"volume:{name}": "directory" for name in sorted(tenant.volumes)}
+    infra = {f"volume:{name}": "directory" for name in _folders(tenant)}
     manifest = Manifest(
         tenant=tenant.id,
         commit=commit,
@@ -123,7 +124,7 @@ def inputs_digest(commit: str, registration: Registration, facts: HostFacts, ver
 
 def _image(container: Container, tenant: Tenant, facts: HostFacts) -> ImageRef:
     """What a container starts from: its tenant's own image, else an offered one."""
-    name = container.values.need(c.IMAGE)
+    name = container.values.need(w.IMAGE)
     own = tenant.images.get(name)
     if own is not None:
         return ImageRef(
@@ -146,10 +147,10 @@ def _image(container: Container, tenant: Tenant, facts: HostFacts) -> ImageRef:
 
 def _workload(container: Container, tenant: Tenant, facts: HostFacts, image: ImageRef) -> Workload:
     texts = container.values.texts()
-    texts.pop(c.IMAGE.name)  # its digest counts, not its name
+    texts.pop(w.IMAGE.name)  # its digest counts, not its name
     texts["image"] = image.identity
     texts["uidBase"] = str(facts.uid_bases[names.workload(container.name, tenant.id)])
-    for mount in container.values.all(c.VOLUME):
+    for mount in container.values.all(w.VOLUME):
         texts[f"volume:{mount.volume}"] = f"{facts.volumes(tenant.id)}/{mount.volume}"
     return Workload(
         name=container.name,
@@ -170,11 +171,11 @@ def _after(container: Container, tenant: Tenant) -> tuple[str, ...]:
 def _health(container: Container) -> Health:
     values = container.values
     return Health(
-        kind=values.need(c.HEALTH),
-        stable_sec=values.need(c.HEALTH_STABLE) / 10**6,
-        grace_sec=values.need(c.HEALTH_GRACE) / 10**6,
-        interval_sec=values.need(c.HEALTH_INTERVAL) / 10**6,
-        timeout_sec=values.need(c.HEALTH_TIMEOUT) / 10**6,
+        kind=values.need(w.HEALTH).kind,
+        stable_sec=values.need(w.HEALTH_STABLE) / 10**6,
+        grace_sec=values.need(w.HEALTH_GRACE) / 10**6,
+        interval_sec=values.need(w.HEALTH_INTERVAL) / 10**6,
+        timeout_sec=values.need(w.HEALTH_TIMEOUT) / 10**6,
     )
 
 
@@ -206,11 +207,16 @@ def _tenant_unit(tenant: Tenant) -> str:
     return _render(("Service", [("TimeoutStartSec", str(seconds))]))
 
 
+def _folders(tenant: Tenant) -> tuple[str, ...]:
+    """The volumes that are folders of the host, by name; drives of machines are not made yet."""
+    return tuple(name for name, volume in sorted(tenant.volumes.items()) if volume.use == "container")
+
+
 def _infra_unit(tenant: Tenant, facts: HostFacts) -> str:
     """The folders of the volumes. A reload makes new ones; nothing ever removes one, or changes one that is there."""
     mkdir = facts.tools.get("mkdir", "/usr/bin/mkdir")
     home = facts.volumes(tenant.id)
-    make = [names.exec_line((mkdir, "-p", "-m", "0755", "--", f"{home}/{name}")) for name in sorted(tenant.volumes)]
+    make = [names.exec_line((mkdir, "-p", "-m", "0755", "--", f"{home}/{name}")) for name in _folders(tenant)]
     again = [names.exec_line((mkdir, "-p", "-m", "0700", "--", home)), *make]
     service = [("Slice", names.tenant_slice(tenant.id))]
     service += [("ExecStart", line) for line in make] + [("ExecReload", line) for line in again]
@@ -248,7 +254,7 @@ def _is_raw(image: ImageRef, facts: HostFacts) -> bool:
 
 def _writable(container: Container, tenant: Tenant, facts: HostFacts) -> Assignments:
     """The rest of the host is read-only for the service."""
-    used = sorted({mount.volume for mount in container.values.all(c.VOLUME)})
+    used = sorted({mount.volume for mount in container.values.all(w.VOLUME)})
     return [("ReadWritePaths", names.quote_word(f"{facts.volumes(tenant.id)}/{name}")) for name in used]
 
 

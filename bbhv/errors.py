@@ -13,6 +13,13 @@ EXIT_NOT_FOUND = 5
 EXIT_BUSY = 75
 
 
+def printable(text: str) -> str:
+    """The text with every control character shown as an escape: input may be quoted, but never drives a terminal."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text
+    )
+
+
 class BbhvError(Exception):
     """The root of all errors: `message` says what and where, `hint` what to do next (may be empty)."""
 

@@ -7,9 +7,12 @@ them at once; nothing here raises or prints. The codes are the table `CODES`: a 
 from dataclasses import dataclass
 from typing import Iterable, Literal
 
+from .errors import printable as printable
+
 Severity = Literal["error", "warning"]
 
 MAX_SHOWN = 200
+MAX_CHOICES = 200
 
 CODES: dict[str, str] = {
     # 1xx: the form of a file
@@ -107,13 +110,6 @@ class Finding:
         }
 
 
-def printable(text: str) -> str:
-    """The text with every control character shown as an escape: input may be quoted, but never drives a terminal."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text
-    )
-
-
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Only the findings that forbid to go on."""
     return tuple(f for f in findings if f.severity == "error")
@@ -129,6 +125,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     import difflib
 
     choices = sorted(known)
+    if len(choices) > MAX_CHOICES:  # comparing takes microseconds for each, and there may be thousands of questions
+        first, size = word[:1].lower(), len(word)
+        choices = [one for one in choices if one[:1].lower() == first and abs(len(one) - size) <= 3][:MAX_CHOICES]
     folded = {choice.lower(): choice for choice in reversed(choices)}
     near = difflib.get_close_matches(word.lower()[:64], list(folded), n=1, cutoff=0.7)
     return f"Did you mean {folded[near[0]]}?" if near else ""

@@ -9,12 +9,13 @@ from .formats import gitobject
 
 MAX_FILES = 20_000
 MAX_FILE = 1 << 20
-MAX_TOTAL = 64 << 20
+# The bytes of all files, and of their paths: what is collected is held in memory.
+MAX_TOTAL = 16 << 20
 MAX_DEPTH = 12
 MAX_PATH = 512
 MAX_FINDINGS = 200
-# A shorter tree object cannot have more entries than are parsed: each takes 29 bytes at least.
-MAX_TREE = gitobject.MAX_TREE_ENTRIES * 29
+# A tree object of MAX_FILES names of 32 bytes; each entry has a mode and an id besides. It is parsed as a whole.
+MAX_TREE = MAX_FILES * (32 + 28)
 
 
 class Harvest:
@@ -25,7 +26,12 @@ class Harvest:
         self.findings: list[Finding] = []
         self._total = 0
         self._count = 0
+        self._folder = ""
         self._twins: dict[str, str] = {}
+
+    def result(self) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
+        """The files by path, and the findings."""
+        return self.files, tuple(self.findings)
 
     def find(self, path: str, code: str, message: str, hint: str = "") -> None:
         """Notes why something was left out; beyond MAX_FINDINGS only that there is more."""
@@ -41,21 +47,27 @@ class Harvest:
         self._count += 1
         if self._count == MAX_FILES + 1:
             self.find(prefix or ".", "BB110", f"The repository has more than {MAX_FILES} files.")
-        return self._count <= MAX_FILES
+        return self._count <= MAX_FILES and self._total <= MAX_TOTAL
 
     def takes(self, prefix: str, name: bytes) -> str | None:
-        """The path of an entry whose name is allowed, and that no other differs from only in case; else None."""
+        """The path of an entry whose name is allowed, and that no other differs from only in case; else None.
+
+        The entries of a folder come one after the other: names are compared within a folder only, because what lies
+        in folders that differ in case is not looked at.
+        """
         problem = gitobject.name_problem(name)
         path = prefix + name.decode("utf-8", "replace")
         if problem or len(path) > MAX_PATH:
             message = f"The name {problem}." if problem else f"The path is longer than {MAX_PATH} characters."
             self.find(path, "BB107", message, "Rename it.")
             return None
+        if prefix != self._folder:
+            self._folder, self._twins = prefix, {}
         twin = self._twins.setdefault(path.casefold(), path)
         if twin != path:
             self.find(path, "BB107", f"{path} and {twin} differ only in upper and lower case.", "Rename one of them.")
             return None
-        return path
+        return path if self._fits(path, 2 * _room(path)) else None
 
     def descends(self, path: str, depth: int) -> bool:
         """Whether the folders below a folder at this depth are looked at."""
@@ -73,9 +85,18 @@ class Harvest:
             message = f"The file is larger than {MAX_FILE >> 20} MiB."
             self.find(path, "BB105", message, "Put large data into an image.")
             return
-        before, self._total = self._total, self._total + len(data)
-        if self._total <= MAX_TOTAL:
+        if self._fits(path, len(data)):
             self.files[path] = data
-        elif before <= MAX_TOTAL:
-            message = f"The files of the repository are more than {MAX_TOTAL >> 20} MiB together."
-            self.find(path, "BB110", message)
+
+    def _fits(self, path: str, size: int) -> bool:
+        """Counts what is held in memory; the first thing that is too much is a finding."""
+        before, self._total = self._total, self._total + size
+        if before <= MAX_TOTAL < self._total:
+            message = f"The files of the repository and their names are more than {MAX_TOTAL >> 20} MiB together."
+            self.find(path, "BB110", message, "Put large data into an image.")
+        return self._total <= MAX_TOTAL
+
+
+def _room(path: str) -> int:
+    """The bytes that a path takes in memory, at most."""
+    return len(path) if path.isascii() else 4 * len(path)

@@ -7,6 +7,7 @@ Names are checked by allow-list: ``^[a-z][a-z0-9]*(-[a-z0-9]+)*$``, at most 24 c
 from .errors import BbhvError
 
 MAX_NAME = 24
+MAX_INTERFACE = 15  # IFNAMSIZ without the NUL
 _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz")
 _ALNUM = _LOWER | frozenset("0123456789")
 _HEX = frozenset("0123456789abcdef")
@@ -67,6 +68,17 @@ def workload(name: str, tenant: str) -> str:
 def container_unit(name: str, tenant: str) -> str:
     """The unit of a container."""
     return f"tenant-container@{workload(name, tenant)}.service"
+
+
+def interface_name(name: str, tenant: str) -> str:
+    """The host's name of a tenant's interface: NAME.TENANT, or when the kernel's 15 characters are too few for it, the
+    beginning of NAME and a digest of both, which another tenant's may have by chance or by intent."""
+    import hashlib
+
+    whole = workload(name, tenant)
+    if len(whole) <= MAX_INTERFACE:
+        return whole
+    return f"{name[:6].rstrip('-')}.{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def infra_unit(tenant: str) -> str:

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from . import names
 from .findings import printable
-from .kinds.container import IMAGE, VOLUME
 from .kinds.settings import Cost, heaviest
 from .kinds.table import settings_of
+from .kinds.workload import IMAGE, VOLUME
 from .manifest import Manifest, Workload
 
 SHOWN = 60

@@ -71,7 +71,7 @@ class Grants:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """One tenant of the host. `source` is where the registration is."""
+    """One tenant of the host. `source` is where the registration is, `located` the places of its parts."""
 
     tenant: str
     repository: str
@@ -85,6 +85,11 @@ class Registration:
     grants: Grants = Grants()
     fetch: Fetch | None = None
     source: Place = Place("")
+    located: Located | None = field(default=None, repr=False, compare=False)
+
+    def where(self, *path: str | int) -> Place:
+        """The place of a part of it; of a part that comes from the defaults, the place where it would be."""
+        return self.located.where(path) if self.located else self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,11 @@ class SystemConfig:
     """What system.json says: `defaults` is the registration that every registration starts from."""
 
     defaults: Json = field(default_factory=dict)
+
+
+def is_registration(path: str) -> bool:
+    """Whether a file of a system repository registers a tenant: it lies in tenants/, and not in a folder below."""
+    return path.startswith("tenants/") and path.endswith(".json") and path.count("/") == 1
 
 
 def parse_registration(
@@ -185,6 +195,7 @@ class _Reader:
             grants=self.grants(),
             fetch=_fetch(value.get("fetch")),
             source=Place(self.located.file),
+            located=Located(self.located.file, None, self.located.text),  # what it says is in the other fields
         )
 
     def check_name(self, file: str) -> None:

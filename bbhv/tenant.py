@@ -1,16 +1,18 @@
 """A tenant's repository as one value: every file read by its kind, and what only shows across files.
 
 `read_tenant` reports everything that is wrong at once. Findings of its own: BB109 (metadata.json is missing), BB301
-(a name that nothing declares), BB302 (workloads that wait for each other in a circle), BB304 (names that collide).
+(a name that nothing declares), BB304 (names that collide), and those of workloads.py.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
+from . import workloads as across
+from .bounds import MAX_FINDINGS, Bounds, too_many
 from .findings import Finding, Place, did_you_mean, errors
 from .formats.schema import Schema
-from .kinds import container
 from .kinds.container import Container
 from .kinds.credential import Credential
 from .kinds.extension import Extension
@@ -19,17 +21,20 @@ from .kinds.limits import Limits
 from .kinds.machine import Machine
 from .kinds.metadata import Metadata
 from .kinds.netdev import Netdev
-from .kinds.network import Network
+from .kinds.network import Network, overlaps
 from .kinds.portable import Portable
 from .kinds.script import Script
 from .kinds.source import Declared, Source
-from .kinds.table import METADATA, Declaration, Kind, classify, kind_of
+from .kinds.table import KINDS, METADATA, Declaration, Kind, classify
 from .kinds.volume import Volume
+from .kinds.wiring import connections, wiring
+from .kinds.workload import Workload
+from .workloads import Runs
 
 C = TypeVar("C", bound=Declared)
-MAX_DECLARATIONS = 4096
-MAX_SHOWN_CIRCLE = 12
-MAX_CIRCLES = 20
+# Of these, one name is one thing: it is the name of what runs on the host, NAME.TENANT.
+_WORKLOADS = ("container", "machine")
+_WIRES = ("netdev", "network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,16 @@ class Tenant:
     credentials: tuple[Credential, ...] = ()
     scripts: Mapping[str, Script] = field(default_factory=dict)
 
+    @property
+    def workloads(self) -> dict[str, Workload]:
+        """The containers and machines, whose names never meet."""
+        return {**self.machines, **self.containers}
+
+    @property
+    def runs(self) -> tuple[Runs, ...]:
+        """Everything that starts from an image."""
+        return (*self.containers.values(), *self.machines.values(), *self.portables.values())
+
 
 def read_tenant(
     files: Mapping[str, bytes], tenant: str, metadata_schema: Schema
@@ -66,13 +81,23 @@ def read_tenant(
             findings.append(Finding(Place(source.file), "BB211", message, severity="warning"))
         if declaration is not None:
             declarations.append(declaration)
+        if len(findings) > MAX_FINDINGS:
+            return None, (*findings[:MAX_FINDINGS], too_many(source.file))
     if METADATA not in files:
-        hint = f'Write {{"apiVersion": "bitbuilder.io/v1", "tenant": "{tenant}"}} into it.'
+        hint = f'Write {{"apiVersion": "bitbuilder.io/v1", "tenant": "{tenant or "ID"}"}} into it.'
         findings.append(Finding(Place(METADATA), "BB109", "The file is missing.", hint))
     findings += _collisions(sources)
-    findings += _references(declarations, {(kind.name, source.name) for kind, source in sources})
+    findings += islice(_references(declarations, {(kind.name, source.name) for kind, source in sources}), MAX_FINDINGS)
     result = _assemble(tenant, declarations)
-    findings += _cycles(result)
+    runs: dict[str, Runs] = {**result.portables, **result.workloads}
+    findings += across.cycles(runs)
+    findings += islice(across.volume_uses(runs.values(), result.volumes), MAX_FINDINGS)
+    findings += islice(across.disks(result.machines.values(), result.images), MAX_FINDINGS)
+    wires = sum(kind.name in _WIRES for kind, _ in sources)
+    complete = wires == len(result.netdevs) + len(result.networks)
+    findings += wiring(result.netdevs, result.networks, complete=complete)
+    findings += connections(result.workloads.values(), result.netdevs, result.networks)
+    findings += overlaps(result.networks)
     return None if errors(findings) else result, tuple(findings)
 
 
@@ -83,18 +108,22 @@ def _sources(
     findings: list[Finding] = []
     sources: list[tuple[Kind, Source]] = []
     trees: dict[str, dict[str, bytes]] = {}
+    bounds = Bounds()
     for path in sorted(files):
         kind, match, found = classify(path)
         findings += found
         if kind is None:
+            if len(findings) > MAX_FINDINGS:
+                findings.append(too_many(path))
+                break
             continue
         file = path.removesuffix(f"/{match.inside}")
         if match.inside and file in trees:
             trees[file][match.inside] = files[path]
             continue
-        if len(sources) >= MAX_DECLARATIONS:
-            message = f"There are more than {MAX_DECLARATIONS} declarations; the rest was not read."
-            findings.append(Finding(Place(path), "BB110", message, "Split the tenant."))
+        excess = tuple(bounds.excess(path, files[path] if kind.settings and not match.inside else b""))
+        if excess:
+            findings += excess
             break
         inside = trees.setdefault(file, {match.inside: files[path]}) if match.inside else {}
         sources.append((kind, Source(
@@ -128,12 +157,15 @@ def _by_name(declarations: list[Declaration], kind: type[C]) -> dict[str, C]:
 
 
 def _collisions(sources: list[tuple[Kind, Source]]) -> Iterator[Finding]:
-    """Two declarations of one kind and name, such as an extension that is a folder and an image."""
-    taken: dict[tuple[str, str, str], str] = {}
+    """Two declarations of one name: of one kind, such as an extension that is a folder and an image, or workloads."""
+    taken: dict[tuple[str, str, str], tuple[str, str]] = {}
     for kind, source in sources:
-        first = taken.setdefault((kind.name, source.name, source.host), source.file)
+        space = "workload" if kind.name in _WORKLOADS else kind.name
+        other, first = taken.setdefault((space, source.name, source.host), (kind.name, source.file))
         if first != source.file:
             message = f"The {kind.name} {source.name} is declared by {first} already."
+            if other != kind.name:
+                message = f"{first} declares {source.name} already, and a {other} and a {kind.name} share their names."
             yield Finding(Place(source.file), "BB304", message, "Remove one, or choose another name.")
 
 
@@ -143,50 +175,11 @@ def _references(declarations: list[Declaration], tried: set[tuple[str, str]]) ->
         for row, name, place in one.values.references() if isinstance(one, Declared) else ():
             if not any((kind, name) in tried for kind in row.refers):
                 known = [known for kind, known in tried if kind in row.refers]
-                hint = did_you_mean(name, known) or f"Add {kind_of(row.refers[0]).path(name)}, or correct the name."
+                hint = did_you_mean(name, known) or f"Add {_wanted(row.refers[0], name)}, or correct the name."
                 yield Finding(place, "BB301", f"{row.key}={name} names something that is not declared.", hint)
 
 
-def _cycles(tenant: Tenant) -> Iterator[Finding]:
-    """Each circle once, at an After= of its first member by name. A container after itself has its own finding."""
-    after = {name: {to for to in one.after if to != name} for name, one in tenant.containers.items()}
-    for _ in range(MAX_CIRCLES):
-        circle = _circle(after)
-        if not circle:
-            return
-        values = tenant.containers[circle[0]].values
-        place = values.places(container.AFTER)[values.all(container.AFTER).index(circle[1])]
-        yield Finding(place, "BB302", f"The workloads wait for each other: {_path(circle)}.", "Remove one After=.")
-        for name in circle:
-            after.pop(name, None)
-
-
-def _circle(after: dict[str, set[str]]) -> tuple[str, ...]:
-    """A circle in what waits for what, from its first member by name back to itself, or nothing. In linear time."""
-    waiting = {name: {to for to in targets if to in after} for name, targets in after.items()}
-    waiters: dict[str, list[str]] = {name: [] for name in waiting}
-    for name, targets in waiting.items():
-        for to in targets:
-            waiters[to].append(name)
-    free = [name for name, targets in waiting.items() if not targets]
-    for name in free:  # grows while it is walked: who waited only for the free is free
-        del waiting[name]
-        for waiter in waiters[name]:
-            waiting[waiter].discard(name)
-            if not waiting[waiter]:
-                free.append(waiter)
-    if not waiting:
-        return ()
-    order: dict[str, int] = {}
-    name = min(waiting)
-    while name not in order:  # everybody left waits for somebody left
-        order[name] = len(order)
-        name = min(waiting[name])
-    ring = [one for one, at in order.items() if at >= order[name]]
-    first = ring.index(min(ring))
-    return (*ring[first:], *ring[:first], ring[first])
-
-
-def _path(circle: tuple[str, ...]) -> str:
-    shown = circle if len(circle) <= MAX_SHOWN_CIRCLE else (*circle[:MAX_SHOWN_CIRCLE], "…", circle[-1])
-    return " → ".join(shown)
+def _wanted(kind: str, name: str) -> str:
+    """Where a declaration of this kind and name belongs; a kind may have several places, and fixed ones."""
+    paths = [row.path(name) for row in KINDS if row.name == kind]
+    return next((path for path in paths if path.endswith(f"/{name}")), paths[0])

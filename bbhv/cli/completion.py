@@ -1,5 +1,7 @@
 """The completion of bash, made of the table of verbs. Names of tenants come from `bbhv list`, so only for root."""
 
+from ..findings import CODES
+from . import manual
 from .verbs import COMMON, UNITS, Option, Verb, shown
 
 _HEAD = r"""# bash completion for bbhv(1), made by build.py
@@ -65,6 +67,11 @@ def _values(option: Option) -> str:
 def _arguments(verb: Verb) -> str:
     if "TENANT" in verb.arguments:
         return '_bbhv_tenants "$word"'
+    if verb.arguments == "[CODE…]":
+        return f"_bbhv_words '{' '.join(CODES)}' \"$word\""
+    if verb.arguments == "[VERB|PAGE]":
+        names = [*(one.name for one in shown()), *(page.name for page in manual.pages())]
+        return f"_bbhv_words '{' '.join(dict.fromkeys(names))}' \"$word\""
     if "PATH" in verb.arguments:
         return '_bbhv_files -f "$word"'
     return '_bbhv_files -d "$word"' if "DIR" in verb.arguments else ""

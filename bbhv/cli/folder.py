@@ -1,44 +1,76 @@
 """The files below a folder, as a commit of it would have them: plain ones, bounded, never through a link."""
 
 import os
+from itertools import islice
 
 from ..errors import BbhvError
 from ..findings import Finding
-from ..harvest import MAX_FILE, Harvest
+from ..harvest import MAX_FILE, MAX_FILES, Harvest
 from ..host import files
 
 
 def read_folder(top: str) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
     """The plain files by their path in the folder, and what a host would not accept."""
     harvest = Harvest()
-    _folder(top, "", 1, harvest)
-    return harvest.files, tuple(harvest.findings)
+    folders = [("", 1)]
+    while folders:
+        prefix, depth = folders.pop()
+        found: list[tuple[str, int]] = []
+        for name, kind, size in _entries(top, prefix, harvest):
+            if not harvest.goes_on(prefix):
+                return harvest.result()
+            path = harvest.takes(prefix, name)
+            if path is None:
+                continue
+            if kind == "link":
+                harvest.leave(path, "a symbolic link")
+            elif kind == "file":
+                _file(f"{top}/{path}", path, size, harvest)
+            elif harvest.descends(path, depth):
+                found.append((f"{path}/", depth + 1))
+        folders += reversed(found)
+    return harvest.result()
 
 
-def _folder(top: str, prefix: str, depth: int, harvest: Harvest) -> None:
-    with os.scandir(f"{top}/{prefix}") as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name == ".git" and not prefix:
-            continue
-        if not harvest.goes_on(prefix):
-            return
-        path = harvest.takes(prefix, os.fsencode(entry.name))
-        if path is None:
-            continue
-        if entry.is_symlink():
-            harvest.leave(path, "a symbolic link")
-        elif not entry.is_dir():
-            _file(entry, path, harvest)
-        elif harvest.descends(path, depth):
-            _folder(top, f"{path}/", depth + 1, harvest)
+def _entries(top: str, prefix: str, harvest: Harvest) -> list[tuple[bytes, str, int]]:
+    """The names in a folder, sorted, with their kind and size; one more than are read is enough to know of."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (os.O_NOFOLLOW if prefix else 0)
+    try:
+        handle = os.open(f"{top}/{prefix}".rstrip("/") if prefix else top, flags)
+    except OSError:
+        if not prefix:
+            raise
+        harvest.leave(prefix.rstrip("/"), "no folder that can be read")
+        return []
+    try:
+        with os.scandir(handle) as found:
+            here = [_entry(entry) for entry in islice(found, MAX_FILES + 2) if prefix or entry.name != ".git"]
+    finally:
+        os.close(handle)
+    return sorted(here)
 
 
-def _file(entry: os.DirEntry[str], path: str, harvest: Harvest) -> None:
-    if entry.stat(follow_symlinks=False).st_size > MAX_FILE:
+def _entry(entry: os.DirEntry[str]) -> tuple[bytes, str, int]:
+    name = os.fsencode(entry.name)
+    if entry.is_symlink():
+        return name, "link", 0
+    if entry.is_dir(follow_symlinks=False):
+        return name, "folder", 0
+    try:
+        return name, "file", entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return name, "file", 0  # gone meanwhile, which reading it will find
+
+
+def _file(where: str, path: str, size: int, harvest: Harvest) -> None:
+    if size > MAX_FILE:
         harvest.add(path, None)
         return
     try:
-        harvest.add(path, files.read(entry.path, MAX_FILE) or b"")
+        data = files.read(where, MAX_FILE)
     except BbhvError:
+        data = None
+    if data is None:
         harvest.leave(path, "no plain file that can be read")
+    else:
+        harvest.add(path, data)

@@ -11,8 +11,11 @@ STATUSES = "0 done, 1 failed, 2 usage, 3 input, 4 refused, 5 not found, 75 busy"
 def help_text(verb: Verb | None, heading: Callable[[str], str] = str) -> str:
     """The help of a verb, or of the whole program; `heading` may make headings stand out."""
     lines = _one(verb) if verb else _program(heading)
-    lines += [heading("Options:"), *map(_option, (*(verb.options if verb else ()), *COMMON))]
-    return "\n".join([*lines, f"Exit status: {STATUSES}", "See bbhv(1).", ""])
+    # What --no-pager does is nothing, which the manual says.
+    common = [option for option in COMMON if option.name != "--no-pager"]
+    lines += [heading("Options:"), *map(_option, (*(verb.options if verb else ()), *common))]
+    lines += [f"Exit status: {STATUSES}", *(["See bbhv(1), also as: bbhv help bbhv"] if verb else [])]
+    return "\n".join([*lines, ""])
 
 
 def _program(heading: Callable[[str], str]) -> list[str]:

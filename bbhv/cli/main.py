@@ -29,6 +29,10 @@ class Call:
         """The value of an option."""
         return self.options.get(name, default)
 
+    def all(self, name: str) -> tuple[str, ...]:
+        """The values of an option that may be repeated."""
+        return tuple(self.options[name].split("\0")) if name in self.options else ()
+
     def tenants(self) -> list[str]:
         """The arguments as names of tenants, each once. Raises UsageError."""
         from ..names import InvalidNameError, parse_name
@@ -66,7 +70,7 @@ def _run(words: list[str]) -> int:
         from .help import help_text
 
         output = Output()
-        sys.stdout.write(help_text(verb, lambda text: output.paint(text, "bold")))
+        sys.stdout.write(help_text(verb, output.heading))
         return EXIT_OK if words else EXIT_USAGE
     if "--version" in options:
         from ..version import VERSION
@@ -139,8 +143,6 @@ def parse(words: list[str]) -> tuple[Verb | None, list[str], dict[str, str]]:
             break
         if word.startswith("-") and word != "-" and not (verb and verb.sandboxed):
             _option(verb, word, rest, options)
-        elif verb is None and word == "help":
-            options["--help"] = ""
         elif verb is None:
             verb = _verb(word)
         else:
@@ -179,8 +181,12 @@ def _option(verb: Verb | None, word: str, rest: list[str], options: dict[str, st
             raise UsageError(f"{name}= needs a value.", hint=_choices(option))
         value = rest.pop(0)
     if option.choices and value not in option.choices:
-        raise UsageError(f"{name}={ascii(value[:40])[1:-1]} is not known.", hint=_choices(option))
-    options[name] = value
+        from ..findings import did_you_mean
+
+        hint = did_you_mean(value, option.choices) or _choices(option)
+        raise UsageError(f"{name}={ascii(value[:40])[1:-1]} is not known.", hint=hint)
+    # No word of a command line has a NUL in it.
+    options[name] = f"{options[name]}\0{value}" if option.repeated and name in options else value
 
 
 def _choices(option: Option) -> str:

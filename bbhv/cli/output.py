@@ -5,12 +5,14 @@ A tenant's text is shown with its control characters escaped: it may be read, bu
 
 import os
 import sys
-from typing import Sequence, TextIO
+from typing import TYPE_CHECKING, Sequence, TextIO
 
-from ..errors import BbhvError
-from ..findings import Finding, printable
-from ..formats.jsontext import Json
+from ..errors import BbhvError, printable
+from ..formats.jsonvalue import Json
 from ..host import log
+
+if TYPE_CHECKING:
+    from ..findings import Finding
 
 COLOURS = {"good": "32", "bad": "31;1", "warn": "33;1", "dim": "90", "bold": "1"}
 MOST = 200
@@ -47,6 +49,13 @@ def finding_text(finding: Json) -> str:
     return f"{where}: {text(finding['severity'])}[{text(finding['code'])}]: {text(finding['message'])}{hint}"
 
 
+def total(bad: int, rest: int) -> str:
+    """The number of findings as a sentence."""
+    if not bad + rest:
+        return "No findings."
+    return f"{bad} error{'' if bad == 1 else 's'}, {rest} warning{'' if rest == 1 else 's'}."
+
+
 class Output:
     """Standard output in the manner that was asked for."""
 
@@ -58,6 +67,10 @@ class Output:
     def paint(self, text: str, colour: str) -> str:
         """The text in a colour, when there is a terminal."""
         return paint(sys.stdout, text, colour)
+
+    def heading(self, text: str) -> str:
+        """A heading, which stands out on a terminal."""
+        return self.paint(text, "bold")
 
     def line(self, text: str = "") -> None:
         """One line of text of our own."""
@@ -74,19 +87,23 @@ class Output:
             self.line(f"\n{count} {what}{'' if count == 1 else 's'} {did}.")
 
     def value(self, value: Json) -> None:
-        """A value as JSON."""
+        """A value as JSON, in which a character that could drive a terminal is an escape."""
         import json
 
-        self.line(json.dumps(value, ensure_ascii=False, indent=2 if self.json == "pretty" else None))
+        shown = json.dumps(value, ensure_ascii=False, indent=2 if self.json == "pretty" else None)
+        if not shown.replace("\n", "").isprintable():
+            shown = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in shown)
+        self.line(shown)
 
-    def findings(self, findings: Sequence[Finding], indent: str = "") -> None:
-        """The findings, at most so many, then a count."""
+    def findings(self, findings: "Sequence[Finding]", indent: str = "", *, count: int = 0) -> None:
+        """The findings, at most so many, then how many more there are; `count` is their number when it is larger."""
         for finding in findings[:MOST]:
             label = f"{finding.severity}[{finding.code}]"
             colour = "bad" if finding.severity == "error" else "warn"
             self.line(indent + printable(str(finding)).replace(label, self.paint(label, colour), 1))
-        if len(findings) > MOST:
-            self.line(f"{indent}… and {len(findings) - MOST} more")
+        more = max(count, len(findings)) - min(len(findings), MOST)
+        if more > 0:
+            self.line(f"{indent}… and {more} more")
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]]) -> None:
         """Rows of (text, colour) below headings."""

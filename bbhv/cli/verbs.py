@@ -11,19 +11,24 @@ GROUPS = (MAKE, LOOK, CHANGE, UNITS)
 
 
 class Option(NamedTuple):
-    """An option: its name, what its value is called (empty: it takes none), a sentence, and the values it may have."""
+    """An option: its name, what its value is called (empty: it takes none), a sentence, and the values it may have.
+
+    One that is `repeated` may be given more than once, and every value counts.
+    """
 
     name: str
     value: str
     help: str
     choices: tuple[str, ...] = ()
     short: str = ""
+    repeated: bool = False
 
 
 class Verb(NamedTuple):
     """A verb: its arguments as the usage line shows them, how many there may be, what for, who does it, its options.
 
-    The kind of an argument is its name: DIR, PATH and TENANT. `sandboxed` verbs are called without any privilege.
+    The kind of an argument is its name: DIR, PATH, TENANT, CODE and PAGE. `sandboxed` verbs are called without any
+    privilege.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Verb(NamedTuple):
 
 MANY = 10_000
 JSON = ("pretty", "short", "off")
+FORMATS = ("text", "json", "sarif", "github")
 COMMON = (
     Option("--json", "MODE", "Print JSON: pretty, short or off", JSON),
     Option("--no-pager", "", "Do not use a pager (bbhv never does)"),
@@ -60,14 +66,24 @@ COMMON = (
 )
 
 VERBS = (
-    Verb("init", "DIR", 1, 1, MAKE, "making:init", "Make a repository that validates as it stands", (
+    Verb("init", "DIR", 0, 1, MAKE, "making:init", "Make a repository that validates as it stands", (
         Option("--system", "", "A system repository instead of a tenant's"),
         Option("--tenant", "ID", "The tenant's id (default: the folder's name)"),
         Option("--template", "NAME", "The template to start from (default: minimal)"),
+        Option("--set", "NAME=VALUE", "A parameter of the template (may be repeated)", (), "", True),
+        Option("--list", "", "List the templates and their parameters"),
     )),
-    Verb("validate", "PATH…", 1, MANY, MAKE, "checking:validate", "Check repositories, offline and without root", (
+    Verb("validate", "PATH…", 1, MANY, MAKE, "validating:validate", "Check repositories and images, offline", (
         Option("--registration", "FILE", "Check against the grant in this file too"),
-        Option("--format", "FORMAT", "How findings are printed: text or json", ("text", "json")),
+        Option("--tenants", "DIR", "Check a system repository with its tenants'"),
+        Option("--format", "FORMAT", "Print findings as text, json, sarif or github", FORMATS),
+        Option("--systemd", "VERSION", "Check against this version of systemd too"),
+    )),
+    Verb("explain", "[CODE…]", 0, MANY, MAKE, "explaining:explain", "Say what the codes of findings mean"),
+    Verb("help", "[VERB|PAGE]", 0, 1, MAKE, "explaining:help_about", "Show help about a verb, or a manual page"),
+    Verb("hook", "pre-receive", 1, 1, MAKE, "hooks:hook", "Reject a push with errors, as a hook of git", (
+        Option("--registration", "FILE", "Check the grant and branch in this file"),
+        Option("--branch", "NAME", "Check only this (may be repeated, may be a*)", (), "", True),
     )),
     Verb("list", "", 0, 0, LOOK, "looking:list_tenants", "List the tenants"),
     Verb("status", "[TENANT…]", 0, MANY, LOOK, "looking:status", "Show what runs and how the last sync ended"),

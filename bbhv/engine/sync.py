@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Sequence
 
-from .. import grants
+from .. import grants, needs
 from ..compile import Generation, HostFacts, compile_tenant, inputs_digest
 from ..errors import BbhvError, BusyError
 from ..findings import Finding, Place, errors, ordered
@@ -184,6 +184,7 @@ def check(job: Job, commit: verify.VerifiedCommit, facts: HostFacts, schema: Sch
     findings: tuple[Finding, ...] = (*problems, *found)
     if tenant is not None:
         findings += tuple(grants.check(tenant, job.registration, allow_file=job.allow_file, offered=facts.offered))
+        findings += needs.newer(tenant, facts.systemd_version)
     bad = errors(findings)
     if tenant is not None and not bad:
         job.warnings = ordered(findings)

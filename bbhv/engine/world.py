@@ -138,8 +138,8 @@ def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes | N
         config, more = system_config(found, paths.SYSTEM_CLONE)
         problems += (*trouble, *more)
         if config is not None:
-            names = [name for name in found if name.startswith("tenants/") and name.endswith(".json")]
-            return config, {name: found[name] for name in names}, oid, tuple(problems)
+            named = {name: data for name, data in found.items() if registrations.is_registration(name)}
+            return config, dict[str, bytes | None](named), oid, tuple(problems)
     return SystemConfig(), {}, "", tuple(problems)
 
 

@@ -5,16 +5,11 @@ Promises: never raises; work is linear in the text; recursion is bounded by the 
 """
 
 import re
-from typing import Union
 
 from ..findings import Finding, Place
-
-Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+from .jsonvalue import Json, OddError, integer, real
 
 MAX_FINDINGS = 100
-
-MAX_INTEGER = (1 << 64) - 1
-MIN_INTEGER = -(1 << 63)
 
 _WHITE = re.compile(r"[ \t\n\r]*")
 _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
@@ -26,10 +21,6 @@ _LITERALS: dict[str, Json] = {"true": True, "false": False, "null": None}
 _COMMENT_HINT = "JSON has no comments."
 
 
-class OddError(ValueError):
-    """Raised for what RFC 8259 forbids or leaves open, and a lenient decoder would take."""
-
-
 class _Stop(Exception):
     """The rest cannot be understood; the finding is made already."""
 
@@ -37,24 +28,6 @@ class _Stop(Exception):
 def place(file: str, text: str, offset: int) -> Place:
     """The line and column of a character of a text."""
     return Place(file, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
-
-
-def integer(digits: str) -> int:
-    """A JSON number without fraction and exponent. Raises OddError when it does not fit into 64 bits."""
-    if len(digits) <= 18:
-        return int(digits)
-    number = int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
-    if not MIN_INTEGER <= number <= MAX_INTEGER:
-        raise OddError
-    return number
-
-
-def real(digits: str) -> float:
-    """A JSON number with fraction or exponent. Raises OddError when it is too large for a double."""
-    number = float(digits)
-    if number in (float("inf"), float("-inf")):
-        raise OddError
-    return number
 
 
 def diagnose(file: str, text: str, max_depth: int) -> tuple[Json, str, bool, tuple[Finding, ...]]:
@@ -170,7 +143,7 @@ class _Scanner:
         if char == closing:
             return True
         if char != ",":
-            hint = _COMMENT_HINT if char in ("/", "#") else ""
+            hint = _COMMENT_HINT if char in ("/", "#") else "Is a comma missing before it?" if char == '"' else ""
             found = f"not {_show(char)}" if char else "but the file ends"
             raise self.stop(self.at, f"Expected a comma or {closing} in this {what}, {found}.", hint)
         comma = self.at

@@ -2,19 +2,20 @@
 
 Promises: `parse` never raises; what is wrong comes back as findings BB101 (not UTF-8), BB103 (syntax) and BB105 (too
 large), each with its place. Size and depth are bounded. A good document is decoded by the interpreter's own scanner;
-only a bad one, and only the places that somebody asks for, are scanned a second time by slower code.
+only a bad one, and only the places that somebody asks for, are scanned a second time by slower code, which is only
+loaded then.
 """
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..findings import Finding, Place
-from .jsonscan import Json as Json
-from .jsonscan import OddError, diagnose, integer, place, real
+from .jsonvalue import Json as Json
+from .jsonvalue import OddError, integer, real
 
 if TYPE_CHECKING:
     from json import JSONDecoder
+
+    from ..findings import Finding, Place
 
 Path = tuple[str | int, ...]
 
@@ -25,20 +26,32 @@ _WHITE = " \t\n\r"
 _Offsets = dict[str, tuple[int, int]] | list[int]
 
 
-@dataclass(frozen=True, slots=True)
 class Located:
-    """A JSON document: its plain `value`, and where each part of it stands in `file`."""
+    """A JSON document: its plain `value`, and where each part of it stands in `file`. It is never changed."""
 
-    file: str
-    value: Json
-    text: str = field(repr=False)
-    _memo: dict[int, _Offsets] = field(default_factory=dict, repr=False, compare=False)
+    __slots__ = ("file", "value", "text", "_memo")
 
-    def where(self, path: Path, *, key: bool = False) -> Place:
+    def __init__(self, file: str, value: Json, text: str) -> None:
+        self.file = file
+        self.value = value
+        self.text = text
+        self._memo: dict[int, _Offsets] = {}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Located):
+            return NotImplemented
+        return (self.file, self.value, self.text) == (other.file, other.value, other.text)
+
+    def __repr__(self) -> str:
+        return f"Located(file={self.file!r}, value={self.value!r})"
+
+    def where(self, path: Path, *, key: bool = False) -> "Place":
         """The place of the value that `path` (member names and indices from the top) leads to.
 
         With `key`, the place of its name instead. A path that leads nowhere gives the place where it ends.
         """
+        from .jsonscan import place
+
         name = at = len(self.text) - len(self.text.lstrip(_WHITE))
         for step in path:
             offsets = self._children(at)
@@ -59,12 +72,28 @@ class Located:
 
 def parse(
     file: str, data: bytes, *, max_size: int = MAX_SIZE, max_depth: int = MAX_DEPTH
-) -> tuple[Located | None, tuple[Finding, ...]]:
+) -> "tuple[Located | None, tuple[Finding, ...]]":
     """Read a JSON document; `file` is its name for the findings. Never raises.
 
     The document is None when it cannot be understood. Repeated keys (the last one counts) and lone surrogates (read
     as U+FFFD) are findings that still let it be read, so that more findings can be made.
     """
+    try:
+        if len(data) <= max_size:
+            text = data.decode()
+            return Located(file, _decode(text, max_depth), text), ()
+    except (ValueError, RecursionError):
+        pass
+    return _diagnosed(file, data, max_size, max_depth)
+
+
+def _diagnosed(
+    file: str, data: bytes, max_size: int, max_depth: int
+) -> "tuple[Located | None, tuple[Finding, ...]]":
+    """What is wrong with a document, and what can be read of it."""
+    from ..findings import Finding, Place
+    from .jsonscan import diagnose, place
+
     if len(data) > max_size:
         return None, (Finding(Place(file), "BB105", f"File is larger than {max_size} bytes."),)
     try:
@@ -73,11 +102,8 @@ def parse(
         before = data[: error.start].decode()
         where = place(file, before, len(before))
         return None, (Finding(where, "BB101", "File is not valid UTF-8 text.", "Save the file as UTF-8."),)
-    try:
-        return Located(file, _decode(text, max_depth), text), ()
-    except (ValueError, RecursionError):
-        value, text, readable, findings = diagnose(file, text, max_depth)
-        return Located(file, value, text) if readable else None, findings
+    value, text, readable, findings = diagnose(file, text, max_depth)
+    return Located(file, value, text) if readable else None, findings
 
 
 def dump(value: Json) -> str:

@@ -1,9 +1,11 @@
-"""Manual pages: text to the man(7) macros of roff, in ASCII, so that every formatter shows the same.
+"""Manual pages: a page as the man(7) macros of roff, in ASCII, so that every formatter shows the same."""
 
-In the text, `back quotes` stand for what is typed as it is (bold) and <angle brackets> for what is replaced (italic).
-"""
+from collections.abc import Iterable
 
-_ESCAPES = {"\\": "\\e", "-": "\\-", "'": "\\(aq", "^": "\\(ha", "~": "\\(ti", '"': "\\(dq"}
+from .page import Block, Example, Heading, Item, Page, Paragraph, Subheading, spans
+
+_ESCAPES = {"\\": "\\e", "-": "\\-", "'": "\\(aq", "^": "\\(ha", "~": "\\(ti", '"': "\\(dq", "`": "\\(ga"}
+_FONTS = {"`": "B", "<": "I"}
 
 
 def escape(text: str) -> str:
@@ -13,57 +15,50 @@ def escape(text: str) -> str:
 
 
 def _escape(text: str) -> str:
-    return "".join(_ESCAPES.get(char) or (char if char.isascii() else f"\\[u{ord(char):04X}]") for char in text)
+    return "".join(_ESCAPES.get(char) or (char if " " <= char <= "~" else _glyph(char)) for char in text)
+
+
+def _glyph(char: str) -> str:
+    """A character by its number; a control character is shown as what stands for it in print."""
+    return f"\\[u{ord(char):04X}]" if char.isprintable() else "\\[u2423]"
 
 
 def inline(text: str) -> str:
     """One paragraph of prose with its marks, as one line."""
-    parts = " ".join(text.split()).split("`")
-    line = "".join(f"\\fB{escape(part)}\\fR" if number % 2 else _plain(part) for number, part in enumerate(parts))
+    line = "".join(_span(mark, piece) for mark, piece in spans(text))
     return f"\\&{line}" if line.startswith(".") else line
 
 
-def _plain(text: str) -> str:
-    """Prose between what is typed: what is replaced becomes italic."""
-    first, *rest = text.split("<")
-    out = [_escape(first)]
-    for piece in rest:
-        name, _, after = piece.partition(">")
-        out.append(f"\\fI{_escape(name)}\\fR{_escape(after)}")
-    return "".join(out)
+def _span(mark: str, text: str) -> str:
+    return f"\\f{_FONTS[mark]}{escape(text)}\\fR" if mark else _escape(text)
 
 
-def page(name: str, section: int, version: str, body: str) -> str:
+def render(page: Page, version: str) -> str:
     """A whole page. It has no date, so that the same text gives the same bytes."""
-    return f".TH {name.upper()} {section} \"\" \"{version}\"\n.\\\" Made by build.py\n.nh\n.ad l\n{body}"
+    head = f".TH {page.name.upper()} {page.section} \"\" \"{version}\"\n.\\\" Made by build.py\n.nh\n.ad l\n"
+    return f"{head}.SH NAME\n{inline(f'{page.name} - {page.summary}')}\n{_blocks(page.body)}"
 
 
-def heading(text: str) -> str:
-    """A section's heading."""
-    return f".SH {escape(text)}\n"
+def _blocks(blocks: Iterable[Block]) -> str:
+    return "".join(map(_block, blocks))
 
 
-def subheading(text: str) -> str:
-    """A heading within a section."""
-    return f".SS {escape(text)}\n"
+def _block(block: Block) -> str:
+    match block:
+        case Heading(text):
+            return f".SH {_heading(text)}\n"
+        case Subheading(text):
+            return f".SS {_heading(text)}\n"
+        case Paragraph(text):
+            return f".PP\n{inline(text)}\n"
+        case Item(tag, text):
+            below = f".RS\n{_blocks(block.body)}.RE\n" if block.body else ""
+            return f".TP\n{inline(tag)}\n{inline(text)}\n{below}"
+        case Example(text):
+            lines = "".join(f"{escape(line)}\n" if line else "\n" for line in text.strip("\n").split("\n"))
+            return f".PP\n.RS 2\n.nf\n{lines}.fi\n.RE\n"
 
 
-def paragraph(text: str) -> str:
-    """A paragraph."""
-    return f".PP\n{inline(text)}\n"
-
-
-def item(tag: str, text: str) -> str:
-    """An item of a list: a tag, and what it means."""
-    return f".TP\n{inline(tag)}\n{inline(text)}\n"
-
-
-def nested(body: str) -> str:
-    """A list that belongs to the item before it."""
-    return f".RS\n{body}.RE\n"
-
-
-def example(text: str) -> str:
-    """Lines that are shown as they are."""
-    lines = "".join(f"{escape(line)}\n" if line else "\n" for line in text.strip("\n").split("\n"))
-    return f".PP\n.RS 4\n.nf\n{lines}.fi\n.RE\n"
+def _heading(text: str) -> str:
+    """A heading is an argument of its macro, where a quote would end it."""
+    return f'"{_escape(text)}"'

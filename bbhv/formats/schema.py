@@ -1,31 +1,42 @@
 """JSON Schema draft 2020-12: a schema is compiled once to closures, which check any number of documents.
 
-`compile` puts the keyword tables of the vocabularies together; a new keyword is a new row there. Promises: checking
-never raises and is bounded; all problems of a document come back, as findings BB104 with line and column.
+`compile` puts the keyword tables of the vocabularies together; a new keyword is a new row there. A document that is
+right is only seen by the short way (schema_fast). Promises: all required tests of the official suite, and all of its
+formats; checking is bounded and never raises, but SchemaError when a pattern that Python cannot compile is first used;
+all problems of a document come back, as findings BB104 with line and column.
 """
 
-from dataclasses import replace
-from typing import Mapping
+from typing import TYPE_CHECKING, Callable, Mapping
 
-from ..findings import Finding
 from .jsontext import Json, Located
 from .schema_apply import APPLICATOR, UNEVALUATED, subschemas
+from .schema_fast import Fasts
+from .schema_fast_node import TESTS_PER_STEP, Entry
 from .schema_refs import Registry
 from .schema_types import EVERY, Check, Problem, Resource, Row, Run, SchemaError, Site, TooMuchError, Trail
-from .schema_values import FORMAT, VALIDATION, description
+from .schema_values import ASSERTED_FORMAT, FORMAT, VALIDATION, description
+
+if TYPE_CHECKING:
+    from ..findings import Finding
 
 
 class Schema:
     """A compiled schema. It has no state: one may be used for any number of documents."""
 
-    def __init__(self, check: Check, top: Resource) -> None:
+    def __init__(self, check: Check, top: Resource, short: bool) -> None:
         self._check = check
         self._top = top
+        self.short = short  # whether all of it has a short way
 
-    def check(self, located: Located) -> tuple[Finding, ...]:
+    def check(self, located: Located) -> "tuple[Finding, ...]":
         """All problems of a document as findings (BB104), in its order."""
+        problems = self.problems(located.value)
+        if not problems:
+            return ()
+        from ..findings import Finding
+
         found = []
-        for problem in self.problems(located.value):
+        for problem in problems:
             place = located.where(problem.path, key=problem.at_key)
             found.append(Finding(place, "BB104", problem.message, problem.hint))
         return tuple(sorted(found, key=lambda finding: (finding.place.line, finding.place.column)))
@@ -49,14 +60,17 @@ class Schema:
         return run
 
 
-def compile(schema: Json, *, library: Mapping[str, Json] | None = None, formats: bool = True) -> Schema:
-    """Compile a schema. `library` holds other schemas by their URI; `formats` says whether `format` is asserted.
+def compile(
+    schema: Json, *, library: Mapping[str, Json] | None = None, formats: bool = True, shortly: bool = True
+) -> Schema:
+    """Compile a schema. `library` holds other schemas by their URI; `formats` says whether `format` is asserted where
+    the schema does not say it by its vocabulary. Without `shortly` no part has a short way, which changes no verdict.
 
     Raises SchemaError when the schema is wrong or refers to something that is not there.
     """
-    compiler = _Compiler(Registry(schema, library or {}), formats)
+    compiler = _Compiler(Registry(schema, library or {}), formats, shortly)
     try:
-        return Schema(compiler.top(), compiler.registry.top)
+        return Schema(compiler.top(), compiler.registry.top, compiler.short())
     except RecursionError:
         raise SchemaError("The schema is nested too deeply.") from None
 
@@ -64,13 +78,13 @@ def compile(schema: Json, *, library: Mapping[str, Json] | None = None, formats:
 def _ref(argument: Json, site: Site) -> Check:
     if not isinstance(argument, str):
         raise site.error("The argument must be a string.")
-    return site.refer(argument, site)
+    return site.maker.refer(argument, site)
 
 
 def _dynamic_ref(argument: Json, site: Site) -> Check:
     if not isinstance(argument, str):
         raise site.error("The argument must be a string.")
-    return site.refer_dynamic(argument, site)
+    return site.maker.refer_dynamic(argument, site)
 
 
 _VOCABULARY = "https://json-schema.org/draft/2020-12/vocab/"
@@ -79,6 +93,7 @@ CORE: dict[str, Row] = {"$ref": Row(EVERY, _ref), "$dynamicRef": Row(EVERY, _dyn
 VOCABULARIES: dict[str, dict[str, Row]] = {
     _VOCABULARY + "validation": VALIDATION,
     _VOCABULARY + "format-annotation": FORMAT,
+    _VOCABULARY + "format-assertion": ASSERTED_FORMAT,
     _VOCABULARY + "core": CORE,
     _VOCABULARY + "applicator": APPLICATOR,
     _VOCABULARY + "unevaluated": UNEVALUATED,
@@ -88,12 +103,14 @@ VOCABULARIES: dict[str, dict[str, Row]] = {
 class _Compiler:
     """Turns schemas into checks; references are compiled once for each way in which they are used."""
 
-    def __init__(self, registry: Registry, formats: bool) -> None:
+    def __init__(self, registry: Registry, formats: bool, shortly: bool) -> None:
         self.registry = registry
+        self.shortly = shortly
         self.formats = formats
         self.targets: dict[tuple[int, bool], list[Check]] = {}
         self.dynamic: set[tuple[str, bool]] = set()
         self.tables: dict[str, dict[str, Row]] = {}
+        self.fasts = Fasts(registry, self.table, formats)
 
     def top(self) -> Check:
         """The check of the whole schema, with everything that a dynamic reference may find compiled as well."""
@@ -107,11 +124,17 @@ class _Compiler:
                         self.target(resource.dynamic[name], resource, tracked)
         return check
 
+    def short(self) -> bool:
+        """Whether the whole schema has a short way."""
+        return self.shortly and self.fasts.of(self.registry.top.top, self.registry.top) is not None
+
     def table(self, resource: Resource) -> dict[str, Row]:
         """The keywords that count in a resource."""
         if resource.uri not in self.tables:
             wanted = self.registry.vocabularies(resource)
-            chosen = [rows for uri, rows in VOCABULARIES.items() if wanted is None or uri in wanted or rows is CORE]
+            usual = VOCABULARIES.keys() - {_VOCABULARY + "format-assertion"}
+            chosen = [rows for uri, rows in VOCABULARIES.items()
+                      if uri in (usual if wanted is None else wanted) or rows is CORE]
             self.tables[resource.uri] = {name: row for rows in chosen for name, row in rows.items()}
         return self.tables[resource.uri]
 
@@ -120,16 +143,7 @@ class _Compiler:
         cell = self.targets.setdefault((id(schema), tracked), [])
         if not cell:
             cell.append(lambda value, run, trail: cell[1](value, run, trail))
-            site = Site(
-                schema={},
-                pointer="",
-                resource=resource,
-                tracked=tracked,
-                formats=self.formats,
-                compile=self.node,
-                refer=self.refer,
-                refer_dynamic=self.refer_dynamic,
-            )
+            site = Site({}, "", resource, tracked, self)
             cell.append(self.node(schema, site))
         return cell[-1]
 
@@ -157,14 +171,19 @@ class _Compiler:
         return check
 
     def node(self, schema: Json, site: Site) -> Check:
-        """The check of a schema at a site."""
+        """The check of a schema at a site: the short way first, where there is one."""
+        fast = None if site.tracked or not self.shortly else self.fasts.of(schema, site.resource)
+        return self.long(schema, site) if fast is None else _shortly(fast, lambda: self.long(schema, site))
+
+    def long(self, schema: Json, site: Site) -> Check:
+        """The check that goes through all keywords of a schema."""
         if isinstance(schema, bool):
             return _pass if schema else _refuse(site)
         if not isinstance(schema, dict):
             raise site.error("A schema is an object, true or false.")
         resource = self.registry.tops.get(id(schema), site.resource)
         owner = not UNEVALUATED.keys().isdisjoint(schema)
-        inner = replace(site, schema=schema, resource=resource, tracked=site.tracked or owner)
+        inner = Site(schema, site.pointer, resource, site.tracked or owner, self)
         tests = []
         for name, row in self.table(resource).items():
             if name in schema:
@@ -175,6 +194,24 @@ class _Compiler:
         if owner:
             check = _owning(check, site.tracked)
         return check if resource is site.resource else _entering(check, resource)
+
+
+def _shortly(fast: Entry, build: Callable[[], Check]) -> Check:
+    """A check that compiles the rest of itself when there is a problem to be made."""
+    cell: list[Check] = []
+    test, steps = fast.test, fast.cost // TESTS_PER_STEP
+
+    def check(value: Json, run: Run, trail: Trail) -> bool:
+        run.spend(steps)
+        if test(value):
+            return True
+        if run.problems is None:
+            return False
+        if not cell:
+            cell.append(build())
+        return cell[0](value, run, trail)
+
+    return check
 
 
 def _pass(value: Json, run: Run, trail: Trail) -> bool:
@@ -233,9 +270,7 @@ def _counted(inner: Check) -> Check:
     """A check behind a reference: only references can make endless work out of a small schema."""
 
     def check(value: Json, run: Run, trail: Trail) -> bool:
-        run.steps -= 1
-        if run.steps < 0:
-            raise TooMuchError("Checking the document against its schema takes too long.")
+        run.spend(1)
         return inner(value, run, trail)
 
     return check

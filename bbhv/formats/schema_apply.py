@@ -6,10 +6,9 @@ second group looks at the same value again; `unevaluated…` comes after all of 
 
 from typing import Iterable
 
-from ..findings import did_you_mean
-from .jsonscan import Json
+from .jsonvalue import Json
 from .schema_types import ARRAYS, EVERY, OBJECTS, Check, Problem, Row, Run, Site, Trail, show
-from .schema_values import description, lazy_search
+from .schema_values import description, description_of, lazy_search
 
 
 def _schemas(argument: Json, site: Site) -> dict[str, Json]:
@@ -92,6 +91,8 @@ def _no_key(known: Iterable[str], keyword: str, site: Site) -> Check:
     def check(value: Json, run: Run, trail: Trail) -> bool:
         if run.problems is None or trail is None:
             return False
+        from ..findings import did_you_mean
+
         name = str(trail[1])
         hint = did_you_mean(name, words) or listed
         return run.fail(trail, keyword, f"Key {show(name)} is not known in {{}}.", hint, at_key=True)
@@ -101,18 +102,25 @@ def _no_key(known: Iterable[str], keyword: str, site: Site) -> Check:
 
 def _property_names(argument: Json, site: Site) -> Check:
     test = site.below(argument)
-    hint = argument.get("description") if isinstance(argument, dict) else None
-    words = hint if isinstance(hint, str) else ""
+    words = description_of(argument)
 
     def check(value: dict[str, Json], run: Run, trail: Trail) -> bool:
         ok = True
         for name in value:
             if not run.quietly(test, name, (trail, name)):
                 message = f"Key {show(name)} is not allowed in {{}}."
-                ok = run.fail((trail, name), "propertyNames", message, words, at_key=True)
+                hint = words or ("" if run.problems is None else _first(run.gather(test, name, (trail, name))))
+                ok = run.fail((trail, name), "propertyNames", message, hint, at_key=True)
         return ok
 
     return check
+
+
+def _first(problems: list[Problem]) -> str:
+    """What the first problem of a name says it should be."""
+    for problem in problems:
+        return problem.hint or problem.message
+    return ""
 
 
 def _prefix_items(argument: Json, site: Site) -> Check:
@@ -152,6 +160,7 @@ def _items(argument: Json, site: Site) -> Check:
 
 def _contains(argument: Json, site: Site) -> Check:
     test = site.below(argument)
+    hint = description_of(argument)
     least, most = (site.schema.get(name) for name in ("minContains", "maxContains"))
     low = int(least) if isinstance(least, (int, float)) else 1
     high = int(most) if isinstance(most, (int, float)) else None
@@ -162,11 +171,11 @@ def _contains(argument: Json, site: Site) -> Check:
         if tracked:
             run.seen.update(found)
         if len(found) < low:
-            message = f"{{}} must have items of the required form, at least {low} and not {len(found)}."
-            return run.fail(trail, "contains", message, description(site))
+            message = f"{{}} must have at least {low} item{'s' * (low != 1)} of the required form, not {len(found)}."
+            return run.fail(trail, "contains", message, hint or description(site))
         if high is not None and len(found) > high:
-            message = f"{{}} must have items of this form, at most {high} and not {len(found)}."
-            return run.fail(trail, "maxContains", message, description(site))
+            message = f"{{}} must have at most {high} item{'s' * (high != 1)} of this form, not {len(found)}."
+            return run.fail(trail, "maxContains", message, hint or description(site))
         return True
 
     return check
@@ -220,45 +229,37 @@ def _one_of(argument: Json, site: Site) -> Check:
         count = _passing(tests, value, run, trail)
         if count == 0:
             return _no_branch("oneOf", tests, value, run, trail, description(site))
-        return count == 1 or run.fail(trail, "oneOf", "{} has more than one of the allowed forms.", description(site))
+        if count == 1:
+            return True
+        forms = " and ".join(str(at) for at, test in enumerate(tests, 1) if run.quietly(test, value, trail))
+        hint = description(site) or f"Only one may fit, but the forms {forms} do."
+        return run.fail(trail, "oneOf", "{} has more than one of the allowed forms.", hint)
 
     return check
 
 
-# A branch that fails by one of these, at the value itself, was not meant.
-_FAR = frozenset(("type", "const", "enum", "required", "false"))
-
-
 def _no_branch(keyword: str, tests: list[Check], value: Json, run: Run, trail: Trail, hint: str) -> bool:
-    """Say why no branch fits: what the only near one says, or that none does. Always False."""
+    """Say why no branch fits. Always False."""
     if run.problems is None:
         return False
-    depth = _depth(trail)
-    near: list[list[Problem]] = []
-    for test in tests:
-        problems = run.gather(test, value, trail)
-        if not any(len(problem.path) == depth and problem.keyword in _FAR for problem in problems):
-            near.append(problems)
-    if len(near) == 1:
-        run.problems.extend(near[0])
-        return False
-    return run.fail(trail, keyword, f"{{}} has none of the allowed forms: {show(value)}.", hint)
+    from .schema_nearest import explain
 
-
-def _depth(trail: Trail) -> int:
-    depth = 0
-    while trail:
-        trail, depth = trail[0], depth + 1
-    return depth
+    return explain(keyword, [run.gather(test, value, trail) for test in tests], value, run, trail, hint)
 
 
 def _not(argument: Json, site: Site) -> Check:
     test = site.below(argument)
+    needs = argument.get("required") if isinstance(argument, dict) and len(argument) == 1 else None
+    names = [show(name) for name in needs] if isinstance(needs, list) else []
+    keys = f"the key{'s' * (len(names) > 1)} {' and '.join(names)}{' together' * (len(names) > 1)}"
 
     def check(value: Json, run: Run, trail: Trail) -> bool:
         if not run.quietly(test, value, trail):
             return True
-        return run.fail(trail, "not", f"{{}} may not be {show(value)}.", description(site))
+        if names:
+            return run.fail(trail, "not", f"{{}} may not have {keys}.", description(site))
+        form = "have this form" if isinstance(value, (dict, list)) and value else f"be {show(value)}"
+        return run.fail(trail, "not", f"{{}} may not {form}.", description(site))
 
     return check
 
@@ -289,8 +290,25 @@ def _dependent_schemas(argument: Json, site: Site) -> Check:
     return check
 
 
+def _in_place(schema: Json) -> set[str]:
+    """The names of members that a schema, or one for the same value inside of it, knows."""
+    if not isinstance(schema, dict):
+        return set()
+    names = schema.get("properties")
+    known = set(names) if isinstance(names, dict) else set[str]()
+    branches = [branch for name in ("allOf", "anyOf", "oneOf") for branch in _items_of(schema.get(name))]
+    dependent = schema.get("dependentSchemas")
+    branches += [*dependent.values()] if isinstance(dependent, dict) else []
+    return known.union(*map(_in_place, (*branches, *(schema.get(name) for name in ("if", "then", "else")))))
+
+
+def _items_of(argument: Json) -> list[Json]:
+    return argument if isinstance(argument, list) else []
+
+
 def _unevaluated_properties(argument: Json, site: Site) -> Check:
-    test = _no_key((), "unevaluatedProperties", site) if argument is False else site.below(argument)
+    known = _in_place(site.schema)
+    test = _no_key(known, "unevaluatedProperties", site) if argument is False else site.below(argument)
 
     def check(value: dict[str, Json], run: Run, trail: Trail) -> bool:
         ok = True

@@ -1,10 +1,24 @@
 """ECMA-262 regular expressions (with the flag u, as JSON Schema wants them) as Python's `re` understands them.
 
-Promises: what the two languages read differently is rewritten, what only Python knows is refused, and so is what is
-not supported yet (``\\p{…}``). The result is meant for `re.search` with `re.ASCII`.
+Promises: what the two languages read differently is rewritten, and what only Python knows is refused. The result is
+meant for `re.search` with `re.ASCII`. What stays different: a look-behind must have one length, a group keeps what it
+matched in an earlier round of a repetition, and braces that are no quantifier stand for themselves.
+
+How long a match takes is the affair of who writes the pattern, as `re` goes back and forth. Tenants write documents,
+never schemas: the unit tests prove of each pattern in schemas/ that no text makes it ambiguous, and that a `maxLength`
+stands beside it, which is looked at first.
 """
 
 import re
+from typing import Callable
+
+from .schema_types import SchemaError
+
+MAX_PATTERN = 10_000
+MAX_PROPERTIES = 50
+
+# A cell with a function that looks for a pattern in a text.
+Search = list[Callable[[str], object]]
 
 _SPACE = "\\t\\n\\x0b\\f\\r \\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff"
 _NOT_SPACE = (
@@ -12,7 +26,10 @@ _NOT_SPACE = (
     "\\u2060-\\u2fff\\u3001-\\ufefe\\uff00-\\U0010ffff"
 )
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/")
-_GROUP = re.compile(r"\(\?(:|=|!|<=|<!|<([A-Za-z_][A-Za-z0-9_]*)>)")
+_GROUP = re.compile(r"\(\?(:|=|!|<=|<!|<([^\W\d]\w*)>)")
+_NAMED = re.compile(r"\\k<([^\W\d]\w*)>")
+_PROPERTY = re.compile(r"\\([pP])\{([A-Za-z0-9_=]+)\}")
+_CLASSES = frozenset("dDwWsSpP")
 _BRACES = re.compile(r"\{[0-9]+(,[0-9]*)?\}")
 _ESCAPE = re.compile(
     r"\\(?:u\{0*([0-9a-fA-F]{1,6})\}|u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
@@ -20,8 +37,30 @@ _ESCAPE = re.compile(
 )
 
 
+def searcher(pattern: str) -> Search:
+    """A function that looks for a pattern, in a cell, because it is translated at once, but compiled when first used.
+
+    Raises ValueError with a sentence; when it is used, SchemaError, if the pattern is one that Python cannot compile.
+    """
+    source = translate(pattern)
+
+    def first(text: str) -> object:
+        try:
+            cell[0] = re.compile(source, re.ASCII).search
+        except (re.error, OverflowError, RecursionError) as error:
+            raise SchemaError(f"The pattern {ascii(pattern[:100])} is wrong: {str(error)[:100]}.") from None
+        return cell[0](text)
+
+    cell: Search = [first]
+    return cell
+
+
 def translate(pattern: str) -> str:
     """The pattern for Python. Raises ValueError with a sentence."""
+    if len(pattern) > MAX_PATTERN:
+        raise ValueError(f"The pattern is longer than {MAX_PATTERN} characters.")
+    if len(re.findall(r"\\[pP]", pattern)) > MAX_PROPERTIES:
+        raise ValueError(f"The pattern names more than {MAX_PROPERTIES} properties of characters.")
     out: list[str] = []
     at = 0
     while at < len(pattern):
@@ -73,19 +112,39 @@ def _escape(pattern: str, at: int, inside: bool) -> tuple[str, int]:
         return (members if inside else f"[{members}]"), at + 2
     if char and (char in "dDwW" or char in "tnrfv"):
         return f"\\{char}", at + 2
+    if char in ("p", "P"):
+        return _property(pattern, at, inside)
     if char == "b":
         return ("\\x08" if inside else "\\b"), at + 2
     if char in _SYNTAX or (inside and char == "-"):
         return re.escape(char), at + 2
-    if not inside and (char == "B" or char in tuple("123456789")):
-        digits = re.compile("[0-9]*").match(pattern, at + 2)
-        end = digits.end() if digits and char != "B" else at + 2
-        return f"(?:{pattern[at:end]})", end
-    name = re.compile(r"\\k<([A-Za-z_][A-Za-z0-9_]*)>").match(pattern, at)
-    if name and not inside:
-        return f"(?P={name[1]})", name.end()
-    what = "is not supported yet" if char in ("p", "P") else "is unknown"
-    raise ValueError(f"The pattern's escape \\{char} {what}.")
+    if char == "B" and not inside:
+        return "\\B", at + 2
+    if char and char in "123456789" and not inside:
+        return _back(re.compile("[0-9]+").match(pattern, at + 1))
+    if char == "k" and not inside:
+        return _back(_NAMED.match(pattern, at))
+    raise ValueError(f"The pattern's escape \\{char} is unknown.")
+
+
+def _back(match: re.Match[str] | None) -> tuple[str, int]:
+    """A reference back to a group; one that has not matched stands for nothing, where Python would fail."""
+    if not match:
+        raise ValueError("The pattern's escape \\k does not name a group.")
+    if match.re is _NAMED:
+        return f"(?({match[1]})(?P={match[1]}))", match.end()
+    return f"(?({match[0]})(?:\\{match[0]}))", match.end()
+
+
+def _property(pattern: str, at: int, inside: bool) -> tuple[str, int]:
+    """The characters that have, or have not, a property."""
+    match = _PROPERTY.match(pattern, at)
+    if not match:
+        raise ValueError("The pattern's escape \\p is not followed by a property in braces.")
+    from . import schema_unicode
+
+    members = schema_unicode.members(match[2], match[1] == "P")
+    return (members if inside else f"[{members}]" if members else "(?!)"), match.end()
 
 
 def _code_point(match: re.Match[str]) -> int:
@@ -104,19 +163,34 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
     """The character class at an offset, and where it ends."""
     start = "[^" if pattern.startswith("[^", at) else "["
     at += len(start)
-    out = [start]
-    while True:
+    out = ""
+    before = ""  # what may begin a range: "one" character, a "set" of them, or nothing that may
+    while pattern[at : at + 1] != "]":
         char = pattern[at : at + 1]
         if not char:
             raise ValueError("The pattern has a [ without its ].")
-        if char == "]":
-            break
-        if char == "\\":
-            text, at = _escape(pattern, at, True)
-        else:
-            # Python warns about these, because they may become set operations.
-            text, at = (f"\\{char}" if char in "[&|~" else char), at + 1
-        out.append(text)
-    if len(out) == 1:
+        if char == "-" and before and pattern[at + 1 : at + 2] != "]":
+            if before == "set" or _is_set(pattern, at + 1):
+                raise ValueError("The pattern has a range that begins or ends with a class of characters.")
+            text, at = _member(pattern, at + 1)
+            out, before = f"{out}-{text}", ""
+            continue
+        before = "set" if _is_set(pattern, at) else "one"
+        text, at = _member(pattern, at)
+        out += text
+    if not out:
         return ("(?!)" if start == "[" else "(?s:.)"), at + 1
-    return "".join(out) + "]", at + 1
+    return f"{start}{out}]", at + 1
+
+
+def _is_set(pattern: str, at: int) -> bool:
+    return pattern[at : at + 1] == "\\" and pattern[at + 1 : at + 2] in _CLASSES
+
+
+def _member(pattern: str, at: int) -> tuple[str, int]:
+    """What stands at an offset inside of a character class, and where it ends."""
+    char = pattern[at : at + 1]
+    if char == "\\":
+        return _escape(pattern, at, True)
+    # Python warns about these, because they may become set operations.
+    return (f"\\{char}" if char and char in "[&|~-^" else char), at + 1

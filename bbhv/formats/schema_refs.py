@@ -7,7 +7,7 @@ leads into the schema itself or into the library that the caller gives, or it is
 import re
 from typing import Mapping
 
-from .jsonscan import Json
+from .jsonvalue import Json
 from .schema_apply import subschemas
 from .schema_types import Resource, SchemaError
 
@@ -36,7 +36,7 @@ class Registry:
             if resource is None or (isinstance(node, dict) and isinstance(node.get("$id"), str)):
                 uri = join(base, str(node["$id"])) if isinstance(node, dict) and "$id" in node else base
                 uri = uri.removesuffix("#")
-                resource = Resource(uri=uri, top=node)
+                resource = Resource(uri, node)
                 self.resources.setdefault(uri, resource)
                 self.tops[id(node)] = resource
                 first = first or resource

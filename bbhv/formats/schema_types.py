@@ -5,12 +5,11 @@ a closure; checking a value calls the closures that matter for the value's type.
 value, and its work is bounded by `MAX_STEPS` references.
 """
 
-from dataclasses import dataclass, field, replace
 from types import NoneType
-from typing import Callable, NamedTuple, Union
+from typing import Callable, NamedTuple, Protocol, Union
 
 from ..errors import BbhvError
-from .jsonscan import Json
+from .jsonvalue import Json
 
 MAX_STEPS = 100_000
 MAX_PROBLEMS = 200
@@ -31,27 +30,33 @@ class SchemaError(BbhvError):
 
 
 class Problem(NamedTuple):
-    """One way in which a value breaks its schema. `at_key` says that the name, not the value, is what is wrong."""
+    """One way in which a value breaks its schema. `at_key` says that the name, not the value, is what is wrong.
+
+    `wanted` says in words what the value should be, where a few words can.
+    """
 
     path: tuple[str | int, ...]
     keyword: str
     message: str
     hint: str = ""
     at_key: bool = False
+    wanted: str = ""
 
 
 class TooMuchError(BbhvError):
     """A run followed more references than MAX_STEPS."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """A schema resource: its absolute URI, its top, its anchors, and the anchors that `$dynamicRef` may find."""
 
-    uri: str
-    top: Json
-    anchors: dict[str, Json] = field(default_factory=dict)
-    dynamic: dict[str, Json] = field(default_factory=dict)
+    __slots__ = ("uri", "top", "anchors", "dynamic")
+
+    def __init__(self, uri: str, top: Json) -> None:
+        self.uri = uri
+        self.top = top
+        self.anchors: dict[str, Json] = {}
+        self.dynamic: dict[str, Json] = {}
 
 
 class Run:
@@ -70,14 +75,22 @@ class Run:
         self.scope: list[Resource] = []
         self.steps = MAX_STEPS
 
-    def fail(self, trail: Trail, keyword: str, message: str, hint: str = "", *, at_key: bool = False) -> bool:
+    def spend(self, steps: int) -> None:
+        """Count what was done. Raises TooMuchError when it is more than MAX_STEPS."""
+        self.steps -= steps
+        if self.steps < 0:
+            raise TooMuchError("Checking the document against its schema takes too long.")
+
+    def fail(
+        self, trail: Trail, keyword: str, message: str, hint: str = "", *, at_key: bool = False, wanted: str = ""
+    ) -> bool:
         """Note a problem, when problems are wanted; `{}` in the message becomes the name of the value. Always False."""
         if self.problems is not None and len(self.problems) < MAX_PROBLEMS:
             path = path_of(trail)
             name = name_of(path_of(trail and trail[0]) if at_key else path)
             subject = name if name or not message.startswith("{}") else "The document"
             text = message.replace("{}", subject or "the document", 1)
-            self.problems.append(Problem(path, keyword, text, hint, at_key))
+            self.problems.append(Problem(path, keyword, text, hint, at_key, wanted))
         return False
 
     def quietly(self, check: "Check", value: Json, trail: Trail) -> bool:
@@ -100,36 +113,57 @@ class Run:
 Check = Callable[..., bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker(Protocol):
+    """Who turns schemas and references into checks."""
+
+    formats: bool
+
+    def node(self, schema: Json, site: "Site") -> Check:
+        """The check of a schema."""
+
+    def refer(self, reference: str, site: "Site") -> Check:
+        """The check behind a `$ref`."""
+
+    def refer_dynamic(self, reference: str, site: "Site") -> Check:
+        """The check behind a `$dynamicRef`."""
+
+
 class Site:
     """Where a keyword stands: `schema` has its neighbours, `pointer` its place for messages.
 
-    `tracked` says that somebody above wants to know which names and items were looked at (`Run.seen`). `compile`
-    turns a subschema into a check, `refer` a reference; `resource` is what references are relative to.
+    `tracked` says that somebody above wants to know which names and items were looked at (`Run.seen`); `resource` is
+    what references are relative to. A site is never changed: those below it are new ones.
     """
 
-    schema: dict[str, Json]
-    pointer: str
-    resource: Resource
-    tracked: bool
-    formats: bool
-    compile: "Callable[[Json, Site], Check]"
-    refer: "Callable[[str, Site], Check]"
-    refer_dynamic: "Callable[[str, Site], Check]"
+    __slots__ = ("schema", "pointer", "resource", "tracked", "maker")
+
+    def __init__(
+        self, schema: dict[str, Json], pointer: str, resource: Resource, tracked: bool, maker: Maker
+    ) -> None:
+        self.schema = schema
+        self.pointer = pointer
+        self.resource = resource
+        self.tracked = tracked
+        self.maker = maker
+
+    def _step(self, steps: tuple[str | int, ...], tracked: bool) -> "Site":
+        pointer = "/".join((self.pointer, *map(str, steps)))
+        return Site(self.schema, pointer, self.resource, tracked, self.maker)
 
     def down(self, *steps: str | int) -> "Site":
         """The site of something inside."""
-        return replace(self, pointer="/".join((self.pointer, *map(str, steps))))
+        return self._step(steps, self.tracked)
 
     def below(self, schema: Json, *steps: str | int) -> Check:
         """The check of a subschema for a part of the value."""
-        return self.compile(schema, replace(self.down(*steps), tracked=False))
+        return self.maker.node(schema, self._step(steps, False))
 
     def here(self, schema: Json, *steps: str | int) -> Check:
         """The check of a subschema for the same value."""
-        return self.compile(schema, self.down(*steps))
+        return self.maker.node(schema, self._step(steps, self.tracked))
 
     def error(self, message: str) -> SchemaError:
+        """What is wrong, with its place."""
         return SchemaError(f"Schema, {self.pointer or 'top'}: {message}")
 
 

@@ -1,15 +1,30 @@
 """The validation vocabulary of JSON Schema 2020-12: keywords that look at the value itself. One row each."""
 
 from collections.abc import Sized
-from typing import Callable
+from typing import Callable, Protocol
 
-from ..findings import did_you_mean
-from .jsonscan import Json
+from .jsonvalue import Json
 from .schema_formats import FORMATS
-from .schema_pattern import translate
-from .schema_types import ARRAYS, EVERY, NUMBERS, OBJECTS, STRINGS, Check, Row, Run, Site, Trail, frozen, show
+from .schema_pattern import Search, searcher
+from .schema_types import (
+    ARRAYS,
+    EVERY,
+    NUMBERS,
+    OBJECTS,
+    STRINGS,
+    Check,
+    Row,
+    Run,
+    SchemaError,
+    Site,
+    Trail,
+    frozen,
+    show,
+)
 
-_TYPES: dict[str, tuple[frozenset[type], str]] = {
+MAX_LISTED = 20
+
+TYPES: dict[str, tuple[frozenset[type], str]] = {
     "object": (OBJECTS, "an object"),
     "array": (ARRAYS, "a list"),
     "string": (STRINGS, "a string"),
@@ -22,10 +37,11 @@ _TYPES: dict[str, tuple[frozenset[type], str]] = {
 
 def description(site: Site) -> str:
     """The description beside a keyword, as a hint."""
-    return _description(site.schema)
+    return description_of(site.schema)
 
 
-def _description(schema: Json) -> str:
+def description_of(schema: Json) -> str:
+    """The description of a schema, as a hint."""
     text = schema.get("description") if isinstance(schema, dict) else None
     return text if isinstance(text, str) else ""
 
@@ -35,21 +51,22 @@ def _names(argument: Json) -> list[str]:
 
 
 def _type_sure(argument: Json) -> frozenset[type]:
-    return frozenset().union(*(_TYPES[name][0] for name in _names(argument) if name in _TYPES))
+    return frozenset().union(*(TYPES[name][0] for name in _names(argument) if name in TYPES))
 
 
 def _type(argument: Json, site: Site) -> Check:
     names = _names(argument)
-    if not names or not _TYPES.keys() >= set(names):
+    if not names or not TYPES.keys() >= set(names):
         raise site.error(f"{show(argument)} is not a type.")
-    wanted = " or ".join(_TYPES[name][1] for name in names)
+    wanted = " or ".join(TYPES[name][1] for name in names)
     whole = "integer" in names
 
     def check(value: Json, run: Run, trail: Trail) -> bool:
         # Only values of other types come here (see `_type_sure`), but 1.0 is a whole number.
         if whole and isinstance(value, float) and value.is_integer():
             return True
-        return run.fail(trail, "type", f"{{}} must be {wanted}, not {show(value)}.", description(site))
+        message = f"{{}} must be {wanted}, not {show(value)}."
+        return run.fail(trail, "type", message, description(site), wanted=wanted)
 
     return check
 
@@ -58,7 +75,7 @@ def _enum(argument: Json, site: Site) -> Check:
     if not isinstance(argument, list):
         raise site.error("The argument must be a list.")
     allowed = frozenset(map(frozen, argument))
-    shown = ", ".join(map(show, argument[:20]))
+    shown = ", ".join(map(show, argument[:MAX_LISTED])) + (", …" if len(argument) > MAX_LISTED else "")
     words = [item for item in argument if isinstance(item, str)]
 
     def check(value: Json, run: Run, trail: Trail) -> bool:
@@ -66,9 +83,11 @@ def _enum(argument: Json, site: Site) -> Check:
             return True
         if run.problems is None:
             return False
+        from ..findings import did_you_mean
+
         hint = did_you_mean(value, words) if isinstance(value, str) else ""
-        one_of = "one of " if len(argument) > 1 else ""
-        return run.fail(trail, "enum", f"{{}} must be {one_of}{shown}, not {show(value)}.", hint or description(site))
+        message = f"{{}} must be {'one of ' if len(argument) > 1 else ''}{shown}, not {show(value)}."
+        return run.fail(trail, "enum", message, hint or description(site), wanted=shown)
 
     return check
 
@@ -79,19 +98,29 @@ def _const(argument: Json, site: Site) -> Check:
     def check(value: Json, run: Run, trail: Trail) -> bool:
         if frozen(value) == wanted:
             return True
-        return run.fail(trail, "const", f"{{}} must be {show(argument)}, not {show(value)}.", description(site))
+        message = f"{{}} must be {show(argument)}, not {show(value)}."
+        return run.fail(trail, "const", message, description(site), wanted=show(argument))
 
     return check
 
 
-def _number(argument: Json, site: Site) -> int | float:
+class Teller(Protocol):
+    """Who says what is wrong with a schema."""
+
+    def error(self, message: str) -> SchemaError:
+        """The error, to be raised."""
+
+
+def number_of(argument: Json, site: Teller) -> int | float:
+    """An argument that must be a number. Raises SchemaError."""
     if isinstance(argument, bool) or not isinstance(argument, (int, float)):
         raise site.error("The argument must be a number.")
     return argument
 
 
-def _count(argument: Json, site: Site) -> int:
-    number = _number(argument, site)
+def count_of(argument: Json, site: Teller) -> int:
+    """An argument that must be a count. Raises SchemaError."""
+    number = number_of(argument, site)
     if number < 0 or number != int(number):
         raise site.error("The argument must be a whole number, and not negative.")
     return int(number)
@@ -101,7 +130,7 @@ def _bound(keyword: str, words: str, passes: Callable[[float, float], bool]) -> 
     """A row for a keyword that compares a number with its argument."""
 
     def build(argument: Json, site: Site) -> Check:
-        limit = _number(argument, site)
+        limit = number_of(argument, site)
 
         def check(value: int | float, run: Run, trail: Trail) -> bool:
             if passes(value, limit):
@@ -114,19 +143,19 @@ def _bound(keyword: str, words: str, passes: Callable[[float, float], bool]) -> 
 
 
 def _multiple_of(argument: Json, site: Site) -> Check:
-    step = _number(argument, site)
+    step = number_of(argument, site)
     if step <= 0:
         raise site.error("The argument must be more than 0.")
 
     def check(value: int | float, run: Run, trail: Trail) -> bool:
-        if _divides(step, value):
+        if divides(step, value):
             return True
         return run.fail(trail, "multipleOf", f"{{}} must be a multiple of {step}, not {value}.", description(site))
 
     return check
 
 
-def _divides(step: int | float, value: int | float) -> bool:
+def divides(step: int | float, value: int | float) -> bool:
     """Whether the value is a multiple of the step, by the decimal numbers that were written."""
     if isinstance(step, int) and isinstance(value, int):
         return value % step == 0
@@ -139,7 +168,7 @@ def _size(keyword: str, kinds: frozenset[type], least: bool, unit: str) -> Row:
     """A row for a keyword that bounds how long a string, a list or an object is."""
 
     def build(argument: Json, site: Site) -> Check:
-        limit = _count(argument, site)
+        limit = count_of(argument, site)
         words = f"{'at least' if least else 'at most'} {limit} {unit if limit == 1 else unit + 's'}"
 
         def fail(size: int, run: Run, trail: Trail) -> bool:
@@ -175,24 +204,12 @@ def _pattern(argument: Json, site: Site) -> Check:
     return check
 
 
-def lazy_search(pattern: str, site: Site) -> list[Callable[[str], object]]:
-    """A cell with a function that looks for a pattern: translated at once, compiled when it is first needed."""
+def lazy_search(pattern: str, site: Site) -> Search:
+    """`searcher`, with a SchemaError that has the place."""
     try:
-        source = translate(pattern)
+        return searcher(pattern)
     except ValueError as error:
         raise site.error(str(error)) from None
-
-    def first(text: str) -> object:
-        import re
-
-        try:
-            cell[0] = re.compile(source, re.ASCII).search
-        except (re.error, OverflowError, RecursionError) as error:
-            raise site.error(f"The pattern {ascii(pattern)} is wrong: {error}.") from None
-        return cell[0](text)
-
-    cell: list[Callable[[str], object]] = [first]
-    return cell
 
 
 def _unique_items(argument: Json, site: Site) -> Check | None:
@@ -216,7 +233,7 @@ def _unique_items(argument: Json, site: Site) -> Check | None:
 
 def _required(argument: Json, site: Site) -> Check:
     members = site.schema.get("properties")
-    hints = {name: _description(members.get(name)) if isinstance(members, dict) else "" for name in _names(argument)}
+    hints = {name: description_of(members.get(name)) if isinstance(members, dict) else "" for name in _names(argument)}
 
     def check(value: dict[str, Json], run: Run, trail: Trail) -> bool:
         ok = True
@@ -245,9 +262,13 @@ def _dependent_required(argument: Json, site: Site) -> Check:
     return check
 
 
+def _annotated_format(argument: Json, site: Site) -> Check | None:
+    return _format(argument, site) if site.maker.formats else None
+
+
 def _format(argument: Json, site: Site) -> Check | None:
     known = FORMATS.get(argument) if isinstance(argument, str) else None
-    if known is None or not site.formats:
+    if known is None:
         return None
     test, words = known
 
@@ -280,4 +301,6 @@ VALIDATION: dict[str, Row] = {
     "dependentRequired": Row(OBJECTS, _dependent_required),
 }
 
-FORMAT: dict[str, Row] = {"format": Row(STRINGS, _format)}
+# The same keyword in two vocabularies: one leaves it to the caller whether it counts, with the other one it does.
+FORMAT: dict[str, Row] = {"format": Row(STRINGS, _annotated_format)}
+ASSERTED_FORMAT: dict[str, Row] = {"format": Row(STRINGS, _format)}

@@ -22,6 +22,7 @@ MAX_FINDINGS = 200
 _WHITE = " \t\n\r"
 _COMMENTS = ("#", ";")
 _BOM = "\ufeff"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NEWLINE = re.compile("(\r\n|\n\r|\r|\n)")
 # What systemd's utf8_is_valid() refuses: undecodable bytes (kept as surrogates here) and Unicode's noncharacters.
 _ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
@@ -239,6 +240,7 @@ class _Reader:
         self.findings: list[Finding] = []
         self.section = ""
         self.lost = False  # after a broken section header nobody can say where the assignments belong
+        self.utf16 = data[:2] in _UTF16
         # Undecodable bytes become surrogates, which cannot come out of UTF-8 in another way.
         text = data[:MAX_SIZE].decode("utf-8", "surrogateescape")
         if len(data) > MAX_SIZE:
@@ -268,9 +270,13 @@ class _Reader:
     def _find_bad(self) -> frozenset[int]:
         """Report every line that is not valid text, as far as anything is read; the indices of these lines."""
         bad = set()
+        if self.utf16:
+            self.report(1, 1, "BB101", "File is UTF-16, not UTF-8 text.", "Save the file as UTF-8 text.")
         for index, line in enumerate(self.bodies):
             match = _BAD.search(line)
-            if match and len(self.findings) < MAX_FINDINGS:
+            if match and self.utf16:
+                bad.add(index)
+            elif match and len(self.findings) < MAX_FINDINGS:
                 bad.add(index)
                 what = "holds a NUL byte" if match[0] == "\0" else "is not valid UTF-8 text"
                 self.report(index + 1, match.start() + 1, "BB101", f"Line {what}.", "Save the file as UTF-8 text.")
@@ -334,7 +340,11 @@ class _Reader:
         name = body[1:-1]
         self.section, self.lost = "", True
         if len(body) < 2 or body[-1] != "]":
-            self.report(line, column, "BB102", "Section header does not end with a bracket.", "Write [Section].")
+            name, _, rest = body[1:].partition("]")
+            shown = name if 0 < len(name) <= 64 and not _BAD_IN_SECTION.search(name) else "Section"
+            comment = " A comment has a line of its own." if rest.strip(_WHITE).startswith(_COMMENTS) else ""
+            hint = f"Write [{shown}].{comment}"
+            self.report(line, column, "BB102", "Section header does not end with a bracket.", hint)
         elif not name or _BAD_IN_SECTION.search(name):
             message = "Section name is empty or holds quotes, brackets, backslashes or control characters."
             self.report(line, column, "BB102", message)
@@ -348,7 +358,7 @@ class _Reader:
         key, equals, value = body.partition("=")
         if not equals:
             message = "Line is neither a section header nor an assignment."
-            self.report(line, column, "BB102", message, "Write [Section] or Key=value; a comment starts with #.")
+            self.report(line, column, "BB102", message, _meant(body))
         elif not key:
             self.report(line, column, "BB102", "Line has no key before the =.", "Write Key=value.")
         elif not self.section and not self.lost:
@@ -361,6 +371,16 @@ class _Reader:
         entry = Entry(self.section, key.rstrip(_WHITE), value.lstrip(_WHITE), line, column, shown)
         self.entries.append(entry)
         return entry
+
+
+def _meant(body: str) -> str:
+    """A hint for a line that systemd cannot read: an assignment of YAML, or an invisible beginning."""
+    if body.startswith(_COMMENTS):  # which only a byte order mark before it can do
+        return "Save the file as UTF-8 without a byte order mark."
+    key, colon, value = body.partition(":")
+    if colon and key.replace("_", "").isalnum() and len(body) <= 64:
+        return f"Write {key}={value.strip()}." if value.strip() else f"Write [{key}]."
+    return "Write [Section] or Key=value; a comment starts with #."
 
 
 def _size(line: str) -> int:

@@ -174,10 +174,10 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
     except OSError as error:
         raise BbhvError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        if not _is_plain(handle):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise BbhvError(f"{path} is not a plain file.")
-        with open(handle, "rb", closefd=False) as file:
-            data = file.read(limit + 1)
+        data = _all(handle, min(status.st_size, limit) + 1, limit + 1)
     except OSError as error:
         raise BbhvError(f"{path} cannot be read: {error.strerror}.") from error
     finally:
@@ -187,8 +187,14 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
     return data
 
 
-def _is_plain(handle: int) -> bool:
-    return stat.S_ISREG(os.fstat(handle).st_mode)
+def _all(handle: int, guess: int, limit: int) -> bytes:
+    """At most `limit` bytes. A file of `guess` - 1 bytes takes one call; those of /proc say that they have none."""
+    parts = [os.read(handle, guess)]
+    have = len(parts[0])
+    while have >= guess and have < limit and parts[-1]:
+        parts.append(os.read(handle, min(1 << 16, limit - have)))
+        have += len(parts[-1])
+    return b"".join(parts)
 
 
 def remove_tree(path: str) -> None:

@@ -53,12 +53,15 @@ def algorithm(oid: str) -> Algorithm:
 
 
 class ObjectReader:
-    """Reads objects of one clone by id, each checked against its id. Use it in a `with`."""
+    """Reads objects of one clone by id, each checked against its id. Use it in a `with`.
 
-    def __init__(self, gitdir: str) -> None:
+    `env` adds to git's environment, for example where the objects of a push lie while a hook looks at them.
+    """
+
+    def __init__(self, gitdir: str, env: Mapping[str, str] | None = None) -> None:
         command = ("git", f"--git-dir={gitdir}", *HARMLESS, "cat-file", "--batch")
         self._gitdir = gitdir
-        self._process = run.spawn(command, pipe_stdin=True, env=ENVIRONMENT)
+        self._process = run.spawn(command, pipe_stdin=True, env={**ENVIRONMENT, **(env or {})})
         self._buffer = b""
 
     def __enter__(self) -> "ObjectReader":

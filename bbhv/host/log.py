@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ..findings import printable
+from ..errors import printable
 
 LEVELS = {"error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7}
 quiet = False

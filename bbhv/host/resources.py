@@ -14,6 +14,26 @@ def _path(name: str) -> str:
     return f"{root}/sysext/usr/lib/bitbuilder/{name}" if name.startswith("templates/") else f"{root}/{name}"
 
 
+def tree(name: str) -> dict[str, bytes]:
+    """All files below a folder of ours, for example `templates`, by their path in it. Nothing there is no file."""
+    loader = getattr(sys.modules["bbhv"].__spec__, "loader", None)
+    found = {}
+    if isinstance(loader, zipimporter):
+        from zipfile import ZipFile
+
+        with ZipFile(loader.archive) as archive:
+            for path in archive.namelist():
+                if path.startswith(f"{name}/") and not path.endswith("/"):
+                    found[path.removeprefix(f"{name}/")] = archive.read(path)
+        return found
+    top = _path(f"{name}/").rstrip("/")
+    for folder, _, names in os.walk(top):
+        for one in names:
+            with open(f"{folder}/{one}", "rb") as file:
+                found[f"{folder}/{one}"[len(top) + 1:]] = file.read()
+    return found
+
+
 SCHEMAS = ("schemas/metadata.schema.json", "schemas/registration.schema.json", "schemas/system.schema.json")
 _kept: dict[str, bytes] = {}
 

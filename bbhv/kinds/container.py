@@ -6,23 +6,29 @@ Which verdict a key has, and why, is the row's business; what a row cannot say a
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..findings import Finding, errors
+from . import elsewhere
 from . import guest as g
 from . import values as v
+from . import workload as w
+from .attachment import link
+from .health import checks
+from .ports import port
 from .settings import Cost, Setting, Table, Values, Verdict, refused
-from .source import Declared, Source, unit_values
+from .source import Source, unit_values
 
-SECOND = 10**6
-_EXEC, _FILES, _NETWORK, _OURS = "Exec", "Files", "Network", "X-Bitbuilder"
+_EXEC, _FILES, _NETWORK, _OURS = "Exec", "Files", "Network", w.OURS
 _YES, _HOST, _NO, _LATER = Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN, Verdict.LATER
 
 _POWER = "It would give the container more power over the host than its user namespace may have."
 _PATHS = "It names a path of the host. Declare infrastructure/NAME.volume and write Volume= in [X-Bitbuilder]."
 _LIMITS = "Limit the container by MemoryMax=, CPUQuota= and TasksMax= in [X-Bitbuilder]."
 _USERS = "The host gives every container its own range of user ids."
-_ALONE = "A container has a private network with loopback only."
+_ALONE = "Leave it out: a container has a private network with loopback only for now."
+_LINKS = "A container gets a link for each of its networks. Leave it out."
+_INTERFACE = "It would take an interface of the host. Leave it out: only networks of the tenant can be reached."
 
 
 def _option(name: str) -> Callable[[object], tuple[str, ...]]:
@@ -108,7 +114,7 @@ SUPPRESS_SYNC = Setting(
     show=v.show_boolean, emit=_yes_no("--suppress-sync"),
 )
 READ_ONLY = Setting(
-    _FILES, "ReadOnly", _YES, v.boolean, Cost.RESTART, 
+    _FILES, "ReadOnly", _YES, v.boolean, Cost.RESTART,
     "Whether the root cannot be written. What is mounted into it needs a directory in the image then.", default=False,
     show=v.show_boolean, emit=lambda value: ("--read-only",) if value else (),
 )
@@ -120,71 +126,33 @@ INACCESSIBLE = Setting(
     _FILES, "Inaccessible", _YES, g.mount_point, Cost.RESTART, "A path to hide.", repeat=True,
     emit=_option("--inaccessible"),
 )
-IMAGE = Setting(
-    _OURS, "Image", _YES, v.name, Cost.RECREATE,
-    "The image to start from: infrastructure/NAME.image, or one that the host offers.", required=True,
-)
-PERSISTENT = Setting(
-    _OURS, "Persistent", _YES, v.switch(only=False), Cost.RECREATE, "Whether changes of the root are kept.",
-    default=False, show=v.show_boolean,
-)
+PERSISTENT = replace(w.PERSISTENT, parse=v.switch(only=False))
 SCRATCH_SIZE = Setting(
     _OURS, "ScratchSize", _YES, v.bounded_size(1 << 20, 1 << 40), Cost.RESTART,
     "How much may be written into the root, in memory, such as 256M.", default=256 << 20, show=v.show_size,
 )
-VOLUME = Setting(
-    _OURS, "Volume", _YES, g.volume_mount, Cost.RESTART, "A volume and where to see it, such as data:/srv/data.",
-    repeat=True, refers=("volume",), named=lambda mount: mount.volume,
+HEALTH = replace(w.HEALTH, parse=checks("unit", later=("tcp", "http", "exec", "script")))
+BRIDGE = Setting(
+    _NETWORK, "Bridge", _LATER, v.name, Cost.RESTART, "The first network of the container, such as lan.",
+    reason=_ALONE, refers=("netdev", "network"),
 )
-AFTER = Setting(
-    _OURS, "After", _YES, v.name, Cost.LIVE, "A workload of this tenant that is to start first.", repeat=True,
-    refers=("container", "machine"),
+PORT = Setting(
+    _NETWORK, "Port", _LATER, port, Cost.RESTART, "A port of the host that leads inside, such as tcp:8080:80.",
+    reason=_ALONE, repeat=True,
 )
-MEMORY_MAX = Setting(
-    _OURS, "MemoryMax", _YES, v.memory, Cost.LIVE, "The most memory, such as 512M.",
-    show=v.show_size, directive="MemoryMax",
+CREDENTIAL = w.later(w.CREDENTIAL, "Leave it out: put what the container needs to know into a volume for now.")
+EXTENSION = Setting(
+    _OURS, "Extension", _LATER, v.name, Cost.RESTART, "An extension of extensions/, by its name, such as monitoring.",
+    reason="Leave it out: use an image that has what the extension adds.", repeat=True, refers=("sysext", "confext"),
 )
-MEMORY_HIGH = Setting(
-    _OURS, "MemoryHigh", _YES, v.memory, Cost.LIVE, "Where memory use is slowed down, such as 400M.",
-    show=v.show_size, directive="MemoryHigh",
+ADDRESS = w.later(w.ADDRESS, _ALONE)
+NETWORK = Setting(
+    _OURS, "Network", _LATER, link, Cost.RESTART, "One more network, and the address there, such as db:10.78.0.10.",
+    reason=_ALONE, repeat=True, refers=("netdev", "network"), named=lambda one: one.network,
 )
-CPU_QUOTA = Setting(
-    _OURS, "CPUQuota", _YES, v.quota, Cost.LIVE, "The most CPU time, as a percentage of one CPU, such as 50%.",
-    show=v.show_quota, directive="CPUQuota",
-)
-CPU_WEIGHT = Setting(
-    _OURS, "CPUWeight", _YES, v.cpu_weight, Cost.LIVE, "The share of CPU time, 1 to 10000 or idle.",
-    directive="CPUWeight",
-)
-TASKS_MAX = Setting(
-    _OURS, "TasksMax", _YES, v.tasks, Cost.LIVE, "The most processes and threads, such as 512.",
-    show=v.show_limit, directive="TasksMax",
-)
-IO_WEIGHT = Setting(
-    _OURS, "IOWeight", _YES, v.weight, Cost.LIVE, "The share of disk time, 1 to 10000.", directive="IOWeight",
-)
-RESTART = Setting(
-    _OURS, "Restart", _YES, v.one_of("always", "on-failure", "no"), Cost.LIVE,
-    "When to start the container again: always, on-failure or no.", default="always", directive="Restart",
-)
-HEALTH = Setting(
-    _OURS, "Health", _YES, g.health, Cost.NONE, "How to tell that the container is healthy: unit.", default="unit"
-)
-HEALTH_STABLE = Setting(
-    _OURS, "HealthStableSec", _YES, v.bounded_span(0, 3600), Cost.NONE,
-    "How long the container must stay up to count as healthy, such as 5s.", default=5 * SECOND, show=v.show_span,
-)
-HEALTH_GRACE = Setting(
-    _OURS, "HealthGraceSec", _YES, v.bounded_span(0, 3600), Cost.NONE,
-    "How long to wait before the first check, such as 10s.", default=0, show=v.show_span,
-)
-HEALTH_INTERVAL = Setting(
-    _OURS, "HealthIntervalSec", _YES, v.bounded_span(1, 3600), Cost.NONE,
-    "How long to wait between two checks, such as 1s.", default=1 * SECOND, show=v.show_span,
-)
-HEALTH_TIMEOUT = Setting(
-    _OURS, "HealthTimeoutSec", _YES, v.bounded_span(1, 3600), Cost.NONE,
-    "How long one check may take, such as 5s.", default=5 * SECOND, show=v.show_span,
+CONTROL = Setting(
+    _OURS, "Control", _YES, v.one_of("no", later=("read", "full")), Cost.RESTART,
+    "Whether the tenant's own API can be reached inside. The default is no.",
 )
 
 TABLE = Table(
@@ -223,35 +191,33 @@ TABLE = Table(
     *refused(_NO, _FILES, "It would give the container a user of the host with the password's hash.", "BindUser"),
     *refused(_NO, _FILES, "It only serves BindUser=, which is not allowed.", "BindUserShell", since=258),
     *refused(_HOST, _FILES, _USERS, "PrivateUsersOwnership", "PrivateUsersChown"),
-    *refused(_HOST, _NETWORK, _ALONE, "Private"),
-    *refused(_LATER, _NETWORK, _ALONE, "VirtualEthernet", "VirtualEthernetExtra", "Interface", "MACVLAN", "IPVLAN",
-             "Bridge", "Zone", "Port"),
-    *refused(_LATER, _NETWORK, _ALONE, "NamespacePath", since=259),
-    IMAGE,
+    *refused(_HOST, _NETWORK, "A container always has a private network. Leave it out.", "Private"),
+    *refused(_HOST, _NETWORK, _LINKS, "VirtualEthernet"),
+    *refused(_NO, _NETWORK, _INTERFACE, "VirtualEthernetExtra", "Interface", "MACVLAN", "IPVLAN"),
+    BRIDGE,
+    *refused(_NO, _NETWORK, "All tenants of the host would share the zone. Leave it out.", "Zone"),
+    PORT,
+    *refused(_NO, _NETWORK, "It names a path of the host. Leave it out.", "NamespacePath", since=259),
+    w.IMAGE,
     PERSISTENT,
     SCRATCH_SIZE,
-    VOLUME,
-    AFTER,
-    MEMORY_MAX,
-    MEMORY_HIGH,
-    CPU_QUOTA,
-    CPU_WEIGHT,
-    TASKS_MAX,
-    IO_WEIGHT,
-    RESTART,
+    w.VOLUME,
+    w.AFTER,
+    *w.LIMITS,
+    *w.RESTARTING,
     HEALTH,
-    HEALTH_STABLE,
-    HEALTH_GRACE,
-    HEALTH_INTERVAL,
-    HEALTH_TIMEOUT,
-    *refused(_LATER, _OURS, "", "Credential", "Extension"),
-    *refused(_LATER, _OURS, _ALONE, "Address", "Network"),
-    *refused(_LATER, _OURS, "Leave it out: a container has no access to the API of its tenant.", "Control"),
+    *w.HEALTH_TIMES,
+    CREDENTIAL,
+    EXTENSION,
+    ADDRESS,
+    NETWORK,
+    CONTROL,
+    meant=elsewhere.CONTAINER,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Container(Declared):
+class Container(w.Workload):
     """A container as declared."""
 
     @property
@@ -261,11 +227,6 @@ class Container(Declared):
         if chosen is not None:
             return chosen
         return not (self.values.need(BOOT) or self.values.given(KILL_SIGNAL) or self.values.get(NOTIFY_READY))
-
-    @property
-    def after(self) -> tuple[str, ...]:
-        """The workloads that are to start first, sorted, each once."""
-        return tuple(sorted(set(self.values.all(AFTER))))
 
 
 def read_container(source: Source) -> tuple[Container | None, tuple[Finding, ...]]:
@@ -284,23 +245,21 @@ def _contradictions(container: Container) -> Iterator[Finding]:
     elif values.get(PROCESS_TWO) and values.get(NOTIFY_READY):
         message = "NotifyReady=yes contradicts ProcessTwo=yes: only PID 1 can say that it is ready."
         yield Finding(values.places(NOTIFY_READY)[0], "BB209", message, "Leave one out.")
-    if not values.need(BOOT) and not values.given(PARAMETERS):
+    if not (values.need(BOOT) or values.given(PARAMETERS) or values.unread(BOOT) or values.unread(PARAMETERS)):
         hint = "Write Boot=yes, or Parameters= with the program."
         yield Finding(values.places(BOOT)[0], "BB209", "The container has nothing to run.", hint)
-    if values.get(SUPPRESS_SYNC) and values.all(VOLUME):
+    if values.get(SUPPRESS_SYNC) and values.all(w.VOLUME):
         hint = "Leave SuppressSync= out."
         message = "SuppressSync=yes would lose what is written to a volume."
         yield Finding(values.places(SUPPRESS_SYNC)[0], "BB209", message, hint)
-    if container.name in values.all(AFTER):
-        place = values.places(AFTER)[values.all(AFTER).index(container.name)]
-        yield Finding(place, "BB302", "After= names the container itself.", "Leave it out.")
+    yield from w.waits_for_itself(container)
     yield from _mount_collisions(values)
 
 
 def _mount_collisions(values: Values) -> Iterator[Finding]:
     """Two things mounted on the same path: the later one is reported."""
     taken: dict[str, str] = {}
-    mounts = [(mount.path, place) for mount, place in zip(values.all(VOLUME), values.places(VOLUME))]
+    mounts = [(mount.path, place) for mount, place in zip(values.all(w.VOLUME), values.places(w.VOLUME))]
     mounts += [(mount.path, place) for mount, place in zip(values.all(TEMPORARY), values.places(TEMPORARY))]
     for path, place in sorted(mounts, key=lambda mount: (mount[1].line, mount[0])):
         if path in taken:

@@ -1,9 +1,21 @@
-"""A credential of a tenant: infrastructure/credentials/NAME.cred, or credentials/HOST/NAME.cred for one host."""
+"""A credential of a tenant: infrastructure/credentials/NAME.cred, or credentials/HOST/NAME.cred for one host.
+
+The file is what `systemd-creds encrypt --name=tenant-TENANT.NAME` prints on the host that is to use it: only that host
+can decrypt it. What it is encrypted with is read from its header; a secret in clear text, and a blob that everybody
+can decrypt, are refused. What only the host can tell is in `UNCHECKED`.
+"""
 
 from dataclasses import dataclass
 
-from ..findings import Finding
+from ..findings import Finding, Place
+from ..formats.credblob import Blob, BlobError, parse
 from .source import Source
+
+MAX_CREDENTIAL = 1 << 20
+UNCHECKED = (
+    "Whether a credential is for this host, bears the name tenant-TENANT.NAME, and is still valid is in its encrypted "
+    "part: the host finds it out when it decrypts the credential."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,9 +25,31 @@ class Credential:
     name: str
     file: str
     host: str
-    blob: bytes
+    text: bytes
+    blob: Blob
+
+
+def embedded_name(tenant: str, name: str) -> str:
+    """The name that must be inside of the encrypted part, so that no tenant can use another one's credential."""
+    return f"tenant-{tenant}.{name}"
 
 
 def read_credential(source: Source) -> tuple[Credential | None, tuple[Finding, ...]]:
     """The credential of a file, None when it has errors."""
-    return Credential(name=source.name, file=source.file, host=source.host, blob=source.data), ()
+    place = Place(source.file)
+    name = embedded_name(source.tenant or "TENANT", source.name)
+    how = f"On the host, run systemd-creds encrypt --with-key=host --name={name} SECRET {source.name}.cred."
+    if len(source.data) > MAX_CREDENTIAL:
+        message = f"The credential has more than {MAX_CREDENTIAL >> 20} MiB."
+        return None, (Finding(place, "BB105", message, "systemd hands no more than this to a unit."),)
+    try:
+        blob = parse(source.data)
+    except BlobError as error:
+        return None, (Finding(place, "BB205", str(error), f"{error.hint} {how}".strip()),)
+    if blob.key.null:
+        message = "The credential is encrypted with the null key: everybody who has the repository can read it."
+        return None, (Finding(place, "BB204", message, f"Replace the secret. {how}"),)
+    if blob.key.user:
+        message = "The credential is bound to a user of the host, and no unit of a tenant is one."
+        return None, (Finding(place, "BB205", message, f"Leave out --user and --uid=. {how}"),)
+    return Credential(name=source.name, file=source.file, host=source.host, text=source.data, blob=blob), ()

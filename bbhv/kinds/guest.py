@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..findings import did_you_mean
-from .values import NotYet, Unreadable, bounded_size, integer, name, one_of, path, quoted, words
+from .values import Unreadable, bounded_size, integer, name, path, quoted, words
 
 _SIGNALS = tuple(
     """HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG
@@ -95,7 +95,7 @@ def user(value: str) -> str:
         return str(integer(0, 65534)(value))
     plain = value.replace("_", "").replace("-", "")
     if not 0 < len(value) <= 31 or value[0] == "-" or not _ALNUM.issuperset(plain):
-        raise Unreadable(f"{quoted(value)} is not a user name.")
+        raise Unreadable(f"{quoted(value)} is not a user name.", "Write one user of the image, without a group.")
     return value
 
 
@@ -127,6 +127,13 @@ def volume_mount(value: str) -> VolumeMount:
     if not colon:
         hint = "Write the volume, a colon and a path, such as data:/srv/data."
         raise Unreadable(f"{quoted(value)} is not NAME:/PATH.", hint)
+    if volume.startswith(("/", ".", "~")):
+        hint = f"Declare infrastructure/NAME.volume, and write Volume=NAME:{where.partition(':')[0]}."
+        raise Unreadable(f"{quoted(volume)} is a path, but a volume has a name.", hint)
+    if ":" in where:
+        where, _, options = where.partition(":")
+        hint = f"A volume has no options here. Write {volume}:{where}."
+        raise Unreadable(f"The path {quoted(where)} is followed by {quoted(options)}.", hint)
     return VolumeMount(name(volume), mount_point(where))
 
 
@@ -153,10 +160,3 @@ def tmpfs(value: str) -> Tmpfs:
     if not sized:
         raise Unreadable(f"{quoted(value)} has no size.", "Write a path and a size, such as /var/cache:size=64M.")
     return Tmpfs(mount_point(where), ",".join(shown))
-
-
-def health(value: str) -> str:
-    """How a container shows that it is healthy."""
-    if value.partition(":")[0] in ("tcp", "http", "exec", "script", "console"):
-        raise NotYet(f"The check {quoted(value)} is not supported yet.", "Write unit.")
-    return one_of("unit")(value)

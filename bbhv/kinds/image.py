@@ -1,12 +1,18 @@
-"""An image of a tenant: infrastructure/NAME.image, which says where it comes from and what its digest is."""
+"""An image of a tenant: infrastructure/NAME.image, which says where it comes from and what its digest is.
 
+The digest is what counts: whatever the source hands out, nothing else is taken for the image. Sources are https, http
+and file URLs; what the host cannot fetch yet is checked whole, and then not supported yet (BB207).
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ..findings import Finding, errors
 from ..names import is_sha256
+from . import elsewhere
 from . import values as v
-from .settings import Cost, Setting, Table, Verdict
+from .settings import Cost, Setting, Table, Values, Verdict
 from .source import Declared, Source, unit_values
 from .urls import file_path, normalise
 
@@ -14,10 +20,10 @@ from .urls import file_path, normalise
 def image_source(value: str) -> str:
     """The URL of an image, in normal form."""
     url = normalise(value, ("https", "http", "file"))
+    if url.endswith("/") or (url.startswith("file:") and v.path(file_path(url)).endswith("/")):
+        raise v.Unreadable(f"The source {v.quoted(value)} is not a file.")
     if not url.startswith("file:"):
         raise v.NotYet(f"The source {v.quoted(value)} is not supported yet.", "Write a URL that starts with file://.")
-    if v.path(file_path(url)).endswith("/"):
-        raise v.Unreadable(f"The source {v.quoted(value)} is not a file.")
     return url
 
 
@@ -40,12 +46,17 @@ FORMAT = Setting(
     "tar for an archive of a root file system, raw for a squashfs or erofs image.", required=True,
 )
 
-TABLE = Table(SOURCE, SHA256, FORMAT)
+TABLE = Table(SOURCE, SHA256, FORMAT, meant=elsewhere.IMAGE)
+
+
+# What the names of files end in that are surely of the other format.
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst")
+_FILE_SYSTEMS = (".raw", ".img", ".squashfs", ".erofs", ".iso", ".qcow2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image(Declared):
-    """An image as declared."""
+class Fetched(Declared):
+    """What comes from a source and is known by its digest."""
 
     @property
     def source(self) -> str:
@@ -63,7 +74,24 @@ class Image(Declared):
         return "raw" if self.values.need(FORMAT) == "raw" else "tar"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image(Fetched):
+    """An image as declared."""
+
+
 def read_image(source: Source) -> tuple[Image | None, tuple[Finding, ...]]:
     """The image of a file, None when it has errors."""
     values, findings = unit_values(source, TABLE)
+    findings += tuple(doubts(values))
     return None if errors(findings) else Image(name=source.name, file=source.file, values=values), findings
+
+
+def doubts(values: Values) -> Iterator[Finding]:
+    """A source whose name says that it is of another format than the file does."""
+    url, form = values.get(SOURCE) or "", values.get(FORMAT)
+    other = {"raw": _ARCHIVES, "tar": _FILE_SYSTEMS}.get(form or "", ())
+    suffix = next((suffix for suffix in other if url.lower().endswith(suffix)), "")
+    if suffix:
+        message = f"Format={form} does not go with a Source= that ends in {suffix}, unless its name is wrong."
+        hint = f"Write Format={'tar' if form == 'raw' else 'raw'}, or leave it when you know better."
+        yield Finding(values.places(FORMAT)[0], "BB209", message, hint, severity="warning")

@@ -6,6 +6,7 @@ The host writes the slice itself, from these values and the grants; a tenant may
 from dataclasses import dataclass
 
 from ..findings import Finding, errors
+from . import elsewhere
 from . import values as v
 from .settings import Cost, Setting, Table, Verdict, refused
 from .source import Declared, Source, unit_values
@@ -97,6 +98,7 @@ TABLE = Table(
     *refused(_HOST, _SECTION, "The host decides how many units start at once.", "ConcurrencySoftMax",
              "ConcurrencyHardMax", since=258),
     *refused(_HOST, _SECTION, "The host decides how many units start at once.", "ActivatingConcurrencyMax", since=262),
+    meant=elsewhere.LIMITS,
 )
 
 

@@ -10,6 +10,7 @@ from ..names import workload
 from . import container as c
 from .container import Container
 from .values import show_boolean
+from .workload import VOLUME
 
 UID_COUNT = 65536
 FAMILIES = "--restrict-address-families=AF_UNIX AF_INET AF_INET6 AF_NETLINK"
@@ -46,7 +47,7 @@ def command(
         "--console=read-only",
         f"--notify-ready={show_boolean(boot if ready is None else ready)}",
         *container.values.argv(),
-        *(f"--bind={volumes}/{mount.volume}:{mount.path}:idmap" for mount in container.values.all(c.VOLUME)),
+        *(f"--bind={volumes}/{mount.volume}:{mount.path}:idmap" for mount in container.values.all(VOLUME)),
         *_start(container, boot),
         "--",
         *(container.values.get(c.PARAMETERS) or ()),

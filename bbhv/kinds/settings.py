@@ -5,14 +5,16 @@ manifests record, `Values.argv` what a program is called with, `Table.cost` what
 do not exist. Findings: BB102, BB105, BB201 … BB208.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar, cast
 
 from ..findings import Finding, Place, did_you_mean
 from ..formats.unitfile import Entry, UnitFile
+from .elsewhere import fold
 from .values import NotYet, Unreadable, text
 
 MAX_REPEATS = 256
@@ -63,7 +65,7 @@ class Setting(Generic[T_co]):
 
     `show` and `emit` only ever get a value that `parse` of the same row returned, or its `default`. `emit` is what the
     value adds to a command line; `directive` is the unit setting that takes the shown value as it is. `refers` has the
-    kinds of declaration of which a value names one, and `named` finds the name in the value.
+    kinds of declaration of which a value names one, and `named` finds the name in the value; empty: it names none.
     """
 
     section: str
@@ -96,10 +98,19 @@ def refused(verdict: Verdict, section: str, reason: str, *keys: str, since: int 
 
 
 class Table:
-    """The rows of one kind of file, in the order of the manual and of the command line."""
+    """The rows of one kind of file, in the order of the manual and of the command line.
 
-    def __init__(self, *rows: Setting[object]) -> None:
+    `meant` has the hints for keys and [sections] that do not exist, but that people write, as `elsewhere.fold` spells
+    them. `each` has the sections of which every one in a file is an object of its own, such as [Address]; their rows
+    have no defaults.
+    """
+
+    def __init__(
+        self, *rows: Setting[object], meant: Mapping[str, str] | None = None, each: Iterable[str] = ()
+    ) -> None:
         self.rows = rows
+        self.each = frozenset(each)
+        self.meant: Mapping[str, str] = meant or {}
         self.by_key: Mapping[tuple[str, str], Setting[object]] = {(row.section, row.key): row for row in rows}
         self.sections = tuple(dict.fromkeys(row.section for row in rows))
 
@@ -111,9 +122,9 @@ class Table:
         return tuple(row.key for row in self.rows if row.section == section)
 
     def cost(self, name: str) -> Cost | None:
-        """What a change of "Section.Key" costs; None when there is no such row."""
+        """What a change of "Section.Key" or "Section[2].Key" costs; None when there is no such row."""
         section, _, key = name.rpartition(".")
-        row = self.by_key.get((section, key))
+        row = self.by_key.get((section.partition("[")[0], key))
         return row.cost if row else None
 
 
@@ -126,12 +137,27 @@ class Value:
 
 
 class Values:
-    """The typed values of one file."""
+    """The typed values of one file, or of one section of it; `place` is where that starts."""
 
-    def __init__(self, file: str, table: Table, given: Mapping[tuple[str, str], tuple[Value, ...]]) -> None:
+    def __init__(
+        self,
+        file: str,
+        table: Table,
+        given: Mapping[tuple[str, str], tuple[Value, ...]],
+        parts: Mapping[str, tuple["Values", ...]] | None = None,
+        place: Place | None = None,
+        unread: Iterable[tuple[str, str]] = (),
+    ) -> None:
         self.file = file
+        self.place = place or Place(file)
         self._table = table
         self._given = given
+        self._parts: Mapping[str, tuple[Values, ...]] = parts or {}
+        self._unread = frozenset(unread)
+
+    def each(self, section: str) -> tuple["Values", ...]:
+        """The values of each section of this name apart, in the order of the file; see `Table.each`."""
+        return self._parts.get(section, ())
 
     def _all(self, row: Setting[T]) -> tuple[tuple[T, Place], ...]:
         found = self._given.get((row.section, row.key))
@@ -157,26 +183,43 @@ class Values:
         return tuple(value for value, _ in self._all(row))
 
     def places(self, row: Setting[object]) -> tuple[Place, ...]:
-        """Where the values are; the file alone for a default or an absent key, but never nothing."""
-        return tuple(place for _, place in self._all(row)) or (Place(self.file),)
+        """Where the values are; the start for an absent key, the file alone for a default, but never nothing."""
+        return tuple(place for _, place in self._all(row)) or (self.place,)
 
     def given(self, row: Setting[object]) -> bool:
         """Whether the file itself sets the key."""
         return (row.section, row.key) in self._given
 
+    def unread(self, row: Setting[object]) -> bool:
+        """Whether the file sets the key to something that could not be read, so that nothing is known of it."""
+        return (row.section, row.key) in self._unread
+
+    def newer(self, version: int) -> Iterator[tuple[Setting[object], Place]]:
+        """What the file sets and systemd of this version does not know: each row, and where it is set first."""
+        for row in self._table:
+            if row.since > version and self.given(row):
+                yield row, self.places(row)[0]
+
     def references(self) -> Iterator[tuple[Setting[object], str, Place]]:
-        """Every name of another declaration: its row, the name, and where it stands."""
+        """Every name of another declaration: its row, the name, and where it stands. A value may name none."""
         for row in self._table:
             for value, place in self._all(row) if row.refers else ():
-                yield row, row.named(value), place
+                name = row.named(value)
+                if name:
+                    yield row, name, place
 
     def texts(self) -> dict[str, str]:
-        """Every value, defaults included, as "Section.Key" and its normalised text; repeated ones on lines."""
+        """Every value, defaults included, as "Section.Key" and its normalised text; repeated ones on lines.
+
+        Of a section that is there several times, those after the first are called "Section[2]" and so on.
+        """
         found: dict[str, str] = {}
         for row in self._table:
-            values = self.all(row)
-            if values:
-                found[row.name] = "\n".join(row.show(value) for value in values)
+            for number, part in enumerate(self.each(row.section) if row.section in self._table.each else (self,), 1):
+                values = part.all(row)
+                if values:
+                    name = row.name if number == 1 else f"{row.section}[{number}].{row.key}"
+                    found[name] = "\n".join(row.show(value) for value in values)
         return found
 
     def directives(self) -> tuple[tuple[str, str], ...]:
@@ -189,18 +232,24 @@ class Values:
         return tuple(word for row in self._table for value in self.all(row) for word in row.emit(value))
 
 
+# The section, the key, and the number of the section among those of its name; 0 where these are all one.
+_Where: TypeAlias = tuple[str, str, int]
+
+
 def read(table: Table, unit: UnitFile, file: str) -> tuple[Values, tuple[Finding, ...]]:
     """The values of a file by a table, and everything that is wrong with them. A bad value is left out."""
     findings = list(islice(_section_findings(table, unit, file), MAX_FINDINGS))
-    given: dict[tuple[str, str], list[Value]] = {}
-    count: dict[tuple[str, str], int] = {}
+    headers = _headers(table, unit)
+    given: dict[_Where, list[Value]] = {}
+    unread: set[tuple[str, str]] = set()
+    count: dict[_Where, int] = {}
     for entry in unit.entries:
         if len(findings) >= MAX_FINDINGS:
             message = f"The file has more than {MAX_FINDINGS} problems; the rest was not checked."
             findings.append(Finding(Place(file, entry.line, entry.column), "BB105", message))
             break
-        where = (entry.section, entry.key)
-        row = table.by_key.get(where)
+        where = (entry.section, entry.key, bisect_right(headers.get(entry.section, ()), entry.line))
+        row = table.by_key.get(where[:2])
         if row is None:
             findings.extend(_unknown(table, entry, file))
             continue
@@ -218,16 +267,57 @@ def read(table: Table, unit: UnitFile, file: str) -> tuple[Values, tuple[Finding
             value, finding = _value(row, entry, file)
             given.setdefault(where, []).extend(value)
             findings.extend(finding)
-    findings.extend(_missing(table, count, file))
-    return Values(file, table, {where: tuple(values) for where, values in given.items() if values}), tuple(findings)
+            unread.update([where[:2]] if finding else ())
+    findings.extend(_missing(table, headers, count, file))
+    return _assembled(file, table, headers, given, unread), tuple(findings)
+
+
+def _headers(table: Table, unit: UnitFile) -> dict[str, list[int]]:
+    """The lines of the headers of those sections of which each is an object."""
+    found: dict[str, list[int]] = {section: [] for section in table.each}
+    for section, line in unit.sections:
+        if section in found:
+            found[section].append(line)
+    return found
+
+
+def _assembled(
+    file: str,
+    table: Table,
+    headers: Mapping[str, list[int]],
+    given: Mapping[_Where, list[Value]],
+    unread: Iterable[tuple[str, str]],
+) -> Values:
+    """The values of the file as a whole, with those of each section that is an object."""
+    whole: dict[tuple[str, str], list[Value]] = {}
+    single: dict[tuple[str, int], dict[tuple[str, str], tuple[Value, ...]]] = {}
+    for (section, key, number), values in given.items():
+        if values:
+            whole.setdefault((section, key), []).extend(values)
+            single.setdefault((section, number), {})[section, key] = tuple(values)
+    parts = {
+        section: tuple(
+            Values(file, table, single.get((section, number), {}), place=Place(file, line, 1))
+            for number, line in enumerate(lines, 1)
+        )
+        for section, lines in headers.items()
+    }
+    return Values(file, table, {where: tuple(values) for where, values in whole.items()}, parts, unread=unread)
 
 
 def _section_findings(table: Table, unit: UnitFile, file: str) -> Iterator[Finding]:
     for name, line in unit.sections:
         if name not in table.sections:
-            known = ", ".join(f"[{section}]" for section in table.sections)
-            hint = did_you_mean(name, table.sections) or f"The sections are {known}."
+            refusals = (Verdict.HOST, Verdict.FORBIDDEN)
+            open_to = dict.fromkeys(row.section for row in table if row.verdict not in refusals)
+            known = ", ".join(f"[{section}]" for section in open_to)
+            near = did_you_mean(name, table.sections) or f"The sections are {known}."
+            hint = table.meant.get(fold(f"[{name}]"), near)
             yield Finding(Place(file, line, 1), "BB201", f"There is no section [{name}] in this kind of file.", hint)
+    for section, lines in sorted(_headers(table, unit).items()):
+        if len(lines) > MAX_REPEATS:
+            message = f"Section [{section}] is there more than {MAX_REPEATS} times."
+            yield Finding(Place(file, lines[MAX_REPEATS], 1), "BB206", message, "Use fewer.")
 
 
 def _unknown(table: Table, entry: Entry, file: str) -> Iterator[Finding]:
@@ -235,9 +325,15 @@ def _unknown(table: Table, entry: Entry, file: str) -> Iterator[Finding]:
         return  # the section header has its finding already
     place = Place(file, entry.line, entry.column)
     hint = did_you_mean(entry.key, table.keys(entry.section))
-    other = next((row.section for row in table if row.key == entry.key), "")
+    others = [row for row in table if row.key.lower() == entry.key.lower() and row.section != entry.section]
+    other = next(iter(sorted(others, key=lambda row: row.verdict is not Verdict.ALLOWED)), None)
     if other and not hint.endswith(f" {entry.key}?"):
-        hint = f"It belongs into section [{other}]."
+        # Nobody is to move a key to where it is refused.
+        refused_there = other.verdict in (Verdict.HOST, Verdict.FORBIDDEN) and other.reason
+        what = "It belongs" if other.key == entry.key else f"{other.key}= belongs"
+        hint = refused_there or f"{what} into section [{other.section}]."
+    if not other or other.verdict is not Verdict.ALLOWED:
+        hint = table.meant.get(fold(entry.key), hint)
     yield Finding(place, "BB202", f"There is no key {entry.key}= in section [{entry.section}].", hint)
 
 
@@ -273,8 +369,12 @@ def _value(row: Setting[object], entry: Entry, file: str) -> tuple[tuple[Value, 
         return (), (Finding(place, code, f"{row.key}=: {error}", error.hint or row.doc),)
 
 
-def _missing(table: Table, count: Mapping[tuple[str, str], int], file: str) -> Iterator[Finding]:
-    for row in table:
-        if row.required and (row.section, row.key) not in count:
-            message = f"{row.key}= is missing in section [{row.section}]."
-            yield Finding(Place(file), "BB208", message, row.doc)
+def _missing(
+    table: Table, headers: Mapping[str, list[int]], count: Mapping[_Where, int], file: str
+) -> Iterator[Finding]:
+    for row in filter(lambda row: row.required, table):
+        wanted = enumerate(headers[row.section], 1) if row.section in table.each else [(0, 0)]
+        for number, line in wanted:
+            if (row.section, row.key, number) not in count:
+                message = f"{row.key}= is missing in section [{row.section}]."
+                yield Finding(Place(file, line, 1 if line else 0), "BB208", message, row.doc)

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from ..findings import Finding, Place, did_you_mean
 from ..names import NAME_RULE, is_name
+from . import elsewhere
 from .container import TABLE as CONTAINER_TABLE
 from .container import read_container
 from .credential import Credential, read_credential
@@ -24,8 +25,8 @@ from .machine import read_machine
 from .metadata import Metadata, read_metadata
 from .netdev import TABLE as NETDEV_TABLE
 from .netdev import read_netdev
-from .network import TABLE as NETWORK_TABLE
 from .network import read_network
+from .networktable import TABLE as NETWORK_TABLE
 from .portable import TABLE as PORTABLE_TABLE
 from .portable import read_portable
 from .script import SCRIPTS, Script, read_script
@@ -111,6 +112,10 @@ KINDS = (
     Kind(name="portable", pattern="services/NAME.portable", read=read_portable, settings=PORTABLE_TABLE, pending=True),
     *(Kind(name="script", pattern=f"scripts/{script}", read=read_script, pending=True) for script in SCRIPTS),
 )
+# A path is compared with the rows of its first part only: a repository may have thousands.
+_BY_BEGINNING: dict[str, list[Kind]] = {}
+for _kind in KINDS:
+    _BY_BEGINNING.setdefault(_kind.pattern.partition("/")[0], []).append(_kind)
 _DIRECTORIES = tuple(dict.fromkeys(kind.pattern.partition("/")[0] for kind in KINDS if "/" in kind.pattern))
 
 
@@ -132,7 +137,7 @@ def classify(path: str) -> tuple[Kind | None, Match, tuple[Finding, ...]]:
     nothing = Match("")
     if is_beside(path):
         return None, nothing, ()
-    for kind in KINDS:
+    for kind in _BY_BEGINNING.get(path.partition("/")[0], ()):
         match = kind.match(path)
         if match is None:
             continue
@@ -158,6 +163,13 @@ def is_beside(path: str) -> bool:
     return parts[-1].startswith(("README", "LICENSE")) or parts[-1].endswith(".md")
 
 
+def _home(file: str) -> str:
+    """A hint for a file whose name is that of a declaration, but which lies somewhere else."""
+    name, dot, suffix = file.rpartition(".")
+    kind = next((one for one in KINDS if one.pattern.endswith(f"/NAME.{suffix}")), None)
+    return f"Move it to {kind.path(name)}." if dot and kind and is_name(name) else ""
+
+
 def _misplaced(path: str) -> Finding:
     """The warning about a file that nothing reads."""
     parts = path.split("/")
@@ -168,5 +180,6 @@ def _misplaced(path: str) -> Finding:
         hint = f"Files here are {', '.join(wanted)}."
     else:
         hint = did_you_mean(parts[0], _DIRECTORIES)
+    hint = elsewhere.file(parts[-1]) or _home(parts[-1]) or hint
     message = "The file has no place in a tenant repository, ignoring."
     return Finding(Place(path), "BB108", message, hint, severity="warning")

@@ -22,6 +22,8 @@ def normalise(value: str, schemes: tuple[str, ...] = ("https", "http", "ssh", "f
     if not found or scheme not in schemes or len(value) > MAX_URL:
         known = ", ".join(f"{name}://" for name in schemes)
         hint = f"Write a URL that starts with {known}."
+        if value.startswith("/") and "file" in schemes:
+            hint = f"Write file://{value[:200]}."
         raise Unreadable(f"{quoted(value)} is not a URL that is allowed here.", hint)
     authority, slash, path = rest.partition("/")
     if not slash:

@@ -107,11 +107,12 @@ def switch(*, only: bool) -> Callable[[str], bool]:
     return read
 
 
-def _number(value: str, what: str) -> tuple[int, int]:
-    """A decimal number as numerator and denominator, so that nothing is lost to floating point."""
+def _number(value: str, what: str, shown: str) -> tuple[int, int]:
+    """A decimal number as numerator and denominator, so that nothing is lost to floating point. It is part of `shown`,
+    which a message quotes."""
     whole, dot, fraction = value.partition(".")
     if not whole or not _DIGITS.issuperset(whole + fraction) or bool(dot) != bool(fraction) or len(value) > 24:
-        raise Unreadable(f"{quoted(value)} is not {what}.")
+        raise Unreadable(f"{quoted(shown)} is not {what}.")
     return int(whole + fraction), 10 ** len(fraction)
 
 
@@ -131,9 +132,13 @@ def size(value: str) -> int:
         raise Unreadable(f"The amount {quoted(value)} is relative to the host.", hint)
     number, unit = _split_unit(value)
     if unit not in _SIZES:
+        # Other programs have MB, MiB and m for what is M here.
+        ours = unit.strip().upper().removesuffix("B").removesuffix("I")
         hint = "Write a number and K, M, G or T, such as 512M."
+        if len(ours) == 1 and ours in _SIZES and number and _DIGITS.issuperset(number.replace(".", "")):
+            hint = f"Write {number}{ours}."
         raise Unreadable(f"{quoted(value)} is not an amount of bytes.", hint)
-    top, bottom = _number(number, "an amount of bytes")
+    top, bottom = _number(number, "an amount of bytes", value)
     amount = top * _SIZES[unit] // bottom
     if amount >= INFINITY:
         raise Unreadable(f"The amount {quoted(value)} is too large.")
@@ -156,7 +161,8 @@ def memory(value: str) -> int:
     """An amount of memory that a program can start with, or INFINITY."""
     amount = size(value)
     if amount < 1 << 20:
-        raise Unreadable(f"The amount {quoted(value)} is less than 1M.")
+        hint = f"A number alone counts bytes. Write {value}M." if _DIGITS.issuperset(value) and amount else ""
+        raise Unreadable(f"The amount {quoted(value)} is less than 1M.", hint)
     return amount
 
 
@@ -172,9 +178,9 @@ def show_size(value: int) -> str:
 
 def quota(value: str) -> int:
     """A share of CPU time in hundredths of a percent; 100% is one CPU."""
-    if not value.endswith("%"):
+    if not value.endswith("%") or value[-2:-1] in _BLANK:
         raise Unreadable(f"{quoted(value)} is not a percentage.", "Write a percentage of one CPU, such as 50% or 200%.")
-    top, bottom = _number(value[:-1], "a percentage")
+    top, bottom = _number(value[:-1], "a percentage", value)
     share = top * 100 // bottom
     if not 0 < share <= 100_000_000:
         raise Unreadable(f"The percentage {quoted(value)} is out of range.", "Write more than 0% and at most 1000000%.")
@@ -224,7 +230,7 @@ def span(value: str) -> int:
         unit, left = rest[:length], rest[length:].strip()
         if unit not in _SPANS:
             raise Unreadable(f"{quoted(value)} is not a time span.", "Write a number and a unit, such as 30s or 5min.")
-        top, bottom = _number(number, "a time span")
+        top, bottom = _number(number, "a time span", value)
         total += top * _SPANS[unit] // bottom
     return total
 
@@ -318,6 +324,14 @@ def path(value: str) -> str:
 
 def name(value: str) -> str:
     """The name of a declaration."""
-    if not is_name(value):
-        raise Unreadable(f"{quoted(value)} is not a name.", f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}.")
-    return value
+    if is_name(value):
+        return value
+    if "/" in value or ":" in value:
+        # What the setting names is the better hint, which its row has.
+        raise Unreadable(f"{quoted(value)} is a path or an address, but a name belongs here.")
+    meant = value.partition(" #")[0].rstrip(" ;").strip("\"'").lower().replace("_", "-")
+    hint = f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}."
+    if is_name(meant):
+        comment = " A comment has a line of its own." if " #" in value else ""
+        hint = f"Write {meant}.{comment}"
+    raise Unreadable(f"{quoted(value)} is not a name.", hint)

@@ -1,27 +1,36 @@
-"""A volume of a tenant: infrastructure/NAME.volume, a place for data that outlives every container."""
+"""A volume of a tenant: infrastructure/NAME.volume, a place for data that outlives every container and machine.
 
+A volume has one use. A container gets a folder (Format=directory), a machine gets a drive (Format=ext4, a file of the
+host that the machine's own kernel mounts): the kernel of the host never mounts what a machine could have written.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from ..findings import Finding, errors
+from ..findings import Finding, Place, errors
+from . import elsewhere
 from . import values as v
-from .settings import Cost, Setting, Table, Verdict
+from .settings import Cost, Setting, Table, Values, Verdict
 from .source import Declared, Source, unit_values
 
+Use = Literal["container", "machine"]
 _SECTION, _YES = "Volume", Verdict.ALLOWED
+FORMATS: dict[Use, str] = {"container": "directory", "machine": "ext4"}
 SIZE = Setting(
     _SECTION, "Size", _YES, v.bounded_size(1 << 20, 1 << 50), Cost.NONE,
     "How much room the volume takes of the tenant's storage, such as 1G.", show=v.show_size,
 )
 FORMAT = Setting(
-    _SECTION, "Format", _YES, v.one_of("directory", later=("ext4",)), Cost.RESTART,
-    "directory: a directory on the host.", default="directory",
+    _SECTION, "Format", _YES, v.one_of(*FORMATS.values()), Cost.RESTART,
+    "directory: a folder of the host, for containers. ext4: a drive, for machines. The default is the one for Use=.",
 )
 USE = Setting(
-    _SECTION, "Use", _YES, v.one_of("container", later=("machine",)), Cost.RESTART,
-    "What may use the volume: container.", default="container",
+    _SECTION, "Use", _YES, v.one_of(*FORMATS), Cost.RESTART,
+    "What may use the volume: container or machine, never both.", default="container",
 )
 
-TABLE = Table(SIZE, FORMAT, USE)
+TABLE = Table(SIZE, FORMAT, USE, meant=elsewhere.VOLUME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +42,35 @@ class Volume(Declared):
         """The room that it takes, in bytes; 0 when the file does not say."""
         return self.values.get(SIZE) or 0
 
+    @property
+    def use(self) -> Use:
+        """The kind of workload that may use it."""
+        return "machine" if self.values.need(USE) == "machine" else "container"
+
+    @property
+    def format(self) -> str:
+        """What it is on the host."""
+        return FORMATS[self.use]
+
 
 def read_volume(source: Source) -> tuple[Volume | None, tuple[Finding, ...]]:
     """The volume of a file, None when it has errors."""
     values, findings = unit_values(source, TABLE)
-    return None if errors(findings) else Volume(name=source.name, file=source.file, values=values), findings
+    volume = Volume(name=source.name, file=source.file, values=values)
+    findings += () if errors(findings) else tuple(_contradictions(volume, values))
+    return None if errors(findings) else volume, findings
+
+
+def _contradictions(volume: Volume, values: Values) -> Iterator[Finding]:
+    form, use = values.get(FORMAT), volume.use
+    if form is not None and form != volume.format:
+        message = f"Format={form} contradicts Use={use}."
+        other = next(one for one, fits in FORMATS.items() if fits == form)
+        hint = f"Write Use={other}, or leave Format= out: a volume for a {use} is {volume.format}."
+        yield Finding(values.places(FORMAT)[0], "BB209", message, hint)
+    elif use == "machine":
+        if not values.given(SIZE):
+            message = "A drive for a machine has a size, but Size= is missing."
+            yield Finding(Place(volume.file), "BB208", message, SIZE.doc)
+        message = "A volume for machines is checked, but this version does not make it yet."
+        yield Finding(values.places(USE)[0], "BB211", message, severity="warning")

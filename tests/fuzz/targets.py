@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from bbhv import registration, tenant
+from bbhv.cli import shelf
 from bbhv.findings import CODES, Finding
 from bbhv.formats import bundle, gitobject, jsontext, schema, unitfile, varlink
 from bbhv.formats.jsontext import Json
@@ -19,9 +20,12 @@ from bbhv.formats.schema_types import SchemaError
 from bbhv.kinds.settings import read
 from bbhv.kinds.source import Source
 from bbhv.kinds.table import KINDS
+from bbhv.template import fill, read_template
+from tests.fuzz import images, small
 
 FIXTURES = Path(__file__).parents[1] / "unit/fixtures"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
+TEMPLATES = Path(__file__).parents[2] / "sysext/usr/lib/bitbuilder/templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +290,21 @@ def repository(data: bytes) -> bool:
 
 def repositories() -> list[bytes]:
     """Every template as one text."""
-    found = []
-    for top in sorted((Path(__file__).parents[2] / "sysext/usr/lib/bitbuilder/templates").iterdir()):
-        parts = [f"{path.relative_to(top)}\n".encode() + path.read_bytes().replace(b"@TENANT@", b"acme")
-                 for path in sorted(top.rglob("*")) if path.is_file()]
-        found.append(b"\n## file ".join(parts))
-    return found
+    texts = [fill(shelf.template(name, ()), {}, "acme") for name in shelf.names(())]
+    return [b"\n## file ".join(f"{path}\n".encode() + one[path] for path in sorted(one)) for one in texts]
+
+
+def declared(data: bytes) -> bool:
+    """A mutated template.conf: what it declares can be filled in, and what is filled in ends no line."""
+    files = {"template.conf": data, "web.nspawn": b"A=@PORT@ @TITLE@ @IMAGE@\n", "a.json": b'["@PORT@", "@TITLE@"]'}
+    made, findings = read_template("mine", files, "f")
+    sound(findings, data)
+    if made is None:
+        assert findings
+        return False
+    texts = fill(made, {}, "acme")
+    assert texts["web.nspawn"].count(b"\n") == 1 and isinstance(json.loads(texts["a.json"]), list)
+    return bool(made.parameters)
 
 
 KIND_NAMES = tuple(sorted(path.name for path in (FIXTURES / "kinds").iterdir() if path.is_dir()))
@@ -320,5 +333,18 @@ TARGETS = (
            floor=200),
     Target("declarations", lambda: [case for kind in KIND_NAMES for case in _fixture(kind)] + documents(),
            declarations, rounds=300, floor=0),
+    Target("release files", lambda: small.RELEASES, small.release, floor=20),
+    Target("versions", lambda: [b"257.13-1~deb13u1", b"5.11.0-0.rc5.git76c057.137.fc34"], small.version, floor=50),
+    Target("credentials", lambda: [small.BLOB], small.blob, rounds=1000, floor=10),
+    Target("public keys", small.keys, small.key, rounds=1000, floor=10),
+    Target("verifiers", lambda: small.PATHS, small.verifiers, rounds=1000, floor=100),
+    Target("files of kinds", lambda: [*small.RELEASES, *small.SCRIPTS, small.BLOB], small.whole_files, rounds=1000,
+           floor=50),
+    Target("partition tables", images.disks, images.partition_table, rounds=600, floor=10),
+    Target("programs for UEFI", images.programs, images.boot_program, rounds=1000, floor=10),
+    Target("boot entries", lambda: images.ENTRIES, images.boot_entry, floor=50),
+    Target("listings", lambda: images.LISTINGS, images.listing, floor=50),
+    Target("declarations of templates", lambda: [path.read_bytes() for path in sorted(TEMPLATES.glob("*/*.conf"))],
+           declared, rounds=500, floor=10),
     Target("repositories", repositories, repository, rounds=500, floor=10),
 )  # fmt: skip

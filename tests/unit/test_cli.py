@@ -14,18 +14,13 @@ from pathlib import Path
 import pytest
 
 import build
-from bbhv.cli import completion, making, manual
+from bbhv.cli import completion
 from bbhv.cli.help import help_text
 from bbhv.cli.verbs import COMMON, VERBS, shown
-from bbhv.errors import BbhvError, NotFoundError
-from bbhv.hostconf import SETTINGS
-from bbhv.kinds.settings import Verdict
-from bbhv.kinds.table import KINDS
 from bbhv.version import VERSION
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
-TEMPLATES = build.ROOT / "sysext/usr/lib/bitbuilder/templates"
 SCRIPTS = build.ROOT / "sysext/usr/lib/bitbuilder/scripts"
 
 
@@ -123,7 +118,12 @@ WRONG = {
     "history": ("bbhv history takes TENANT.", "bbhv history --help tells more."),
     "list --json": ("--json= needs a value.", "There are pretty, short and off."),
     "list --json=long": ("--json=long is not known.", "There are pretty, short and off."),
-    "validate --format=html .": ("--format=html is not known.", "There are text and json."),
+    "validate --format=html .": ("--format=html is not known.", "There are text, json, sarif and github."),
+    "validate --format=serif .": ("--format=serif is not known.", "Did you mean sarif?"),
+    "validate --format=text --json=short .": (
+        "--format=text is not JSON, as --json=short wants it.", "Leave one of them out."
+    ),
+    "list --json=prety": ("--json=prety is not known.", "Did you mean pretty?"),
     "init --quiet=yes x": ("--quiet takes no value.", ""),
     "init Acme": ("'Acme' is not a tenant name.", "Give one: --tenant=acme"),
     "--": ("No verb was given.", "bbhv --help shows them."),
@@ -187,7 +187,8 @@ def test_what_init_makes_validates_without_a_finding(bbhv: Run, tmp_path: Path, 
     assert made.returncode == 0 and "bbhv validate acme" in made.stdout
     done = bbhv("validate", "acme")
     assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "No findings.")
-    assert json.loads(bbhv("validate", "acme", "-j").stdout) == {"findings": []}
+    reply = json.loads(bbhv("validate", "acme", "-j").stdout)
+    assert (reply["findings"], reply["total"]) == ([], 0) and reply.keys() == {"findings", "total", "notes"}
 
 
 def test_a_repository_and_its_registration_fit_as_init_makes_them(bbhv: Run) -> None:
@@ -198,7 +199,8 @@ def test_a_repository_and_its_registration_fit_as_init_makes_them(bbhv: Run) -> 
 
 def test_the_id_is_the_folders_name_without_its_usual_beginning(bbhv: Run, tmp_path: Path) -> None:
     made = json.loads(bbhv("init", "tenant-acme", "--json=short").stdout)
-    assert made == {"folder": "tenant-acme", "tenant": "acme", "files": sorted(making.MINIMAL)}
+    found = sorted(str(path.relative_to(tmp_path / "tenant-acme")) for path in (tmp_path / "tenant-acme").rglob("*.*"))
+    assert made == {"folder": "tenant-acme", "tenant": "acme", "template": "minimal", "files": found}
     assert json.loads((tmp_path / "tenant-acme/metadata.json").read_text())["tenant"] == "acme"
 
 
@@ -216,27 +218,6 @@ def test_the_suggested_commands_work_as_they_are_printed(bbhv: Run, program: Pat
                          for what in ("NAME", "EMAIL"))
     done = shell(program, f"set -e; {identity}\n" + "\n".join(lines), tmp_path)
     assert done.returncode == 0 and len(lines) == 2, done.stderr
-
-
-def test_every_file_of_a_template_is_made() -> None:
-    for name, files in making.SHIPPED.items():
-        found = {str(path.relative_to(TEMPLATES / name)) for path in (TEMPLATES / name).rglob("*") if path.is_file()}
-        assert found == set(files)
-
-
-def test_the_operators_template_goes_before_ours(tmp_path: Path) -> None:
-    for root, text in (("etc", "theirs"), ("usr", "vendor's")):
-        (tmp_path / root / "minimal").mkdir(parents=True)
-        (tmp_path / root / "minimal/file").write_text(text)
-    folders = (str(tmp_path / "etc"), str(tmp_path / "none"), str(tmp_path / "usr"))
-    assert making.template("minimal", folders) == {"file": b"theirs"}
-    (tmp_path / "usr/extra").mkdir()
-    (tmp_path / "usr/extra/link").symlink_to("/etc/passwd")
-    with pytest.raises(BbhvError, match="symbolic link"):
-        making.template("extra", folders)
-    with pytest.raises(NotFoundError) as caught:
-        making.template("../etc/minimal", folders)
-    assert caught.value.hint == "There are: extra, minimal, system."
 
 
 def test_findings_name_their_file_from_where_one_stands(bbhv: Run, tmp_path: Path) -> None:
@@ -291,51 +272,6 @@ def test_the_scripts_of_the_old_names_validate(
     assert shell(program, f"cd acme; {SCRIPTS / script}", tmp_path).returncode == 0
 
 
-# The manual
-
-
-def rendered(text: str, tmp_path: Path) -> str:
-    """The page as man(1) shows it, which must have nothing to complain about."""
-    (tmp_path / "page").write_text(text, encoding="ascii")
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MANWIDTH": "80", "HOME": str(tmp_path)}
-    done = subprocess.run(["man", "--warnings", "-P", "cat", "-l", "page"], cwd=tmp_path, env=environment, timeout=60,
-                          capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def test_the_manual_shows_every_verb_option_setting_and_status(tmp_path: Path) -> None:
-    shown_text = rendered(manual.bbhv_1(), tmp_path)
-    assert max(map(len, shown_text.splitlines())) <= 80
-    options = [option.name for verb in shown() for option in verb.options] + [option.name for option in COMMON]
-    words = [*(f"bbhv {verb.name}" for verb in shown()), *options, *(f"{key}=" for _, key in SETTINGS),
-             *(f"       {status} " for status, _ in manual.STATUSES), "tenant-manager.service", "NO_COLOR"]
-    assert [word for word in words if word not in shown_text] == []
-    assert manual.HOST_SETTINGS.keys() == SETTINGS.keys()
-    assert manual.PROSE.keys() == {verb.name for verb in shown()}
-
-
-def test_the_manual_of_repositories_shows_every_setting_that_tenants_have(tmp_path: Path) -> None:
-    shown_text = rendered(manual.bbhv_tenant_5(), tmp_path)
-    assert max(map(len, shown_text.splitlines())) <= 80
-    rows = [row for kind in KINDS for row in kind.settings or ()]
-    assert [row.key for row in rows if row.verdict is Verdict.ALLOWED and f"{row.key}= (" not in shown_text] == []
-    assert "PrivateUsers=" not in shown_text
-
-
-def test_every_unit_points_at_the_manual() -> None:
-    units = [path for path in (build.ROOT / "units").rglob("*") if path.is_file()]
-    assert [str(path) for path in units if "\nDocumentation=man:bbhv(1)" not in path.read_text()] == []
-    assert len(units) >= 10
-
-
-def test_the_pages_and_the_completion_are_in_the_extension(program: Path, tmp_path: Path) -> None:
-    build.stage(program, tmp_path)
-    assert (tmp_path / "usr/share/man/man1/bbhv.1").read_text().startswith(".TH BBHV 1 ")
-    for name, text in build.made_of_tables().items():
-        assert (tmp_path / name).read_text() == text and (tmp_path / name).stat().st_mode & 0o777 == 0o644
-
-
 # The completion
 
 COMPLETED = {
@@ -343,6 +279,9 @@ COMPLETED = {
     ("list", "--json", "=", ""): "pretty short off", ("list", "--json", "="): "pretty short off",
     ("list", "--json", "=", "p"): "pretty", ("--json", "=", "short", "li"): "list", ("status", "a"): "acme",
     ("status", "acme", ""): "acme shop", ("rollback", "--to", "=", ""): "", ("list", ""): "",
+    ("explain", "BB50"): "BB501 BB502 BB503 BB504 BB505 BB506", ("help", "st"): "status",
+    ("help", "bbhv-"): "bbhv-findings", ("validate", "--format", "=", ""): "text json sarif github",
+    ("validate", "--sys"): "--systemd=", ("validate", "--systemd", "=", ""): "",
     ("validate", "fo"): "folder", ("init", "f"): "folder", ("validate", "--registration", "=", "fi"): "file",
 }  # fmt: skip
 

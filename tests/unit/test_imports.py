@@ -12,9 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORDS = {"errors", "findings", "names"}
-JSON = {"formats.jsonscan", "formats.jsontext"}
+JSON = {"formats.jsonscan", "formats.jsontext", "formats.jsonvalue"}
 COMMAND = {"cli.main", "cli.output", "cli.verbs", "host.log"} | WORDS | JSON
-SCHEMA = {f"formats.schema{part}" for part in ("", "_apply", "_formats", "_pattern", "_refs", "_types", "_values")}
+# Without what only some formats and expressions need: characters by their properties, URIs, names in other scripts.
+SCHEMA_PARTS = ("apply", "fast", "fast_node", "fast_rows", "formats", "hosts", "pattern", "refs", "types", "values")
+SCHEMA = {"formats.schema", *(f"formats.schema_{part}" for part in SCHEMA_PARTS)}
 # What the host is told: its settings, and its registrations, which may come from a commit.
 TOLD = {
     "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile", "formats.gitobject",
@@ -33,6 +35,14 @@ WAYS = {
     "--help": ("from bbhv.__main__ import door; door(['--help'])", {"__main__", "cli.help"} | COMMAND),
     "generator": ("import bbhv.engine.generator", {"engine.generator"}),
     "list, status, history": ("import bbhv.cli.main, bbhv.cli.looking", {"cli.looking"} | COMMAND | REPORT),
+    "validate one metadata.json": (
+        "from bbhv.__main__ import door; import os, tempfile\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    with open(f'{folder}/metadata.json', 'w') as file:\n"
+        "        file.write('{\"apiVersion\": \"bitbuilder.io/v1\", \"tenant\": \"acme\"}')\n"
+        "    assert door(['validate', file.name]) == 0",
+        {"__main__", "cli.validating", "host.resources"} | COMMAND | SCHEMA,
+    ),
     "serve": (
         "from bbhv.cli import main, serving\nfrom bbhv.errors import BbhvError\n"
         "try: serving.serve(main.Call(next(v for v in main.VERBS if v.name == 'serve'), [], {}), main.Output())\n"
@@ -78,6 +88,12 @@ def test_looking_loads_nothing_that_changes_a_host() -> None:
     assert found.isdisjoint({"compile", "plan", "tenant", "grants", "host.lock"})
     assert found.isdisjoint({"engine.activate", "engine.images", "engine.manager", "engine.obtain", "engine.sync"})
     assert {"engine.report", "cli.looking"} <= found
+
+
+def test_one_good_metadata_file_needs_neither_dataclasses_nor_what_says_what_is_wrong() -> None:
+    ours, others = loaded(WAYS["validate one metadata.json"][0])
+    assert ours.isdisjoint({"findings", "formats.jsonscan", "cli.checking"})
+    assert others.isdisjoint({"dataclasses", "inspect"})
 
 
 def test_the_version_and_the_generator_need_neither_dataclasses_nor_expressions() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bbhv.kinds import nspawn
-from bbhv.kinds.container import Container, read_container
+from bbhv.kinds.container import TABLE, Container, read_container
+from bbhv.kinds.settings import Verdict
 from bbhv.kinds.source import MAX_FILE, Source
 
 from .model import METADATA_SCHEMA, told
@@ -43,6 +44,8 @@ def command(text: str, version: int = 257) -> tuple[str, ...]:
         ("[Exec]\nBoot=yes\n", ["0 BB208"]),
         (OURS, ["0 BB209"]),
         (f"[Exec]\nBoot=no\n{OURS}", ["2 BB209"]),
+        (f"[Exec]\nBoot=maybe\n{OURS}", ["2 BB205"]),
+        (f"[Exec]\nParameters='x\n{OURS}", ["2 BB205"]),
         (f"[Exec]\nBoot=yes\nProcessTwo=yes\n{OURS}", ["3 BB209"]),
         (f"[Exec]\nBoot=yes\nProcessTwo=no\n{OURS}", []),
         (f"[Exec]\nParameters=x\nProcessTwo=yes\nNotifyReady=yes\n{OURS}", ["4 BB209"]),
@@ -143,3 +146,13 @@ def test_address_families_are_restricted_where_nspawn_can() -> None:
 def test_a_machine_id_is_stable_and_its_own() -> None:
     assert nspawn.machine_id("web.acme") == nspawn.machine_id("web.acme")
     assert nspawn.machine_id("web.acme") != nspawn.machine_id("web.other")
+
+
+def test_what_is_not_supported_yet_says_what_to_write_now() -> None:
+    rows = [row for row in TABLE if row.verdict is Verdict.LATER]
+    assert {row.key for row in rows} == {"Bridge", "Port", "Credential", "Extension", "Address", "Network"}
+    assert all(row.doc.endswith(".") and row.reason.startswith("Leave it out: ") for row in rows)
+
+
+def test_no_control_of_the_api_may_be_written_out() -> None:
+    assert read(f"[Exec]\nBoot=yes\n{OURS}Control=no\n")[1] == []

@@ -42,11 +42,12 @@ def test_files_for_people_are_silently_fine(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("container/web.nspawn", "Did you mean containers?"),
-        ("infrastucture/data.volume", "Did you mean infrastructure?"),
+        ("container/web.nspawn", "Move it to containers/web.nspawn."),
+        ("infrastucture/data.volume", "Move it to infrastructure/data.volume."),
         ("metadata.jsn", "Did you mean metadata.json?"),
-        ("containers/web.container", "Files here are containers/NAME.nspawn."),
-        ("containers/a/web.nspawn", "Files here are containers/NAME.nspawn."),
+        ("containers/web.container", "Write it as containers/NAME.nspawn."),
+        ("containers/a/web.nspawn", "Move it to containers/web.nspawn."),
+            ("infrastucture/tenant.slice", "Did you mean infrastructure?"),
         ("containers/.nspawn/x", None),
         ("scripts/deploy", "Files here are scripts/provision, scripts/pre-start"),
         ("Makefile", ""),

@@ -1,10 +1,14 @@
 """The README names only what there is: verbs, options, paths, units, numbers. (tests/host/outside does it all.)"""
 
 import re
+import subprocess
+from itertools import takewhile
 from pathlib import Path
+from textwrap import dedent
 
 import build
-from bbhv.cli import manual
+from bbhv.cli.main import parse
+from bbhv.cli.pages import system
 from bbhv.cli.verbs import COMMON, VERBS
 from bbhv.engine import paths
 from tests.host.harness import trees
@@ -13,7 +17,7 @@ README = (build.ROOT / "README.md").read_text()
 CODE = "\n".join([*re.findall(r"`([^`\n]+)`", README), *re.findall(r"^    (.*)$", README, re.MULTILINE)])
 # What git and mmdebstrap make, and where a tenant's good generation is: known from the engine's own table of places.
 PLACES = (paths.STATE, paths.TENANTS, *paths.CONFIGURATION, *paths.OFFERED, paths.SYSTEM_CLONE, "/var/lib/extensions",
-          "/usr", "/etc")
+          "/usr", "/etc", "/bin/sh")
 
 
 def test_every_verb_and_option_exists() -> None:
@@ -25,6 +29,32 @@ def test_every_verb_and_option_exists() -> None:
         options = {word.partition("=")[0] for word in (first, *words) if word.startswith("--")}
         known = {option.name for option in COMMON} if first.startswith("--") else verbs[first]
         assert options <= known, call
+
+
+def block(beginning: str) -> str:
+    """The indented block that begins so."""
+    lines = README.partition(f"    {beginning}\n")[2].splitlines()
+    inside = takewhile(lambda line: not line or line.startswith("    "), lines)
+    return dedent("\n".join(inside)).strip() + "\n"
+
+
+def test_the_pipelines_are_what_these_services_read() -> None:
+    github, gitlab = block("# .github/workflows/validate.yml"), block("# .gitlab-ci.yml")
+    for text, words in ((github, ("on:", "jobs:", "    runs-on:", "    steps:", "      - uses: actions/checkout@")),
+                        (gitlab, ("validate:", "  image:", "  before_script:", "  script:"))):  # fmt: skip
+        assert [word for word in words if f"\n{word}" not in f"\n{text}"] == [] and "\t" not in text
+    assert "validate --format=github ." in github and "validate ." in gitlab
+
+
+def test_the_hook_is_the_one_that_works(tmp_path: Path) -> None:
+    hook = block("#!/bin/sh")
+    program = tmp_path / "bbhv"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run(["sh", "-c", hook], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, text=True, check=True,
+                          capture_output=True)
+    verb, arguments, options = parse(done.stdout.split())
+    assert verb and (verb.name, arguments, set(options)) == ("hook", ["pre-receive"], {"--registration"})
 
 
 def test_every_verb_of_the_build_exists() -> None:
@@ -55,7 +85,7 @@ def test_every_unit_exists() -> None:
 def test_the_numbers_are_those_of_the_product() -> None:
     timer = (build.ROOT / "units/tenant-sync.timer").read_text()
     assert "OnUnitInactiveSec=5min" in timer and "syncs every five minutes" in README
-    assert manual.SHOWN_DEFAULTS["interval_sec"] == "5min"
+    assert system.SHOWN_DEFAULTS["interval_sec"] == "5min"
     doctor = Path(build.ROOT / "bbhv/engine/doctor.py").read_text()
     assert "257.13" in README and "257: 13" in doctor and "2.39" in README and "2.39" in doctor
 

@@ -1,6 +1,8 @@
 """A whole tenant repository: everything that is wrong is reported at once, and what is right becomes a Tenant."""
 
-from .model import FILES, WEB, read
+from bbhv.tenant import read_tenant
+
+from .model import FILES, METADATA_SCHEMA, WEB, read
 
 
 def test_a_right_repository_becomes_a_tenant() -> None:
@@ -51,11 +53,12 @@ def test_problems_of_all_files_come_back_together() -> None:
         [
             "containers/db.nspawn:0 BB208",
             "containers/db.nspawn:3 BB204",
-            "infrastructure/data.volume:2 BB207",
+            "infrastructure/data.volume:2 BB209",
             "infrastructure/own.image:0 BB208",
             "infrastructure/own.image:0 BB208",
             "infrastructure/own.image:2 BB205",
             "infrastructure/tenant.slice:2 BB203",
+            "machines/vm.vmspawn:0 BB208",
             "machines/vm.vmspawn:0 BB211",
             "metadata.json:1 BB104",
         ],
@@ -108,3 +111,52 @@ def test_the_same_files_in_another_order_give_the_same_findings() -> None:
     files = {**FILES, "containers/web.nspawn": b"[Exec]\nBot=yes\n", "zzz": b"", "a": b""}
     backwards = dict(reversed(files.items()))
     assert read(files) == read(backwards)
+
+
+def machine(*lines: str) -> bytes:
+    return "\n".join(("[X-Bitbuilder]", "Image=disk", *lines, "")).encode()
+
+
+def with_machine(*lines: str, **more: bytes) -> list[str]:
+    """The findings of a tenant with the machine db, but for the one that it does not run yet."""
+    files = {"metadata.json": FILES["metadata.json"], "machines/db.vmspawn": machine(*lines)}
+    files.update({path.replace("__", "/").replace("_", "."): data for path, data in more.items()})
+    return [line for line in read(files)[1] if not line.endswith("BB211")]
+
+
+def test_containers_and_machines_may_wait_for_each_other_but_not_in_a_circle() -> None:
+    assert with_machine("After=web", containers__web_nspawn=container()) == []
+    assert with_machine("After=web", containers__web_nspawn=container("db")) == ["machines/db.vmspawn:3 BB302"]
+
+
+def test_a_container_and_a_machine_cannot_have_the_same_name() -> None:
+    assert with_machine(containers__db_nspawn=container()) == ["machines/db.vmspawn:0 BB304"]
+
+
+def test_a_volume_is_for_containers_or_for_machines() -> None:
+    drive, folder = b"[Volume]\nUse=machine\nSize=1G\n", b"[Volume]\nSize=1G\n"
+    assert with_machine("Volume=data", infrastructure__data_volume=drive) == []
+    assert with_machine("Volume=data", infrastructure__data_volume=folder) == ["machines/db.vmspawn:3 BB209"]
+    web = container() + b"Volume=data:/srv\n"
+    both = with_machine("Volume=data", infrastructure__data_volume=drive, containers__web_nspawn=web)
+    assert both == ["containers/web.nspawn:5 BB209"]
+
+
+def test_a_machine_starts_from_a_file_that_is_taken_as_it_is() -> None:
+    image = FILES["infrastructure/own.image"]
+    assert with_machine(infrastructure__disk_image=image) == ["machines/db.vmspawn:2 BB209"]
+    raw = image.replace(b"Format=tar", b"Format=raw").replace(b"own.tar", b"own.raw")
+    assert with_machine(infrastructure__disk_image=raw) == []
+
+
+def test_a_check_that_is_a_script_names_one_of_the_repository() -> None:
+    assert with_machine("Health=script:health") == ["machines/db.vmspawn:3 BB301"]
+    assert with_machine("Health=script:health", **{"scripts/health": b"#!/bin/sh\nexit 0\n"}) == []
+
+
+def test_a_name_that_is_missing_is_told_where_it_belongs() -> None:
+    files = {**FILES, "machines/vm.vmspawn": machine("Health=script:health", "Credential=key", "After=ghost")}
+    hints = {one.message.split("=")[0]: one.hint for one in read_tenant(files, "acme", METADATA_SCHEMA)[1] if one.hint}
+    assert hints["Health"] == "Add scripts/health, or correct the name."
+    assert hints["Credential"] == "Add infrastructure/credentials/key.cred, or correct the name."
+    assert hints["After"] == "Add containers/ghost.nspawn, or correct the name."

@@ -17,6 +17,9 @@ _HOST_PACKAGES = (
     "systemd", "systemd-sysv", "systemd-container", "systemd-resolved", "dbus", "git", "openssh-client",
     "python3-minimal", "libpython3-stdlib", "squashfs-tools", "erofs-utils", "iproute2", "kmod", "udev", "nftables",
     "gnupg", "curl", "strace",
+    # What makes and reads the images with which our readers are compared.
+    "systemd-repart", "systemd-ukify", "systemd-boot-efi", "systemd-boot-tools", "cryptsetup-bin", "dosfstools",
+    "mtools", "openssl",
 )
 _GUEST_PACKAGES = ("systemd-sysv", "dbus", "iproute2")
 

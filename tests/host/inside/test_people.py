@@ -70,20 +70,39 @@ def test_none_one_and_many_tenants(make: Make) -> None:
         assert ("● acme" in done.stdout) == (words == "status acme nope")
 
 
+JUDGE = """
+import json, sys
+sys.path.insert(0, "/usr/bin/bbhv")
+from bbhv.formats.schema import compile
+with open("/usr/lib/bitbuilder/schemas/output.schema.json", encoding="utf-8") as file:
+    defined = json.load(file)["$defs"]
+schema = compile({"$ref": f"#/$defs/{sys.argv[1]}", "$defs": defined})
+print([f"{one.path}: {one.message}" for one in schema.problems(json.load(sys.stdin))])
+"""
+
+
+def told(verb: str, *words: str) -> list[dict[str, object]]:
+    """What a verb lists as JSON, which must have the form that its schema gives it."""
+    printed = run(["bbhv", verb, *words, "--json=short"], check=False).stdout
+    assert run(["python3", "-IS", "-c", JUDGE, verb], input=printed).stdout == "[]\n", printed
+    (listed,) = json.loads(printed).values()
+    return list(listed)
+
+
 def test_every_verb_that_looks_or_changes_answers_in_json(make: Make) -> None:
     acme = make("acme")
+    assert [one["outcome"] for one in told("list")] == [None]
     acme.commit(web=container())
     acme.sync()
     acme.commit(web=container("MemoryMax=90M"))
     for verb in ("sync", "apply", "rollback"):
-        one = json.loads(run(["bbhv", verb, "acme", "--json=short"]).stdout)["tenants"][0]
-        told = json.loads(run(["bbhv", "status", "acme", "--json=pretty"]).stdout)["tenants"][0]
-        assert one.keys() == told.keys() and one["id"] == "acme" and one["workloads"] == told["workloads"]
-        assert (one["generation"], one["commit"]) == (told["generation"], told["commit"])
-    past = json.loads(run(["bbhv", "history", "acme", "-j"]).stdout)["generations"]
-    assert [row["generation"] for row in past] == [2, 1]
-    checks = json.loads(run(["bbhv", "doctor", "--json=short"], check=False).stdout)["checks"]
-    assert all(bool(one["hint"]) <= (not one["ok"]) for one in checks)
+        one, known = told(verb, "acme")[0], told("status", "acme")[0]
+        assert one.keys() == known.keys() and one["id"] == "acme" and one["workloads"] == known["workloads"]
+        assert (one["generation"], one["commit"]) == (known["generation"], known["commit"])
+    assert [row["generation"] for row in told("history", "acme")] == [2, 1]
+    assert all(bool(one["hint"]) <= (not one["ok"]) for one in told("doctor"))
+    acme.commit(web=container("MemoryMax=lots"))
+    assert told("sync", "acme")[0]["outcome"] == told("list")[0]["outcome"] == "refused"
 
 
 def test_a_hold_and_a_suspension_are_shown(make: Make) -> None:
@@ -143,8 +162,9 @@ def test_bash_completes_the_names_of_tenants(make: Make) -> None:
 
 
 def test_the_manual_came_with_the_product() -> None:
-    for page in ("man1/bbhv.1", "man5/bbhv.tenant.5"):
+    for page in ("man1/bbhv.1", "man5/bbhv.tenant.5", "man5/bbhv.system.5", "man7/bbhv-findings.7"):
         assert (Path("/usr/share/man") / page).read_text().startswith(".TH BBHV")
+    assert "MemoryMax=" in run(["bbhv", "help", "bbhv.container"]).stdout
 
 
 def test_the_scripts_of_the_old_names_are_there(tmp_path: Path) -> None:

@@ -1,0 +1,145 @@
+"""The verb that git calls: hook. As pre-receive it keeps a push with errors out of any bare repository.
+
+It runs on a git server, as whoever pushes, with nothing but git >= 2.25: no root, no state, no bbhv host. What was
+pushed is read by object id, by the same reader as on a host, before any ref points to it. Whatever goes wrong rejects
+the push with a sentence; standard output is what the pusher sees.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from ..engine.read import read_tree
+from ..errors import EXIT_FAILED, EXIT_OK, BbhvError, UsageError
+from ..findings import Finding, errors, ordered
+from ..fleet import not_checked
+from ..formats import gitobject
+from ..host import git
+from ..names import is_object_id
+from ..registration import Registration
+from .main import Call
+from .output import MOST, Output, total
+from .repositories import check_files, grant_of
+
+MAX_INPUT = 4 << 20
+MAX_TREES = 64
+HEADS = "refs/heads/"
+# How git tells a hook where the objects of the push are, before they belong to the repository (githooks(5)).
+QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What was found in a tree: as much as is ever shown, and how many errors and warnings it is."""
+
+    shown: tuple[Finding, ...]
+    bad: int
+    rest: int
+
+
+def hook(call: Call, output: Output) -> int:
+    """bbhv hook pre-receive: 0 takes the push, everything else rejects it."""
+    if call.arguments != ["pre-receive"]:
+        raise UsageError(f"There is no hook {ascii(call.arguments[0][:40])}.", hint="There is pre-receive.")
+    try:
+        return _pre_receive(call, output)
+    except (BbhvError, OSError):
+        raise
+    except Exception as error:  # a mistake of ours must neither let a push pass nor show a pusher our insides
+        message = f"The push was not checked: internal error, {type(error).__name__}{_origin(error)}."
+        raise BbhvError(message, hint="Nothing was taken. Tell the operator of this server.") from None
+
+
+def _origin(error: BaseException) -> str:
+    """Where an error of ours happened, for whoever is to correct it."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f" in {os.path.basename(at.tb_frame.f_code.co_filename)}:{at.tb_lineno}" if at else ""
+
+
+def _pre_receive(call: Call, output: Output) -> int:
+    grant = grant_of(call.get("--registration")) if call.has("--registration") else None
+    wanted = call.all("--branch") or ((grant.branch,) if grant else ("*",))
+    pushed = [(ref, oid) for ref, oid in _updates(_standard_input()) if _is_wanted(ref, wanted)]
+    notes: list[str] = []
+    known: dict[str, _Report] = {}
+    gitdir = os.path.abspath(os.environ.get("GIT_DIR", "."))
+    with git.ObjectReader(gitdir, _quarantine(os.environ)) as reader:
+        for ref, oid in pushed:
+            tree = _tree(reader, ref, oid)
+            if tree not in known:
+                if len(known) == MAX_TREES:
+                    message = f"More than {MAX_TREES} branches with different files are pushed at once."
+                    raise BbhvError(message, hint="Push fewer, or let the hook check only certain ones: --branch=main.")
+                known[tree] = _check(reader, tree, grant, notes, f"{ref[len(HEADS):]}:" if len(pushed) > 1 else "")
+    return _say(list(known.values()), notes, output)
+
+
+def _say(reports: list[_Report], notes: list[str], output: Output) -> int:
+    """Tells the pusher what was found, and git whether to take the push."""
+    bad, rest = sum(one.bad for one in reports), sum(one.rest for one in reports)
+    shown = ordered(finding for one in reports for finding in one.shown)
+    output.findings(shown, count=bad + rest)
+    if bad + rest:
+        output.line(total(bad, rest))
+    if notes:
+        output.say(not_checked(notes))
+    if bad:
+        output.line("The push is rejected: correct the errors, commit, and push again.")
+    return EXIT_FAILED if bad else EXIT_OK
+
+
+def _standard_input() -> bytes:
+    """What git says on standard input. Raises UsageError when it cannot be git."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("git calls this verb, with the refs of a push on standard input.", hint="See bbhv(1).")
+    data = sys.stdin.buffer.read(MAX_INPUT + 1)
+    if len(data) > MAX_INPUT:
+        raise BbhvError("The push updates too many refs at once.", hint="Push fewer.")
+    return data
+
+
+def _updates(data: bytes) -> Iterator[tuple[str, str]]:
+    """The refs that a push creates or moves, with what they are to mean; a ref that is deleted is none of them."""
+    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n") if data else (), 1):
+        old, _, rest = line.decode("utf-8", "surrogateescape").partition(" ")
+        new, _, ref = rest.partition(" ")
+        if not is_object_id(old) or not is_object_id(new) or not ref:
+            message = f"Line {number} of standard input is not OLD NEW REF, as githooks(5) has it for pre-receive."
+            raise UsageError(message)
+        if new.strip("0"):
+            yield ref, new
+
+
+def _is_wanted(ref: str, branches: Sequence[str]) -> bool:
+    """Whether a ref is a branch that is checked. No branch has a * in its name, so that these can be patterns."""
+    return ref.startswith(HEADS) and any(fnmatchcase(ref[len(HEADS):], one) for one in branches)
+
+
+def _quarantine(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment[name] for name in QUARANTINE if name in environment}
+
+
+def _tree(reader: git.ObjectReader, ref: str, oid: str) -> str:
+    """The tree of the commit that a branch is to mean. Raises BbhvError when it is no commit."""
+    try:
+        return reader.commit(oid).tree
+    except (git.DamagedError, gitobject.GitFormatError) as error:
+        raise BbhvError(f"{ref} cannot be set to {oid[:12]}: {error.message}") from None
+
+
+def _check(
+    reader: git.ObjectReader, tree: str, grant: Registration | None, notes: list[str], prefix: str
+) -> _Report:
+    """What is wrong with a tree; places are named as in `git show main:containers/web.nspawn` below a prefix."""
+    try:
+        texts, problems = read_tree(reader, tree)
+    except (git.DamagedError, gitobject.GitFormatError) as error:
+        raise BbhvError(f"What was pushed cannot be read: {error.message}") from None
+    found = ordered((*problems, *check_files(texts, grant, notes)))
+    bad = len(errors(found))
+    shown = (replace(one, place=replace(one.place, file=f"{prefix}{one.place.file}")) for one in found[:MOST])
+    return _Report(tuple(shown), bad, len(found) - bad)

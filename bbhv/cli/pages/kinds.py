@@ -1,0 +1,243 @@
+"""The pages of what a tenant may declare: one row each, with the kinds of declaration that it tells of.
+
+What a row has no words for comes from the settings table of the kind: a new key shows up by itself.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...formats.page import Block, Example, Heading, Page, Paragraph, items
+from ...kinds.script import SCRIPTS
+from ...kinds.settings import Verdict
+from ...kinds.table import KINDS, Kind
+from . import reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """One page of section 5: the kinds that it tells of, its prose in paragraphs, and an example with its files.
+
+    `more` are lists of its own: a heading, and rows of a tag and what it means.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    summary: str
+    text: str
+    example: str
+    see_also: str
+    more: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+
+
+_PENDING = "This version checks such a declaration, but does not run it yet; `bbhv validate` says so (BB211)."
+
+CONTAINER = About(
+    name="bbhv.container", kinds=("container",), summary="a container of a tenant",
+    text="""`containers/`<NAME>`.nspawn` is a container, run by `systemd-nspawn`(1). The file stays a valid
+    `systemd.nspawn`(5) file: what is ours is in the section `[X-Bitbuilder]`, which systemd ignores. On the host the
+    container's name, also in `machinectl`(1), is <NAME>`.`<TENANT>, and its unit is
+    `tenant-container@`<NAME>`.`<TENANT>`.service`.
+
+    A container starts from an image each time: what it changes in its root is kept in memory, and lost when it stops.
+    What is to stay belongs into a volume. It runs in a user namespace of its own, with user ids that no other
+    container has.""",
+    example="""
+# containers/web.nspawn
+[Exec]
+Boot=yes
+Environment=ROLE=web
+
+[X-Bitbuilder]
+Image=debian-13
+Volume=data:/srv/data
+MemoryMax=512M
+""",
+    see_also="`systemd.nspawn`(5), `systemd-nspawn`(1), `machinectl`(1)",
+)  # fmt: skip
+
+MACHINE = About(
+    name="bbhv.machine", kinds=("machine",), summary="a virtual machine of a tenant",
+    text="""`machines/`<NAME>`.vmspawn` is a virtual machine, run by `systemd-vmspawn`(1) with QEMU as an unprivileged
+    user of the tenant. systemd has no settings file for machines: the keys in `[VM]` are called as the switches of
+    `systemd-vmspawn` are, and `[X-Bitbuilder]` means the same as in a container. On the host the machine's name, also
+    in `machinectl`(1), is <NAME>`.`<TENANT>.
+
+    A machine starts from a disk image. A volume of it is a drive, with the name of the volume as its serial
+    number, and the machine's own kernel mounts it.""",
+    example="""
+# machines/db.vmspawn
+[VM]
+CPUs=2
+RAM=1G
+
+[X-Bitbuilder]
+Image=debian-13-vm
+""",
+    see_also="`systemd-vmspawn`(1), `bbhv.container`(5), `machinectl`(1)",
+)  # fmt: skip
+
+NETWORK = About(
+    name="bbhv.network", kinds=("netdev", "network"), summary="networks of a tenant",
+    text="""`network/`<NAME>`.netdev` is a network device: a bridge, to which workloads are connected, a VLAN, which
+    leads from a bridge to an uplink of the host, or a veth, which leads from one bridge to another.
+    `network/`<NAME>`.network` says what the host does with one of them, or with an uplink that is granted; `Name=` in
+    `[Match]` says with which. Both are files of systemd-networkd.
+
+    All names are those of the tenant: `lan` of one tenant is not `lan` of another. The host reads the files and
+    writes its own, with what is allowed in them and with names of its own. Subnets, VLANs and uplinks must lie within
+    the grants of these names.""",
+    example="""
+# network/lan.netdev
+[NetDev]
+Name=lan
+Kind=bridge
+
+# network/lan.network
+[Match]
+Name=lan
+
+[Network]
+Address=10.77.0.1/24
+""",
+    see_also="`systemd.netdev`(5), `systemd.network`(5), `networkctl`(1)",
+)  # fmt: skip
+
+IMAGE = About(
+    name="bbhv.image", kinds=("image",), summary="an image of a tenant",
+    text="""`infrastructure/`<NAME>`.image` says where an image comes from and what its digest is; `Image=`<NAME> of a
+    workload starts from it. The URL must lie below one of the prefixes in the grant `imageSources`. The bytes are
+    fetched before anything that runs is touched, and are believed only if they have the digest.
+
+    An image that the operator offers needs no such file: a workload names it, if the grant `images` fits its name. A
+    declared image goes before an offered one of the same name.""",
+    example="""
+# infrastructure/app.image
+[Image]
+Source=file:///srv/images/app.tar
+SHA256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+Format=tar
+""",
+    see_also="`sha256sum`(1), `bbhv.container`(5), `bbhv.machine`(5)",
+)  # fmt: skip
+
+VOLUME = About(
+    name="bbhv.volume", kinds=("volume",), summary="a volume of a tenant",
+    text="""`infrastructure/`<NAME>`.volume` is a place for data that outlives workloads, generations and rollbacks. A
+    container sees it as a folder where its `Volume=`<NAME>`:`<PATH> says, a machine that has `Volume=`<NAME> as a
+    drive. A volume has one use, never both: the kernel of the host does not mount what a machine could have written.
+
+    `Size=` counts against the grant `storage`. A volume that is no longer declared stays on the disk until an operator
+    removes it.""",
+    example="""
+# infrastructure/data.volume
+[Volume]
+Size=1G
+""",
+    see_also="`bbhv.container`(5)",
+)  # fmt: skip
+
+EXTENSION = About(
+    name="bbhv.extension", kinds=("sysext", "confext"), summary="system and configuration extensions of a tenant",
+    text="""`extensions/sysext/`<NAME>`/` is a system extension, a tree that is laid over `/usr` and `/opt`;
+    `extensions/confext/`<NAME>`/` is a configuration extension, laid over `/etc`. The folder has all files of the
+    extension. `extensions/sysext/`<NAME>`.image` and `extensions/confext/`<NAME>`.image` name an image of one that is
+    fetched instead. An extension is laid over the images of the tenant's own workloads that name it in `Extension=`,
+    never over the host.
+
+    An extension says for which system it is in its release file,
+    `usr/lib/extension-release.d/extension-release.`<NAME> or `etc/extension-release.d/extension-release.`<NAME>. `ID=`
+    must be that of the image's `os-release`(5), and so must `SYSEXT_LEVEL=` (`CONFEXT_LEVEL=`) or `VERSION_ID=` be;
+    `ID=_any` fits everywhere. What git cannot carry an extension that is a folder cannot have: device nodes,
+    set-user-id programs, owners, extended attributes.""",
+    example="""
+# extensions/confext/ntp/etc/extension-release.d/extension-release.ntp
+ID=_any
+
+# extensions/confext/ntp/etc/systemd/timesyncd.conf.d/site.conf
+[Time]
+NTP=10.77.0.1
+""",
+    see_also="`systemd-sysext`(8), `os-release`(5), `bbhv.image`(5)",
+)  # fmt: skip
+
+PORTABLE = About(
+    name="bbhv.portable", kinds=("portable",), summary="a portable service of a tenant",
+    text="""`services/`<NAME>`.portable` attaches the units of a portable service image to the host, in the words of
+    `portablectl`(1). The services run on the host itself, in the root of their image, in the tenant's slice, and behind
+    the sandbox of the profile, which the grant `serviceProfiles` must have.""",
+    example="""
+# services/agent.portable
+[Portable]
+Image=agent
+Profile=strict
+Unit=agent.service
+
+[X-Bitbuilder]
+MemoryMax=256M
+""",
+    see_also="`portablectl`(1), `systemd-portabled.service`(8), `bbhv.image`(5)",
+)  # fmt: skip
+
+CREDENTIAL = About(
+    name="bbhv.credential", kinds=("credential",), summary="a secret of a tenant",
+    text="""`infrastructure/credentials/`<NAME>`.cred` is a secret, encrypted for the host by `systemd-creds`(1):
+    nobody who reads the repository can read it. `credentials/`<HOST>`/`<NAME>`.cred` is the same for the one host of
+    this name, and goes before the other. A workload that has `Credential=`<NAME> gets it as the credential <NAME>.
+
+    The name inside of the encrypted credential must be `tenant-`<TENANT>`.`<NAME>: systemd refuses to decrypt it for
+    another tenant or under another name. The file has the text that `systemd-creds encrypt` writes, with a key of the
+    host or its TPM; one that everybody can decrypt is refused.""",
+    example="""
+systemd-creds encrypt --name=tenant-acme.db-password - db-password.cred
+""",
+    see_also="`systemd-creds`(1), `systemd.exec`(5)",
+)  # fmt: skip
+
+SCRIPT = About(
+    name="bbhv.script", kinds=("script",), summary="scripts of a tenant",
+    text="""The files in `scripts/` are programs of the tenant as a whole. Each runs in a unit of its own in the
+    tenant's slice, as an unprivileged user that exists only for it, behind a sandbox: it sees the programs of the host
+    and the volumes of the tenant's containers, but neither the host's network, nor other files, nor credentials. A
+    script that needs what is in an image belongs into the image.
+
+    A script is a text file that starts with `#!` and an interpreter.""",
+    example="""
+#!/bin/sh
+test -s /srv/data/ready
+""",
+    see_also="`bbhv.container`(5)",
+    more=(("SCRIPTS", tuple(SCRIPTS.items())),),
+)  # fmt: skip
+
+ABOUTS = (CONTAINER, MACHINE, NETWORK, IMAGE, VOLUME, EXTENSION, PORTABLE, CREDENTIAL, SCRIPT)
+
+
+def pages() -> tuple[Page, ...]:
+    """All pages of kinds."""
+    return tuple(map(_page, ABOUTS))
+
+
+def _page(about: About) -> Page:
+    kinds = [kind for kind in KINDS if kind.name in about.kinds]
+    body: list[Block] = [Heading("SYNOPSIS"), Example("\n".join(kind.pattern for kind in kinds))]
+    body += [Heading("DESCRIPTION"), *map(Paragraph, about.text.split("\n\n"))]
+    body += [Paragraph(_PENDING)] if any(kind.pending for kind in kinds) else []
+    for title, rows in about.more:
+        body += [Heading(title), *items(rows)]
+    body += [*_reference(kinds)]
+    body += [Heading("EXAMPLES"), Example(about.example)] if about.example else []
+    body += [Heading("SEE ALSO"), Paragraph(f"`bbhv`(1), `bbhv.tenant`(5), `bbhv-findings`(7), {about.see_also}")]
+    return Page(name=about.name, section=5, summary=about.summary, body=tuple(body))
+
+
+def _reference(kinds: list[Kind]) -> Iterator[Block]:
+    """The settings of all the kinds that have a table, each table once."""
+    tables = {id(kind.settings): (kind, kind.settings) for kind in reversed(kinds) if kind.settings is not None}
+    if any(row.verdict is Verdict.ALLOWED for _, table in tables.values() for row in table):
+        yield Heading("CHANGES")
+        yield Paragraph("What a change of a setting costs a workload that runs is said in parentheses below:")
+        yield from items(tuple(reference.COSTS.items()))
+    for kind, table in reversed(tables.values()):
+        yield Heading(kind.pattern)
+        yield from reference.settings(table)
+    yield from reference.refused(table for _, table in reversed(tables.values()))

@@ -1,0 +1,199 @@
+"""bbhv(1): the verbs with their options, what statuses and outcomes mean, and where everything is."""
+
+from ...formats.page import Block, Example, Heading, Item, Page, Paragraph, Subheading, items
+from ..verbs import COMMON, GROUPS, Option, Verb, shown
+
+ABOUT = """Each tenant of a host has a git repository of systemd-native declarations; what it commits is what runs.
+systemd does the running. `bbhv` decides what should run, proves that it is allowed, hands it to systemd, watches
+whether it becomes healthy, and goes back by itself when it does not.
+
+A system repository, written by the operator, says which tenants a host has and what each is granted; nothing is
+granted by default. A `timer` follows all repositories; every verb may also be called by hand.
+
+A generation is what one verified commit was compiled to. The last one that was healthy is good: a host boots and
+starts the good generation of every tenant with no network and no git server."""
+
+PROSE = {
+    "init": """Writes a template into <DIR>, which must be absent or empty; a `.git` in it stays. The tenant's id is
+    the folder's name without `tenant-`, or what `--tenant=` says. A folder `templates/NAME` in `/etc/bitbuilder`,
+    `/run/bitbuilder` or `/usr/lib/bitbuilder` goes before the template of that name that is built in. The parameters
+    of a template are asked for on a terminal, or given by `--set=`; `--list` shows the templates with theirs. A
+    template declares them in a file `template.conf` of sections `[Parameter NAME]` with `Description=`, `Type=`,
+    `Default=` and `Optional=`; `@NAME@` in its other files stands for the value, and `@TENANT@` for the id.""",
+    "validate": """Checks tenant and system repositories (their folders), and prints all findings as
+    `file:line:column: error[code]: what. hint: what to do`. Needs no host, no network and no root. Single files are
+    checked too: `metadata.json`, `system.json`, registrations, disk images (<NAME>`.raw`), unified kernel images and
+    their addons (<NAME>`.efi`), boot loader entries (`loader/entries/`<NAME>`.conf`, or the folder that has
+    `loader/entries`), `extension-release` files, and the tree of an extension.
+
+    What could not be checked is said at the end: without `--registration=`, what a grant allows. With `--tenants=`,
+    the repositories of all tenants of a system repository are checked too, each against its grant and all of them
+    against each other. It is the folder in which they lie as <ID> or `tenant-`<ID>, or with `.git` after it.
+
+    Without `--systemd=`, a key that systemd 257, the oldest that is supported, does not know is a warning; with it, a
+    key that this version does not know is an error.
+
+    Of `--format=`, `text` is for people, `json` for programs, `sarif` (SARIF 2.1.0) for code scanners and editors,
+    and `github` for GitHub Actions, which shows each finding beside its line. At most 200 findings are shown as `text`
+    and `github`, and at most 5000 as `json` and `sarif`, with the whole number beside them; the exit status counts
+    all. `--json=` says how JSON and SARIF are laid out.""",
+    "hook": """Called by git, as the hook `pre-receive` of a bare repository: rejects a push in which a branch has
+    errors, and shows the findings to whoever pushes. A hook is a file `hooks/pre-receive` with the two lines
+    `#!/bin/sh` and `exec bbhv hook pre-receive`. With `--registration=` the grant is checked too, and only the branch
+    that the registration follows; `--branch=` says which branches are checked instead.""",
+    "explain": """Says what the codes of findings mean, each with an example of wrong and of right, and what to do;
+    without a code, lists them all. `bbhv-findings`(7) has the same text.""",
+    "help": """Shows what a verb does, or one of the manual pages as plain text, for a terminal without `man`(1).""",
+    "list": "Prints one line for each tenant: what systemd says of it, how its last sync ended, and what it runs.",
+    "status": """Tells of each tenant what it runs, how its last sync ended with all findings, who holds it, and the
+    state of its workloads.""",
+    "history": """Lists the generations that are kept, the newest first, and says which of them is `current` and which
+    is `good`.""",
+    "doctor": """Looks at what the host must have, at its settings and registrations, and at what is kept of each
+    tenant. Every check that found something says what to do; the exit status is then 1.""",
+    "sync": """Fetches the system repository and the repositories of the tenants (all, or those that are named), and
+    takes each new commit all the way: verify, check, compile, activate, watch. What did not change is not touched. A
+    generation that does not become healthy is rolled back and its commit quarantined. Problems of one tenant never
+    stop another. A tenant that was stopped with `systemctl stop` stays so; its commits are only checked.""",
+    "apply": """Does what sync does with the commit that the tenant's clone is at, without a network: for use after a
+    `git pull` by hand. `systemctl restart` of the tenant does it too, and restarts everything once.""",
+    "rollback": """Activates an older generation, and holds the tenant there: the commit that was left is not applied
+    again, a newer one ends the hold.""",
+    "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
+    "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
+    `varlinkctl introspect /run/bitbuilder/io.bitbuilder.Hypervisor`.""",
+}
+
+STATUSES = (
+    ("0", "It is done; or there was nothing to do, or a hold or a suspension says that nothing is to be done."),
+    ("1", "It failed, was rolled back, or is quarantined."), ("2", "The command line is wrong."),
+    ("3", "The input has errors."), ("4", "Refused, by trust, a grant or a permission."),
+    ("5", "There is no such thing."), ("75", "Somebody else is at work on it."), ("130", "Interrupted."),
+)  # fmt: skip
+
+OUTCOMES = (
+    ("applied", "The commit runs, was watched, and is good."), ("unchanged", "There was nothing new."),
+    ("rolled-back", "It did not become healthy; the generation before runs again, and the commit is quarantined."),
+    ("quarantined", "The commit was rolled back before and is not tried again; a newer one is."),
+    ("refused", "Findings, trust, a grant, or a history that was rewound. What runs is not touched."),
+    ("failed", "A repository or an image could not be had, the disk is full, or time ran out. It is tried again."),
+    ("held", "The tenant is stopped, or was rolled back by hand: the commit is checked and not applied."),
+    ("suspended", "Suspended; the data is kept."),
+)  # fmt: skip
+
+BY_HAND = """
+git -C /var/lib/bitbuilder/system pull
+systemctl reload tenant-manager
+
+git -C /var/lib/tenants/acme/config.git pull
+systemctl restart tenant@acme
+
+systemctl enable --now tenant@acme
+systemctl stop tenants.target
+"""
+
+ENVIRONMENT = (
+    ("NO_COLOR", "Set to anything: no colours. There are none anyway where the output is no terminal."),
+    ("TERM", "`dumb`: no colours."),
+    ("SUDO_USER", "Who is noted as the one that rolled a tenant back."),
+)  # fmt: skip
+
+FILES = (
+    ("/etc/bitbuilder/bitbuilder.conf", "The host's settings; see `bbhv.system`(5)."),
+    ("/etc/bitbuilder/tenants/", """Registrations `ID.json` of this host alone; they go before those of the system
+    repository, and these before `/usr/lib/bitbuilder/tenants/`."""),
+    ("/etc/bitbuilder/templates/", "The operator's own templates for `bbhv init`."),
+    ("/var/lib/bitbuilder/offered/", """Images that tenants may be granted by name: a tree `NAME`, or `NAME.raw`,
+    `NAME.tar`, `NAME.tar.gz` and so on. `/etc`, `/run` and `/usr/lib` have such a folder too."""),
+    ("/var/lib/bitbuilder/system/", "The clone of the system repository."),
+    ("/var/lib/bitbuilder/images/", "The images that were fetched, by their SHA-256."),
+    ("/var/lib/tenants/ID/config.git/", "The clone of a tenant's repository. Its work tree is empty on purpose."),
+    ("/var/lib/tenants/ID/generations/", "The generations that are kept; `current` and `good` point to one each."),
+    ("/var/lib/tenants/ID/volumes/", "The tenant's data. It outlives containers, rollbacks and the removal of bbhv."),
+    ("/run/bitbuilder/", "What systemd runs now, the locks, and the socket of the varlink interface."),
+    ("/usr/lib/bitbuilder/schemas/", "JSON Schemas of the JSON files, and the varlink interfaces."),
+)  # fmt: skip
+
+UNIT_FILES = (
+    ("tenant-manager.service", "Starts the tenants at boot; reload applies the system repository's clone."),
+    ("tenants.target", "All tenants; stopping it stops them all, and boot does not wait for it."),
+    ("tenant@ID.service", "A tenant: start, stop, restart and reload do what they say with all that it runs."),
+    ("tenant-infra@ID.service", "What the workloads of a tenant share."),
+    ("tenant-container@NAME.ID.service", "One container; its name in `machinectl` is `NAME.ID`."),
+    ("tenants-ID.slice", "Where all of a tenant runs, with its limits."),
+    ("tenant-sync.timer", "Calls `bbhv sync`."),
+    ("bitbuilder-varlink.socket", "The varlink interface `io.bitbuilder.Hypervisor`."),
+)  # fmt: skip
+
+EXAMPLE = """
+bbhv init acme
+bbhv validate acme
+git -C acme init -b main
+git -C acme add -A
+git -C acme commit -m 'First commit'
+"""
+
+
+PIPELINE = """A pipeline checks every push with nothing but Python and the one file `bbhv`. For GitHub Actions, where
+the variable BBHV of the repository is the URL of that file:"""
+GITHUB = """
+# .github/workflows/validate.yml
+on: [push, pull_request]
+jobs:
+  validate:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: curl -fsSLo /tmp/bbhv "${{ vars.BBHV }}"
+      - run: python3 /tmp/bbhv validate --format=github .
+"""
+GITLAB = """
+# .gitlab-ci.yml
+validate:
+  image: python:3
+  script:
+    - curl -fsSLo /tmp/bbhv "$BBHV"
+    - python3 /tmp/bbhv validate .
+"""
+
+SEE_ALSO = """`bbhv.tenant`(5), `bbhv.system`(5), `bbhv-findings`(7), `machinectl`(1), `systemd-sysext`(8),
+`varlinkctl`(1), `systemd.resource-control`(5)"""
+
+
+def page() -> Page:
+    """The page bbhv(1)."""
+    return Page(name="bbhv", section=1, summary="run what tenants commit to git, with systemd", body=(
+        Heading("SYNOPSIS"), Paragraph("`bbhv` [<OPTION>…] <VERB> [<ARGUMENT>…]"),
+        Heading("DESCRIPTION"), *map(Paragraph, ABOUT.split("\n\n")),
+        Heading("VERBS"), *(block for group in GROUPS for block in _group(group)),
+        Heading("OPTIONS"), *map(_option, COMMON),
+        Item("`-j`", "The same as `--json=pretty` on a terminal, else as `--json=short`."),
+        Heading("EXIT STATUS"), *items(STATUSES),
+        Paragraph("Of several tenants, 1 goes before 4, and 4 before 3."),
+        Heading("OUTCOMES"), Paragraph("How a sync of a tenant ended is one word:"), *items(OUTCOMES),
+        Heading("BY HAND"), Paragraph("The clones are ordinary ones, and the units are ordinary units:"),
+        Example(BY_HAND),
+        Heading("ENVIRONMENT"), *items(ENVIRONMENT),
+        Heading("FILES"), *items(FILES),
+        Heading("UNITS"), *items(UNIT_FILES),
+        Heading("EXAMPLES"), Paragraph("A repository for the tenant acme, ready to be pushed:"),
+        Example(EXAMPLE),
+        Heading("IN A PIPELINE"), Paragraph(PIPELINE), Example(GITHUB),
+        Paragraph("For GitLab CI:"), Example(GITLAB),
+        Heading("SEE ALSO"), Paragraph(SEE_ALSO),
+    ))  # fmt: skip
+
+
+def _group(group: str) -> tuple[Block, ...]:
+    return (Subheading(group), *(_verb(verb) for verb in shown() if verb.group == group))
+
+
+def _verb(verb: Verb) -> Item:
+    words = "".join(f" [<{word[1:-1]}>]" if word.startswith("[") else f" <{word}>" for word in verb.arguments.split())
+    first, *more = PROSE[verb.name].split("\n\n")
+    return Item(f"`bbhv {verb.name}`{words}", first, body=(*map(Paragraph, more), *map(_option, verb.options)))
+
+
+def _option(option: Option) -> Item:
+    short = f"`{option.short}`, " if option.short else ""
+    return Item(f"{short}`{option.name}`" + (f"`=`<{option.value}>" if option.value else ""), f"{option.help}.")

@@ -1,0 +1,115 @@
+"""bbhv.system(5): what the operator writes, the system repository and the settings of a host."""
+
+from ...formats.page import Block, Example, Heading, Item, Page, Paragraph, Subheading, items
+from ...hostconf import SETTINGS, HostSettings
+from . import reference
+
+TREE = """
+system.json        what holds for all tenants
+tenants/ID.json    a registration: one tenant, and what it is granted
+trust/             who may sign the tenants' commits
+host/extensions/   extensions of the host itself
+"""
+
+ABOUT = """The operator of one or more hosts writes a system repository. It says which tenants a host has, where their
+repositories are, whose commits are believed, and what each tenant may ask for; nothing is granted by default. The
+`sync` of a host reads it before it reads the repositories of the tenants.
+
+A registration always wins over what an operator's verb did on one host. A host may have registrations of its own in
+`/etc/bitbuilder/tenants` and `/usr/lib/bitbuilder/tenants`: the first place that has a tenant counts, `/etc` before
+the system repository before `/usr`, and every other one is a finding.
+
+`bbhv validate` of the folder checks all of it, offline; `bbhv init --system` makes one."""
+
+SYSTEM = """`system.json` has what holds for every registration that does not say otherwise. The grants of a
+registration are laid over those of `defaults`, key by key; everything else replaces them. The schema is
+`/usr/lib/bitbuilder/schemas/system.schema.json`; a `$schema` in the file gives completion in editors."""
+
+REGISTRATION = """`tenants/`<ID>`.json` is the registration of the tenant <ID>. Its schema is
+`/usr/lib/bitbuilder/schemas/registration.schema.json`."""
+
+GRANTS = """What a grant does not name, the tenant has not. Numbers and sizes bound the sum of what all of its
+declarations ask for. A tenant that runs anything needs `cpus`, `memory` and `tasks`: they are the limits of its
+slice."""
+
+TRUST = """`trust/` is laid out as UAPI.11 says, the File Hierarchy for the Verification of OS Artifacts: below
+`trust/bitbuilder/tenant-config/`<SIGNER>`/` there is a folder for each technology, `ssh` or `openpgp`, with the
+verifiers of this signer: public keys, each in a file that is named by its fingerprint. <SIGNER> is the name that a
+registration has in `trust.signers`.
+
+Who may sign the system repository itself is never read from it: it comes from the directories `/etc/voa`, `/run/voa`,
+`/usr/local/share/voa` and `/usr/share/voa` of the host, with the purpose `system-config`, or from a credential."""
+
+HOST = """`host/extensions/sysext/` and `host/extensions/confext/` have the extensions of the host itself: a folder with
+the tree of the extension, or `NAME.image` as in `bbhv.extension`(5)."""
+
+EXAMPLE = """
+{
+  "apiVersion": "bitbuilder.io/v1",
+  "tenant": "acme",
+  "repository": "https://git.example.com/acme.git",
+  "trust": { "commits": "unsigned" },
+  "grants": { "cpus": 2, "memory": "2G", "tasks": 4096,
+              "containers": 4, "images": ["debian-*"] }
+}
+"""
+
+HOST_SETTINGS = {
+    ("System", "Repository"): "The URL of the system repository: https, ssh, or file.",
+    ("System", "Branch"): "The branch of it that this host follows.",
+    ("System", "Trust"): """Whom to believe: `signed` (the newest commit is signed by a known signer), `strict` (every
+    commit is), `unsigned` (anybody who can write to it). In this version only `unsigned` is built; the others refuse
+    every commit.""",
+    ("System", "AllowFile"): "Whether repositories and images may be `file://` URLs.",
+    ("Sync", "IntervalSec"): "The time from the end of a sync to the next one.",
+    ("Sync", "Parallel"): "How many tenants are prepared at the same time.",
+    ("Host", "Name"): "The name by which registrations know this host in `hosts`; default: its host name.",
+    ("Host", "OperatorsGroup"): "The group that may ask the varlink interface everything.",
+}
+SHOWN_DEFAULTS = {"repository": "", "interval_sec": "5min", "name": ""}
+
+CREDENTIALS = (
+    ("bitbuilder.repository", "The same as `Repository=`."), ("bitbuilder.branch", "The same as `Branch=`."),
+    ("bitbuilder.trust", "The same as `Trust=`; it may set or tighten what the files say, never loosen it."),
+    ("bitbuilder.signers", "Who may sign the system repository."),
+)  # fmt: skip
+
+SEE_ALSO = """`bbhv`(1), `bbhv.tenant`(5), `bbhv-findings`(7), `systemd.system-credentials`(7), `portablectl`(1)"""
+
+
+def page() -> Page:
+    """The page bbhv.system(5)."""
+    return Page(name="bbhv.system", section=5, summary="what the operator of a host writes", body=(
+        Heading("SYNOPSIS"), Example(TREE),
+        Heading("DESCRIPTION"), *map(Paragraph, ABOUT.split("\n\n")),
+        Heading("SYSTEM.JSON"), Paragraph(SYSTEM), *reference.document("system", leave=("defaults",)),
+        Item("`defaults` (object)", "What a registration says when it does not say otherwise. It may have the keys "
+             "`branch`, `trust`, `hosts`, `access` and `grants` of a registration."),
+        Heading("REGISTRATIONS"), Paragraph(REGISTRATION), *reference.document("registration", leave=("grants",)),
+        Heading("GRANTS"), Paragraph(GRANTS), *reference.document("registration", within="grants"),
+        Heading("TRUST/"), *map(Paragraph, TRUST.split("\n\n")),
+        Heading("HOST/"), Paragraph(HOST),
+        Heading("BITBUILDER.CONF"), *_configuration(),
+        Heading("EXAMPLES"), Paragraph("`tenants/acme.json`:"), Example(EXAMPLE),
+        Heading("SEE ALSO"), Paragraph(SEE_ALSO),
+    ))  # fmt: skip
+
+
+def _configuration() -> tuple[Block, ...]:
+    where = """Settings are read from `bitbuilder.conf` and from `bitbuilder.conf.d/*.conf`, in `/etc/bitbuilder`,
+    `/run/bitbuilder` and `/usr/lib/bitbuilder`: of `bitbuilder.conf` the first that is there counts, drop-ins are all
+    read after it, in the order of their names. All settings are optional. A line that cannot be read is skipped, and
+    `bbhv doctor` names it."""
+    parts: list[Block] = [Paragraph(where)]
+    for section in dict.fromkeys(section for section, _ in SETTINGS):
+        parts.append(Subheading(f"[{section}]"))
+        parts += [_host_setting(place, field) for place, (field, _) in SETTINGS.items() if place[0] == section]
+    with_empty_etc = "A host whose /etc is empty takes the same from system credentials:"
+    return *parts, Subheading("System credentials"), Paragraph(with_empty_etc), *items(CREDENTIALS)
+
+
+def _host_setting(place: tuple[str, str], field: str) -> Item:
+    value = SHOWN_DEFAULTS.get(field, getattr(HostSettings(), field))
+    default = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    said = f" Default: `{default}`." if default else ""
+    return Item(f"`{place[1]}=`", HOST_SETTINGS[place] + said)

@@ -1,0 +1,71 @@
+"""bbhv.tenant(5): what a tenant's repository has, and the two files that no other page tells of."""
+
+from ...formats.page import Block, Example, Heading, Item, Page, Paragraph
+from ...kinds.table import KINDS, settings_of
+from . import reference
+from .kinds import ABOUTS
+
+# Two files that every repository may have; every other kind has a page of its own.
+KINDS_HERE = ("metadata", "limits")
+HERE = {
+    "metadata.json": "Who the tenant is. Required.",
+    "infrastructure/tenant.slice": "Limits for everything together.",
+}
+
+ABOUT = """A tenant's repository declares what it runs, in systemd's own file syntax; the tree's root is the root of
+the repository. A name is lower-case letters, digits and single dashes, starts with a letter, and has at most 24
+characters. Dot files, README files and everything in `docs/` are left alone; any other file that has no place is a
+finding.
+
+Settings that are not listed in these pages are errors. Those that systemd has and a tenant may not set are listed
+with the reason. An empty assignment takes back what a key that may be repeated had before, as in systemd.
+
+`bbhv validate` of the folder prints everything that is wrong with it, offline; `bbhv init` makes a repository that is
+right."""
+
+EXAMPLE = """
+# metadata.json
+{
+  "$schema": "https://bitbuilder.io/schemas/v1/metadata.schema.json",
+  "apiVersion": "bitbuilder.io/v1",
+  "tenant": "acme"
+}
+
+# infrastructure/tenant.slice
+[Slice]
+MemoryMax=2G
+TasksMax=2048
+"""
+
+METADATA = """`metadata.json` says whose the repository is, and how changes are brought in. The schema is
+`/usr/lib/bitbuilder/schemas/metadata.schema.json`; a `$schema` in the file gives completion in editors."""
+
+SLICE = """`infrastructure/tenant.slice` bounds all workloads of the tenant together, with keys of
+`systemd.resource-control`(5). It may ask for less than what is granted; without it, the grants are the limits."""
+
+
+def page() -> Page:
+    """The page bbhv.tenant(5)."""
+    limits = settings_of("limits")
+    tables = (limits,) if limits else ()
+    return Page(name="bbhv.tenant", section=5, summary="what a tenant's repository may declare", body=(
+        Heading("SYNOPSIS"), Example("\n".join(dict.fromkeys(kind.pattern for kind in KINDS))),
+        Heading("DESCRIPTION"), *map(Paragraph, ABOUT.split("\n\n")),
+        Heading("FILES"), *map(_file, dict.fromkeys(kind.pattern for kind in KINDS)),
+        Heading("METADATA.JSON"), Paragraph(METADATA), *reference.document("metadata"),
+        Heading("TENANT.SLICE"), Paragraph(SLICE), *(block for table in tables for block in reference.settings(table)),
+        *reference.refused(tables),
+        Heading("EXAMPLES"), Example(EXAMPLE),
+        Heading("SEE ALSO"), Paragraph(f"{', '.join(_others())}, `systemd.resource-control`(5), `systemd.syntax`(7)"),
+    ))  # fmt: skip
+
+
+def _file(pattern: str) -> Block:
+    kind = next(kind for kind in KINDS if kind.pattern == pattern)
+    about = next((one for one in ABOUTS if kind.name in one.kinds), None)
+    said = f"{about.summary[0].upper()}{about.summary[1:]}, see `{about.name}`(5)." if about else HERE[pattern]
+    return Item(f"`{pattern}`", said)
+
+
+def _others() -> tuple[str, ...]:
+    return ("`bbhv`(1)", "`bbhv.system`(5)", *(f"`{about.name}`(5)" for about in ABOUTS), "`bbhv-findings`(7)")

@@ -1,0 +1,122 @@
+"""What is fuzzed of the small formats: release files, credentials, keys, paths of verifiers, scripts, extensions.
+
+Each check raises AssertionError when a promise is broken, and says whether the input was accepted.
+"""
+
+from pathlib import Path
+
+from bbhv.findings import CODES, Finding
+from bbhv.formats import credblob, osrelease, pubkeys, schema, versions, voa
+from bbhv.kinds.credential import read_credential
+from bbhv.kinds.extension import read_confext, read_sysext
+from bbhv.kinds.script import read_script
+from bbhv.kinds.source import Source
+
+KEYS = Path(__file__).parents[1] / "unit/fixtures/formats/keys"
+BLOB = b"""Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAAABAAAACwWzpGMSIDpCMi/SMAAAAAMs0gMPaTHDV+EeA
+/DDQgkiCrYOU+U7q7l1Y8yjElQrMYnU4VevfTMc6FH+gIQ9g20aT6a/76cj3FPQ7wyE8=
+"""
+RELEASES = [
+    b'NAME=Fedora\nVERSION="32 (Workstation Edition)"\nID=fedora\nVERSION_ID=32\nANSI_COLOR="0;38;2;60;110;180"\n',
+    b"# of Acme\nID=_any\nARCHITECTURE=x86-64\nSYSEXT_SCOPE='system portable'\nEXTENSION_RELOAD_MANAGER=1\n",
+    b'ID=debian\r\nVERSION_ID=13\nA="a\\$b\\\nc" d\nB=x\\\ny z\n;no\n',
+]
+PATHS = [
+    b"bitbuilder/tenant-config/acme/ssh/" + b"a" * 64 + b".pub\0link\0/dev/null",
+    b"bitbuilder/tenant-config/acme/ssh/" + b"b" * 64 + b".pub\0file\0",
+    b"bitbuilder\0link\0../../usr/share/voa/bitbuilder",
+]
+SCRIPTS = [b"#!/bin/sh -eu\necho hello\n", b"#!/usr/bin/env -S python3 -I\nprint('x')\n"]
+
+
+def told(findings: tuple[Finding, ...], data: bytes) -> None:
+    """Findings have known codes, sentences, and places inside of the input."""
+    lines = data.count(b"\n") + data.count(b"\r") + 1
+    for finding in findings:
+        assert finding.code in CODES and finding.message.endswith(".") and str(finding).isprintable()
+        assert 0 <= finding.place.line <= lines and 0 <= finding.place.column <= len(data) + 1
+
+
+def release(data: bytes) -> bool:
+    """Keys are keys, the last one counts, and what was read matches or says why not."""
+    found, findings = osrelease.parse("f", data)
+    told(findings, data)
+    for one in found.assignments:
+        assert one.key.isascii() and one.key.isidentifier() and "\0" not in one.value
+        assert found.find(one.key) is not None
+    reason = osrelease.mismatch(found.values, {"ID": "fedora", "VERSION_ID": "32"}, kind="sysext")
+    assert reason is None or reason.endswith(".")
+    return bool(found.assignments) and reason is None
+
+
+def version(data: bytes) -> bool:
+    """Versions have an order: what is cut off is never the same as the whole, but for separators."""
+    text = data.decode("utf-8", "replace")
+    half = text[: len(text) // 2]
+    assert versions.compare(text, text) == 0
+    assert versions.compare(text, half) == -versions.compare(half, text)
+    return versions.is_version(text)
+
+
+def blob(data: bytes) -> bool:
+    """A credential is read, or refused with a sentence."""
+    try:
+        found = credblob.parse(data)
+    except credblob.BlobError as error:
+        assert str(error).endswith(".")
+        return False
+    assert found.encrypted >= 24
+    return True
+
+
+def key(data: bytes) -> bool:
+    """A key has a fingerprint in hexadecimal, or is refused with a sentence."""
+    good = False
+    for read in (pubkeys.ssh_fingerprint, pubkeys.openpgp_fingerprint):
+        try:
+            assert len(read(data)) in (40, 64)
+            good = True
+        except pubkeys.KeyFileError as error:
+            assert str(error).endswith(".")
+    told(voa.check_tree({"trust/bitbuilder/tenant-config/acme/ssh/x": data}), data)
+    return good
+
+
+def verifiers(data: bytes) -> bool:
+    """Only files of the listing, below the load paths, are found; every other thing is a warning at most."""
+    path, _, rest = data.decode("utf-8", "replace").partition("\0")
+    kind, _, target = rest.partition("\0")
+    nodes = {f"/usr/share/voa/{BELOW}/{'b' * 64}.pub": voa.Node("file"), "/usr/share/voa/x": voa.Node("directory")}
+    nodes[f"/etc/voa/{path}"] = voa.Node("link" if kind == "link" else "file", target)
+    for name in list(nodes):
+        parts = name.split("/")
+        for end in range(2, len(parts)):
+            nodes.setdefault("/".join(parts[:end]), voa.Node("directory"))
+    found, warnings = voa.lookup(nodes, voa.Wanted(("bitbuilder",), "tenant-config", "acme", "ssh"))
+    assert all(nodes[one].kind == "file" and one.startswith(voa.LOAD_PATHS) for one in found)
+    assert all(one.severity == "warning" and str(one).isprintable() for one in warnings)
+    return bool(found)
+
+
+BELOW = "bitbuilder/tenant-config/acme/ssh"
+
+
+def whole_files(data: bytes) -> bool:
+    """Kinds that are no unit files: a declaration, or errors, never both and never neither."""
+    good = False
+    for read, files in (
+        (read_script, {}), (read_credential, {}), (read_sysext, {osrelease.release_path("sysext", "x"): data}),
+        (read_confext, {osrelease.release_path("confext", "x"): data, "etc/x": b""}),
+    ):  # fmt: skip
+        found, findings = read(Source(
+            tenant="acme", name="x", file="x", data=data, metadata_schema=schema.compile(True), files=files
+        ))  # fmt: skip
+        told(findings, data)
+        assert (found is None) is any(one.severity == "error" for one in findings)
+        good |= found is not None
+    return good
+
+
+def keys() -> list[bytes]:
+    """The fixtures of public keys."""
+    return [path.read_bytes() for path in sorted(KEYS.iterdir())]
