@@ -37,17 +37,19 @@ FAST = frozenset(
     f"{name}.pyc" for name in ("__main__", "bbhv/__init__", "bbhv/__main__", "bbhv/version", "bbhv/engine/__init__",
                                "bbhv/engine/generator")
 )
+# Rooms that are source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
+SLOW = ("bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/")
 # Data inside the archive: a rescue shell and a laptop have this one file only.
 DATA = ("schemas/*", "templates/**/*")
 TIERS = ("unit", "host", "vm")
 
 # Runs in the Python that the archive is for: sources in, unchecked-hash bytecode out (PEP 552), both as JSON. Without
-# columns, which only underline a place in a traceback, it is a quarter smaller.
+# columns, which only underline a place in a traceback, and without docstrings it is a third smaller.
 COMPILER = """
 import base64, importlib.util, json, marshal, sys
 out = {}
 for name, path, source in json.load(sys.stdin):
-    code = compile(source, path, "exec", dont_inherit=True, optimize=0)
+    code = compile(source, path, "exec", dont_inherit=True, optimize=2)
     head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(source.encode())
     out[name] = base64.b64encode(head + marshal.dumps(code)).decode()
 json.dump(out, sys.stdout)
@@ -96,14 +98,15 @@ def kept(path: Path, key: str, make: Callable[[Path], None]) -> Path:
 
 
 def archive_bytes(python: tuple[str, ...], root: Path = ROOT) -> bytes:
-    """The zipapp: every module as source, beside it as bytecode for the given Python, and the data that it reads."""
+    """The zipapp: every module as source, the fast ones as bytecode for the given Python too, and the data."""
     sources = {str(path.relative_to(root)): path.read_text() for path in sorted(root.glob("bbhv/**/*.py"))}
     sources["__main__.py"] = ENTRY
     files = {name: source.encode() for name, source in sources.items()}
     for top in (root, root / "sysext/usr/lib/bitbuilder"):
         found = [path for pattern in DATA for path in sorted(top.glob(pattern)) if path.is_file()]
         files.update((str(path.relative_to(top)), path.read_bytes()) for path in found)
-    wanted = json.dumps([(name + "c", f"{INSTALLED}/{name}", source) for name, source in sorted(sources.items())])
+    fast = sorted((name, source) for name, source in sources.items() if not name.startswith(SLOW))
+    wanted = json.dumps([(name + "c", f"{INSTALLED}/{name}", source) for name, source in fast])
     compiled = run([*python, "-IS", "-X", "no_debug_ranges", "-c", COMPILER], data=wanted).stdout
     files.update((name, base64.b64decode(code)) for name, code in json.loads(compiled).items())
     out = io.BytesIO()

@@ -8,9 +8,10 @@ from typing import Callable, Mapping
 
 from ..errors import NotFoundError
 from ..findings import Finding
-from ..formats import bls, ddi, dps, filesystem, gpt, osrelease, pe, uki
-from ..formats.gpt import Partition, Table
-from ..formats.reader import Reader, Report
+from ..formats import osrelease
+from ..formats.images import bls, ddi, dps, filesystem, gpt, pe, uki
+from ..formats.images.gpt import Partition, Table
+from ..formats.images.reader import Reader, Report
 from ..host import files, inspect
 
 # An image has a root and a /usr for each of two architectures, each perhaps twice; content of more is not read.

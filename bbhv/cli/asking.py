@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from ..errors import BbhvError, UsageError
 from ..findings import printable
 from ..kinds.values import Unreadable
-from ..template import Parameter, Template, chosen, known
+from ..model.template import Parameter, Template, chosen, known
 from .output import paint
 
 MAX_LINE = 128 << 10

@@ -2,13 +2,13 @@
 
 import os
 
-from .. import needs, registration
 from ..errors import EXIT_FINDINGS, EXIT_OK, NotFoundError, UsageError
 from ..findings import Finding, errors, ordered
-from ..fleet import not_checked
 from ..formats import jsontext
 from ..host import files
-from ..registration import Registration
+from ..model import needs, registration
+from ..model.fleet import not_checked
+from ..model.registration import Registration
 from . import formats, inspecting
 from .main import Call
 from .output import Output

@@ -37,7 +37,7 @@ def _code(word: str) -> str:
 
 def _entry(code: str, output: Output) -> str:
     from ..advice.table import ADVICE, title
-    from ..formats import plaintext
+    from ..formats.pages import plaintext
     from .pages.findings import entry
 
     body = plaintext.lines(tuple(entry(ADVICE[code])), _width())
@@ -46,7 +46,7 @@ def _entry(code: str, output: Output) -> str:
 
 def _reply(code: str) -> dict[str, Json]:
     from ..advice.table import ADVICE
-    from ..formats.plaintext import unmarked
+    from ..formats.pages.plaintext import unmarked
 
     advice = ADVICE[code]
     return {

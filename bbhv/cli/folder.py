@@ -5,8 +5,8 @@ from itertools import islice
 
 from ..errors import BbhvError
 from ..findings import Finding
-from ..harvest import MAX_FILE, MAX_FILES, Harvest
 from ..host import files
+from ..model.harvest import MAX_FILE, MAX_FILES, Harvest
 
 
 def read_folder(top: str) -> tuple[dict[str, bytes], tuple[Finding, ...]]:

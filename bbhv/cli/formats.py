@@ -4,7 +4,7 @@ Each format is a function from findings to text. What a tenant wrote is escaped 
 say things, but never be taken for a finding or a command of its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..errors import UsageError
@@ -103,7 +103,7 @@ def sarif(report: Report) -> dict[str, Json]:
 def _rule(code: str) -> dict[str, Json]:
     """A code as a reportingDescriptor (section 3.49)."""
     from ..advice.table import ADVICE, example
-    from ..formats.plaintext import unmarked
+    from ..formats.pages.plaintext import unmarked
 
     advice = ADVICE[code]
     text, fix, title = unmarked(advice.text), unmarked(advice.fix), CODES[code]

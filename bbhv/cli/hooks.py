@@ -14,11 +14,11 @@ from fnmatch import fnmatchcase
 from ..engine.read import read_tree
 from ..errors import EXIT_FAILED, EXIT_OK, BbhvError, UsageError
 from ..findings import Finding, errors, ordered
-from ..fleet import not_checked
 from ..formats import gitobject
 from ..host import git
+from ..model.fleet import not_checked
+from ..model.registration import Registration
 from ..names import is_object_id
-from ..registration import Registration
 from .main import Call
 from .output import MOST, Output, total
 from .repositories import check_files, grant_of

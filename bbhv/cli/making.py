@@ -7,8 +7,8 @@ from ..errors import EXIT_OK, BbhvError, UsageError
 from ..findings import printable
 from ..formats.jsontext import Json
 from ..host import files
+from ..model.template import Parameter, Template, fill
 from ..names import NAME_RULE, is_name
-from ..template import Parameter, Template, fill
 from . import asking, shelf
 from .main import Call
 from .output import Output

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import cache
 
 from ..findings import did_you_mean
-from ..formats import plaintext, roff
-from ..formats.page import Page
+from ..formats.pages import plaintext, roff
+from ..formats.pages.page import Page
 from ..version import VERSION
 from .pages import findings, kinds, program, system, tenant
 

@@ -3,16 +3,17 @@
 import os
 from collections.abc import Mapping
 
-from .. import fleet
-from ..bounds import MAX_FINDINGS
 from ..engine.read import read_tree
 from ..errors import BbhvError, CommandError, NotFoundError, UsageError
 from ..findings import Finding, errors
-from ..fleet import Schemas
-from ..formats import jsontext, schema
+from ..formats import jsontext
+from ..formats.schema import schema
 from ..host import files, git, resources, run
-from ..neighbours import MAX_CLAIMS
-from ..registration import Registration, SystemConfig, parse_registration, parse_system
+from ..model import fleet
+from ..model.bounds import MAX_FINDINGS
+from ..model.fleet import Schemas
+from ..model.neighbours import MAX_CLAIMS
+from ..model.registration import Registration, SystemConfig, parse_registration, parse_system
 from .folder import read_folder
 
 _TENANTS = "--tenants= is the folder of the tenants' repositories."

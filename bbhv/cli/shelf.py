@@ -7,8 +7,8 @@ from ..engine import paths
 from ..errors import BbhvError, NotFoundError
 from ..findings import did_you_mean, errors, printable
 from ..host import resources
+from ..model.template import Template, read_template
 from ..names import is_name
-from ..template import Template, read_template
 from .folder import read_folder
 
 FOLDERS = tuple(f"{root}/templates" for root in paths.CONFIGURATION)

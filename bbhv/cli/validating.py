@@ -29,7 +29,8 @@ def _is_sound(path: str) -> bool:
     """Whether the path is a plain metadata.json that matches its schema; False when it is not known."""
     if os.path.basename(path) != "metadata.json" or os.path.islink(path) or not os.path.isfile(path):
         return False
-    from ..formats import jsontext, schema
+    from ..formats import jsontext
+    from ..formats.schema import schema
     from ..host import resources
 
     try:

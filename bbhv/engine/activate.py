@@ -11,9 +11,9 @@ from typing import Sequence
 
 from ..errors import BbhvError
 from ..host import log, systemd
-from ..manifest import Manifest
+from ..model.manifest import Manifest
+from ..model.plan import Action, Plan, plan
 from ..names import infra_unit
-from ..plan import Action, Plan, plan
 from . import paths, publish
 from .job import Job, Mode, each, now_usec, sentence
 from .state import Outcome, State, Store, Trial

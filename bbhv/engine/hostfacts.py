@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from ..compile import HostFacts
 from ..errors import BbhvError
 from ..host import run, systemd
-from ..hostconf import HostSettings
+from ..model.compile import HostFacts
+from ..model.hostconf import HostSettings
 from . import images, paths, uids
 
 TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from ..compile import Offered
 from ..errors import BbhvError, CommandError
 from ..host import files, run, systemd
 from ..host.lock import Lock
 from ..kinds.values import show_size
-from ..manifest import ImageRef
+from ..model.compile import Offered
+from ..model.manifest import ImageRef
 from ..names import is_name
 from . import paths
 from .obtain import program, said

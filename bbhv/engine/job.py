@@ -10,20 +10,19 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Callable, Mapping, Sequence
 
-from ..compile import Generation
 from ..errors import BbhvError, RefusedError
 from ..findings import MAX_SHOWN, Finding
 from ..formats.jsontext import Json
 from ..host import git, log, systemd
 from ..host.lock import Lock
-from ..manifest import Manifest
+from ..model.compile import Generation
+from ..model.manifest import Manifest
+from ..model.plan import Plan
+from ..model.registration import Registration
 from ..names import tenant_unit
-from ..plan import Plan
-from ..registration import Registration
 from . import paths
 from .obtain import Repository
 from .state import Outcome, State, Store
-
 
 MAX_LOGGED = 20
 

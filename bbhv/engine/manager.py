@@ -14,10 +14,10 @@ from ..errors import BbhvError, BusyError, CommandError, NotFoundError, RefusedE
 from ..formats.unitfile import render
 from ..host import files, log, systemd
 from ..host.lock import Lock
+from ..model.compile import Generation
+from ..model.plan import plan
+from ..model.registration import Registration
 from ..names import tenant_unit
-from ..compile import Generation
-from ..plan import plan
-from ..registration import Registration
 from . import activate, paths, publish, sync, system, world
 from .job import Job, Mode, is_active, now_usec, sentence, tenant_lock
 from .state import Hold, Outcome, Store, known_tenants

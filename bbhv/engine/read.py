@@ -2,8 +2,8 @@
 
 from ..findings import Finding
 from ..formats import gitobject
-from ..harvest import MAX_FILE, MAX_FILES, MAX_TREE, Harvest
 from ..host import git
+from ..model.harvest import MAX_FILE, MAX_FILES, MAX_TREE, Harvest
 from .verify import VerifiedCommit
 
 _Folders = list[tuple[str, str, int]]

@@ -7,9 +7,9 @@ from ..errors import NotFoundError
 from ..findings import Finding
 from ..formats.jsontext import Json
 from ..host import systemd
-from ..manifest import Manifest
+from ..model.manifest import Manifest
+from ..model.registration import Registration
 from ..names import tenant_unit
-from ..registration import Registration
 from . import paths, world
 from .state import Hold, Outcome, Store, known_tenants
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import BbhvError
 from ..formats.jsontext import Json, dump, parse
 from ..host import files, log
-from ..manifest import Manifest, from_json, to_json
+from ..model.manifest import Manifest, from_json, to_json
 from ..names import is_name
 from . import paths
 

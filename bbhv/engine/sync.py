@@ -10,16 +10,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Sequence
 
-from .. import grants, needs
-from ..compile import Generation, HostFacts, compile_tenant, inputs_digest
 from ..errors import BbhvError, BusyError
 from ..findings import Finding, Place, errors, ordered
-from ..formats.schema import Schema
+from ..formats.schema.schema import Schema
 from ..host import git, log, systemd
+from ..model import grants, needs
+from ..model.compile import Generation, HostFacts, compile_tenant, inputs_digest
+from ..model.plan import Action, Plan, plan
+from ..model.registration import Registration
+from ..model.tenant import Tenant, read_tenant
 from ..names import workload
-from ..plan import Action, Plan, plan
-from ..registration import Registration
-from ..tenant import Tenant, read_tenant
 from ..version import VERSION
 from . import activate, hostfacts, images, verify, world
 from .choice import commit_of

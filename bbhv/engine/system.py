@@ -4,7 +4,7 @@ from ..errors import RefusedError
 from ..findings import Finding, errors, ordered
 from ..host import files, git, log
 from ..host.lock import Lock
-from ..hostconf import HostSettings
+from ..model.hostconf import HostSettings
 from ..names import is_object_id
 from . import obtain, paths, verify
 from .read import read

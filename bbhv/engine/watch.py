@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence
 
 from ..host import systemd
-from ..manifest import Workload
+from ..model.manifest import Workload
 
 PROPERTIES = ("ActiveState", "SubState", "Result", "NRestarts", "ActiveEnterTimestampMonotonic", "Job")
 INTERVAL = 0.5

@@ -4,16 +4,17 @@ import os
 from dataclasses import dataclass, field
 from typing import Mapping
 
-from .. import registration as registrations
 from ..errors import BbhvError, NotFoundError, RefusedError
 from ..findings import Finding, Place, errors, ordered
-from ..formats import conffile, jsontext, schema
+from ..formats import conffile, jsontext
 from ..formats.jsontext import Json
+from ..formats.schema import schema
 from ..host import files, git, resources
-from ..hostconf import HostSettings
-from ..hostconf import read as read_settings
+from ..model import registration as registrations
+from ..model.hostconf import HostSettings
+from ..model.hostconf import read as read_settings
+from ..model.registration import Registration, SystemConfig
 from ..names import is_name
-from ..registration import Registration, SystemConfig
 from . import paths, verify
 from .read import read
 

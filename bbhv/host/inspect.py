@@ -16,8 +16,8 @@ from typing import Callable, Iterator, Mapping, NamedTuple
 
 from ..errors import BbhvError, CommandError, NotFoundError
 from ..findings import printable
-from ..formats import filesystem
-from ..formats.reader import Reader
+from ..formats.images import filesystem
+from ..formats.images.reader import Reader
 from . import run
 
 MAX_NAMES = 10_000

@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 
 from ..findings import Finding, Place, errors
 from . import elsewhere
-from . import guest as g
 from . import values as v
-from . import workload as w
-from .health import checks
 from .settings import Cost, Setting, Table, Verdict, refused
 from .source import Declared, Source, unit_values
+from .workloads import guest as g
+from .workloads import workload as w
+from .workloads.health import checks
 
 _SECTION = "Portable"
 _YES, _HOST, _NO = Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN

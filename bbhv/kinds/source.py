@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..findings import Finding, Place
-from ..formats.schema import Schema
+from ..formats.schema.schema import Schema
 from ..formats.unitfile import parse
 from .settings import Table, Values, read
 

@@ -11,8 +11,6 @@ from typing import TypeAlias
 from ..findings import Finding, Place, did_you_mean
 from ..names import NAME_RULE, is_name
 from . import elsewhere
-from .container import TABLE as CONTAINER_TABLE
-from .container import read_container
 from .credential import Credential, read_credential
 from .extension import TABLE as EXTENSION_TABLE
 from .extension import Extension, read_confext, read_sysext
@@ -20,13 +18,11 @@ from .image import TABLE as IMAGE_TABLE
 from .image import read_image
 from .limits import TABLE as LIMITS_TABLE
 from .limits import read_limits
-from .machine import TABLE as MACHINE_TABLE
-from .machine import read_machine
 from .metadata import Metadata, read_metadata
-from .netdev import TABLE as NETDEV_TABLE
-from .netdev import read_netdev
-from .network import read_network
-from .networktable import TABLE as NETWORK_TABLE
+from .networks.netdev import TABLE as NETDEV_TABLE
+from .networks.netdev import read_netdev
+from .networks.network import read_network
+from .networks.table import TABLE as NETWORK_TABLE
 from .portable import TABLE as PORTABLE_TABLE
 from .portable import read_portable
 from .script import SCRIPTS, Script, read_script
@@ -34,6 +30,10 @@ from .settings import Table
 from .source import Declared, Source
 from .volume import TABLE as VOLUME_TABLE
 from .volume import read_volume
+from .workloads.container import TABLE as CONTAINER_TABLE
+from .workloads.container import read_container
+from .workloads.machine import TABLE as MACHINE_TABLE
+from .workloads.machine import read_machine
 
 Declaration: TypeAlias = Metadata | Declared | Credential | Extension | Script
 Reader: TypeAlias = Callable[[Source], tuple[Declaration | None, tuple[Finding, ...]]]

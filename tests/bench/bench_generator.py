@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bbhv.compile import Generation
+from bbhv.model.compile import Generation
 from tests.bench import fleet, measure, place, quadlet
 from tests.host.harness.shell import Progress
 

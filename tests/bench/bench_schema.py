@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bbhv.formats import schema
 from bbhv.formats.jsonvalue import Json
+from bbhv.formats.schema import schema
 from tests.bench import measure, rivals
 from tests.host.harness.shell import BuildError, Progress
 

@@ -12,13 +12,13 @@ from functools import cache
 if __name__ == "__main__":
     sys.path.insert(0, "/usr/bin/bbhv")
 
-from bbhv.compile import Generation, HostFacts, Offered, compile_tenant
 from bbhv.engine import paths, publish, world
 from bbhv.engine.state import Outcome, State, Store
 from bbhv.findings import Place
-from bbhv.formats.schema import Schema
-from bbhv.registration import Grants, Registration, Trust
-from bbhv.tenant import read_tenant
+from bbhv.formats.schema.schema import Schema
+from bbhv.model.compile import Generation, HostFacts, Offered, compile_tenant
+from bbhv.model.registration import Grants, Registration, Trust
+from bbhv.model.tenant import read_tenant
 
 COMMIT = "c" * 40
 CONTAINER = b"[Exec]\nBoot=yes\nEnvironment=ROLE=web\n[X-Bitbuilder]\nImage=debian-13\nMemoryMax=64M\n"

@@ -1,8 +1,8 @@
 """The readers of disk images and boot files under the fuzzer: what they promise for any bytes."""
 
 from bbhv.findings import CODES, Finding
-from bbhv.formats import bls, ddi, dps, filesystem, gpt, pe, uki
-from bbhv.formats.reader import MAX_FINDINGS, Report
+from bbhv.formats.images import bls, ddi, dps, filesystem, gpt, pe, uki
+from bbhv.formats.images.reader import MAX_FINDINGS, Report
 from tests.unit.images import Part, Watched, disk, guid_of, program, seal, verity_set
 
 # A reader looks at headers, and at bounded parts of what they lead to.

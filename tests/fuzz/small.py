@@ -6,7 +6,8 @@ Each check raises AssertionError when a promise is broken, and says whether the 
 from pathlib import Path
 
 from bbhv.findings import CODES, Finding
-from bbhv.formats import credblob, osrelease, pubkeys, schema, versions, voa
+from bbhv.formats import credblob, osrelease, pubkeys, versions, voa
+from bbhv.formats.schema import schema
 from bbhv.kinds.credential import read_credential
 from bbhv.kinds.extension import read_confext, read_sysext
 from bbhv.kinds.script import read_script

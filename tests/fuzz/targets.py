@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bbhv import registration, tenant
 from bbhv.cli import shelf
 from bbhv.findings import CODES, Finding
-from bbhv.formats import bundle, gitobject, jsontext, schema, unitfile, varlink
+from bbhv.formats import bundle, gitobject, jsontext, unitfile, varlink
 from bbhv.formats.jsontext import Json
-from bbhv.formats.schema import Schema
-from bbhv.formats.schema_pattern import translate
-from bbhv.formats.schema_types import SchemaError
+from bbhv.formats.schema import schema
+from bbhv.formats.schema.pattern import translate
+from bbhv.formats.schema.schema import Schema
+from bbhv.formats.schema.types import SchemaError
 from bbhv.kinds.settings import read
 from bbhv.kinds.source import Source
 from bbhv.kinds.table import KINDS
-from bbhv.template import fill, read_template
+from bbhv.model import registration, tenant
+from bbhv.model.template import fill, read_template
 from tests.fuzz import images, small
 
 FIXTURES = Path(__file__).parents[1] / "unit/fixtures"

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bbhv.findings import CODES, Finding
-from bbhv.formats import dps
-from bbhv.formats.reader import Reader
+from bbhv.formats.images import dps
+from bbhv.formats.images.reader import Reader
 
 DISK = "11111111-2222-3333-4444-555555555555"
 

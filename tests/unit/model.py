@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from bbhv.compile import HostFacts, Offered
 from bbhv.findings import Finding, Place
-from bbhv.formats import schema
-from bbhv.formats.schema import Schema
-from bbhv.registration import Grants, Registration, Trust
-from bbhv.tenant import Tenant, read_tenant
+from bbhv.formats.schema import schema
+from bbhv.formats.schema.schema import Schema
+from bbhv.model.compile import HostFacts, Offered
+from bbhv.model.registration import Grants, Registration, Trust
+from bbhv.model.tenant import Tenant, read_tenant
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 DIGEST = "5" * 64

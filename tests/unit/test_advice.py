@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from bbhv import needs
 from bbhv.advice.table import ADVICE, GROUPS, example, title
 from bbhv.cli import manual
 from bbhv.cli.inspecting import inspect
 from bbhv.cli.repositories import check_fleet, check_folder, grant_of
 from bbhv.findings import CODES, Finding
-from bbhv.formats.plaintext import unmarked
-from bbhv.harvest import MAX_FILE, MAX_FILES
+from bbhv.formats.pages.plaintext import unmarked
 from bbhv.kinds.settings import Verdict
 from bbhv.kinds.table import KINDS
-from bbhv.registration import Registration, merge
-from bbhv.tenant import Tenant, read_tenant
+from bbhv.model import needs
+from bbhv.model.harvest import MAX_FILE, MAX_FILES
+from bbhv.model.registration import Registration, merge
+from bbhv.model.tenant import Tenant, read_tenant
 
 from . import images
 from .model import METADATA_SCHEMA

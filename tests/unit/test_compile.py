@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from bbhv import names
-from bbhv.compile import Generation, HostFacts, Offered, compile_tenant, inputs_digest
 from bbhv.formats.unitfile import parse, split_words, values
 from bbhv.kinds.values import words
-from bbhv.manifest import ImageRef
-from bbhv.registration import Grants
-from bbhv.tenant import read_tenant
+from bbhv.model.compile import Generation, HostFacts, Offered, compile_tenant, inputs_digest
+from bbhv.model.manifest import ImageRef
+from bbhv.model.registration import Grants
+from bbhv.model.tenant import read_tenant
 
 from .model import COMMIT, DIGEST, FACTS, FILES, GRANTS, METADATA_SCHEMA, OFFERED, registration
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bbhv import fleet
 from bbhv.cli.main import run
 from bbhv.findings import Finding, Place
+from bbhv.model import fleet
 from tests.unit import model
 
 SCHEMAS = fleet.Schemas(

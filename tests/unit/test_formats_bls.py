@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bbhv.formats import bls
+from bbhv.formats.images import bls
 
 from .images import sound
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bbhv.formats import ddi, dps, filesystem, gpt, verity
-from bbhv.formats.reader import Report, over
+from bbhv.formats.images import ddi, dps, filesystem, gpt, verity
+from bbhv.formats.images.reader import Report, over
 
 from .images import Part, Watched, changed, disk, guid_of, seal, signature, sound, verity_set
 from .images import verity as hash_partition

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bbhv.formats import gpt
-from bbhv.formats.reader import MAX_FINDINGS, over
+from bbhv.formats.images import gpt
+from bbhv.formats.images.reader import MAX_FINDINGS, over
 
 from .images import DISK, Part, Watched, disk, guid_of, seal, sound
 

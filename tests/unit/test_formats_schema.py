@@ -3,10 +3,10 @@
 import pytest
 
 from bbhv.formats.jsontext import Json, dump, parse
-from bbhv.formats.schema import compile as compiled
-from bbhv.formats.schema_pattern import translate
-from bbhv.formats.schema_refs import join, unquote
-from bbhv.formats.schema_types import Problem, SchemaError, name_of, show
+from bbhv.formats.schema.pattern import translate
+from bbhv.formats.schema.refs import join, unquote
+from bbhv.formats.schema.schema import compile as compiled
+from bbhv.formats.schema.types import Problem, SchemaError, name_of, show
 
 OBJECT: Json = {"a": 1}
 REMOTE = "https://example.com/names.json"

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from bbhv.formats.jsontext import MAX_DEPTH, MAX_SIZE, Json, parse
-from bbhv.formats.schema import compile as compiled
-from bbhv.formats.schema_fast_node import MAX_COST
-from bbhv.formats.schema_pattern import translate
-from bbhv.formats.schema_types import SchemaError
+from bbhv.formats.schema.fast_node import MAX_COST
+from bbhv.formats.schema.pattern import translate
+from bbhv.formats.schema.schema import compile as compiled
+from bbhv.formats.schema.types import SchemaError
 
 ROOT = Path(__file__).parents[2] / "schemas"
 SOON = 5.0  # seconds of CPU: far more than any of these takes, far less than what has no bound

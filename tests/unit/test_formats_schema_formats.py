@@ -6,10 +6,10 @@ import unicodedata
 
 import pytest
 
-from bbhv.formats import schema_unicode
-from bbhv.formats.schema import compile as compiled
-from bbhv.formats.schema_formats import FORMATS
-from bbhv.formats.schema_unidata import CATEGORY_NAMES, PROPERTIES
+from bbhv.formats.characters import properties as schema_unicode
+from bbhv.formats.characters.ranges import CATEGORY_NAMES, PROPERTIES
+from bbhv.formats.schema.formats import FORMATS
+from bbhv.formats.schema.schema import compile as compiled
 
 CASES = {
     "date-time": ("2026-02-28T23:59:60Z 2026-01-01t00:00:00.5+01:30 1998-12-31T15:59:60.1-08:00",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bbhv.formats.jsonvalue import Json
-from bbhv.formats.schema import compile as compiled
+from bbhv.formats.schema.schema import compile as compiled
 
 HOME = Path(__file__).parent / "fixtures/formats/schema"
 SIZES = {"required": 1257, "optional": 158, "format": 491}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bbhv.formats.jsontext import Json, dump, parse
-from bbhv.formats.schema import VOCABULARIES, Schema
-from bbhv.formats.schema import compile as compiled
+from bbhv.formats.schema.schema import VOCABULARIES, Schema
+from bbhv.formats.schema.schema import compile as compiled
 
 ROOT = Path(__file__).parents[2] / "schemas"
 NAMES = ("metadata", "registration", "system")

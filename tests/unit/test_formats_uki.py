@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from bbhv.formats import pe, uki
-from bbhv.formats.reader import MAX_FINDINGS, over
+from bbhv.formats.images import pe, uki
+from bbhv.formats.images.reader import MAX_FINDINGS, over
 
 from .images import Watched, program, sound
 

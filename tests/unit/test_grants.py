@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bbhv import grants
-from bbhv.registration import Grants
-from bbhv.tenant import Tenant, read_tenant
+from bbhv.model import grants
+from bbhv.model.registration import Grants
+from bbhv.model.tenant import Tenant, read_tenant
 
 from .model import FILES, GRANTS, METADATA_SCHEMA, registration, told
 

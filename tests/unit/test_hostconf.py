@@ -2,7 +2,7 @@
 
 import pytest
 
-from bbhv.hostconf import HostSettings, read
+from bbhv.model.hostconf import HostSettings, read
 
 CONF = "/etc/bitbuilder/bitbuilder.conf"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bbhv import bounds, harvest
+from bbhv.model import bounds, harvest
 from tests.bench import declarations
 
 ROOT = Path(__file__).parents[2]

@@ -16,15 +16,15 @@ JSON = {"formats.jsonscan", "formats.jsontext", "formats.jsonvalue"}
 COMMAND = {"cli.main", "cli.output", "cli.verbs", "host.log"} | WORDS | JSON
 # Without what only some formats and expressions need: characters by their properties, URIs, names in other scripts.
 SCHEMA_PARTS = ("apply", "fast", "fast_node", "fast_rows", "formats", "hosts", "pattern", "refs", "types", "values")
-SCHEMA = {"formats.schema", *(f"formats.schema_{part}" for part in SCHEMA_PARTS)}
+SCHEMA = {"formats.schema.schema", *(f"formats.schema.{part}" for part in SCHEMA_PARTS)}
 # What the host is told: its settings, and its registrations, which may come from a commit.
 TOLD = {
     "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile", "formats.gitobject",
-    "formats.unitfile", "harvest", "host.files", "host.git", "host.resources", "host.run", "hostconf", "kinds.plain",
-    "kinds.urls", "kinds.values", "registration",
+    "formats.unitfile", "host.files", "host.git", "host.resources", "host.run", "kinds.plain",
+    "kinds.urls", "kinds.values", "model.harvest", "model.hostconf", "model.registration",
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
-MANIFEST = {"manifest", "kinds.lifecycle"}
+MANIFEST = {"model.manifest", "kinds.lifecycle"}
 REPORT = {"engine.report", "engine.state", "host.systemd", "host.log"} | MANIFEST | TOLD
 VARLINK = {
     "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",
@@ -85,7 +85,7 @@ def test_a_short_way_imports_nothing_dear(way: str) -> None:
 
 def test_looking_loads_nothing_that_changes_a_host() -> None:
     found = loaded(WAYS["list, status, history"][0])[0]
-    assert found.isdisjoint({"compile", "plan", "tenant", "grants", "host.lock"})
+    assert found.isdisjoint({"model.compile", "model.plan", "model.tenant", "model.grants", "host.lock"})
     assert found.isdisjoint({"engine.activate", "engine.images", "engine.manager", "engine.obtain", "engine.sync"})
     assert {"engine.report", "cli.looking"} <= found
 

@@ -13,8 +13,9 @@ import pytest
 
 from bbhv.cli import artefacts, inspecting
 from bbhv.errors import BbhvError, NotFoundError
-from bbhv.formats import bls, gpt, osrelease
-from bbhv.formats.reader import over
+from bbhv.formats import osrelease
+from bbhv.formats.images import bls, gpt
+from bbhv.formats.images.reader import over
 from bbhv.host import inspect
 
 from .images import Part, disk, guid_of, program, sound, verity_set
@@ -63,7 +64,7 @@ def test_other_files_do_not_load_the_readers_of_images() -> None:
     code = "import sys; sys.path.insert(0, sys.argv[1])\nfrom bbhv.cli.inspecting import inspect\n" \
            "assert inspect('/') is None\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-IS", "-c", code, ROOT], capture_output=True, text=True, check=True)
-    assert {"bbhv.formats.gpt", "bbhv.cli.artefacts", "subprocess"}.isdisjoint(done.stdout.split())
+    assert {"bbhv.formats.images.gpt", "bbhv.cli.artefacts", "subprocess"}.isdisjoint(done.stdout.split())
 
 
 # Images

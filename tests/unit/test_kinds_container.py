@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bbhv.kinds import nspawn
-from bbhv.kinds.container import TABLE, Container, read_container
 from bbhv.kinds.settings import Verdict
 from bbhv.kinds.source import MAX_FILE, Source
+from bbhv.kinds.workloads import nspawn
+from bbhv.kinds.workloads.container import TABLE, Container, read_container
 
 from .model import METADATA_SCHEMA, told
 

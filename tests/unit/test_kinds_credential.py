@@ -2,7 +2,7 @@
 
 import pytest
 
-from bbhv.formats.schema import compile as compile_schema
+from bbhv.formats.schema.schema import compile as compile_schema
 from bbhv.kinds.credential import MAX_CREDENTIAL, Credential, embedded_name, read_credential
 from bbhv.kinds.source import Source
 

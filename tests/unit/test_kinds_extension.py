@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 import pytest
 
-from bbhv import grants
 from bbhv.findings import Finding
 from bbhv.formats.osrelease import Class
-from bbhv.formats.schema import compile as compile_schema
+from bbhv.formats.schema.schema import compile as compile_schema
 from bbhv.kinds import extension
 from bbhv.kinds.extension import Extension, ExtensionImage, ExtensionTree, read_confext, read_sysext
 from bbhv.kinds.source import Source
-from bbhv.registration import Grants, Registration
-from bbhv.tenant import read_tenant
+from bbhv.model import grants
+from bbhv.model.registration import Grants, Registration
+from bbhv.model.tenant import read_tenant
 
 from .model import FILES, METADATA_SCHEMA
 

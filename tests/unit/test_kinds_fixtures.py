@@ -16,9 +16,12 @@ import pytest
 
 from bbhv.findings import ordered
 from bbhv.formats.unitfile import parse
-from bbhv.kinds import container, extension, image, limits, machine, netdev, networktable, portable, volume
+from bbhv.kinds import extension, image, limits, portable, volume
+from bbhv.kinds.networks import netdev
+from bbhv.kinds.networks import table as networktable
 from bbhv.kinds.settings import Setting, Table, Verdict, read
 from bbhv.kinds.values import text
+from bbhv.kinds.workloads import container, machine
 
 FIXTURES = Path(__file__).parent / "fixtures" / "kinds"
 TABLES = {

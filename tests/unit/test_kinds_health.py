@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from bbhv.kinds import health
-from bbhv.kinds.attachment import link
-from bbhv.kinds.console import MAX_LINE, MAX_PATTERN, pattern
-from bbhv.kinds.ports import Port, is_granted, port, port_range
 from bbhv.kinds.values import NotYet, Unreadable
+from bbhv.kinds.workloads import health
+from bbhv.kinds.workloads.attachment import link
+from bbhv.kinds.workloads.console import MAX_LINE, MAX_PATTERN, pattern
+from bbhv.kinds.workloads.ports import Port, is_granted, port, port_range
 
 READ = health.checks("unit", "tcp", "http", "exec", "script", "console")
 

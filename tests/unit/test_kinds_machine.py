@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bbhv.kinds import machine, vmspawn
-from bbhv.kinds import workload as w
-from bbhv.kinds.machine import Machine, read_machine
 from bbhv.kinds.settings import Cost, Verdict
 from bbhv.kinds.source import Source
+from bbhv.kinds.workloads import machine, vmspawn
+from bbhv.kinds.workloads import workload as w
+from bbhv.kinds.workloads.machine import Machine, read_machine
 
 from .model import METADATA_SCHEMA, told
 

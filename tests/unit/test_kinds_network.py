@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from bbhv import grants, netgrants
 from bbhv.findings import Finding, ordered
 from bbhv.formats.unitfile import parse
-from bbhv.kinds import networkrefused, networktable
-from bbhv.kinds import netdev as device
-from bbhv.kinds.netdev import Netdev, read_netdev
-from bbhv.kinds.network import Network, read_network
+from bbhv.kinds.networks import netdev as device
+from bbhv.kinds.networks import refused as networkrefused
+from bbhv.kinds.networks import table as networktable
+from bbhv.kinds.networks.netdev import Netdev, read_netdev
+from bbhv.kinds.networks.network import Network, read_network
 from bbhv.kinds.settings import MAX_REPEATS, Cost, Table, Verdict, read
 from bbhv.kinds.source import Source
-from bbhv.registration import Grants
-from bbhv.tenant import Tenant, read_tenant
+from bbhv.model import grants, netgrants
+from bbhv.model.registration import Grants
+from bbhv.model.tenant import Tenant, read_tenant
 
 from .model import FILES, METADATA_SCHEMA, registration, told
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from bbhv import grants
 from bbhv.findings import Finding
 from bbhv.kinds.portable import MAX_UNIT, Portable, read_portable, unit
 from bbhv.kinds.source import Source
 from bbhv.kinds.values import Unreadable
-from bbhv.registration import Grants, Registration
-from bbhv.tenant import read_tenant
+from bbhv.model import grants
+from bbhv.model.registration import Grants, Registration
+from bbhv.model.tenant import read_tenant
 
 from .model import FILES, METADATA_SCHEMA
 

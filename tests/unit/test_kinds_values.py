@@ -4,14 +4,15 @@ import random
 
 import pytest
 
-from bbhv.kinds import guest, urls, values
-from bbhv.kinds.container import TABLE as CONTAINER
+from bbhv.kinds import urls, values
 from bbhv.kinds.image import TABLE as IMAGE
 from bbhv.kinds.limits import TABLE as LIMITS
-from bbhv.kinds.machine import TABLE as MACHINE
 from bbhv.kinds.settings import Setting, Verdict
 from bbhv.kinds.values import INFINITY, Unreadable
 from bbhv.kinds.volume import TABLE as VOLUME
+from bbhv.kinds.workloads import guest
+from bbhv.kinds.workloads.container import TABLE as CONTAINER
+from bbhv.kinds.workloads.machine import TABLE as MACHINE
 
 ALPHABET = list("abzAZ019.:/-_=%,;~@#+*?'\"\\ \t$") + ["é", "²", "٣", "\u202e", "\u00a0", "\x00", "\x1b", "\x85", "🦊"]
 ALPHABET += ["infinity", "..", "64M"]

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from bbhv.compile import compile_tenant
-from bbhv.manifest import Manifest, from_json, image_path, to_json
-from bbhv.tenant import read_tenant
+from bbhv.model.compile import compile_tenant
+from bbhv.model.manifest import Manifest, from_json, image_path, to_json
+from bbhv.model.tenant import read_tenant
 
 from .model import COMMIT, DIGEST, FACTS, FILES, METADATA_SCHEMA, registration
 

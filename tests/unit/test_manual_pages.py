@@ -12,12 +12,12 @@ import build
 from bbhv.cli import manual
 from bbhv.cli.pages import kinds, program, reference, system, tenant
 from bbhv.cli.verbs import COMMON, shown
-from bbhv.formats import page as form
-from bbhv.formats import plaintext, roff
-from bbhv.formats.page import Example, Heading, Item, Page, Paragraph, Subheading, spans
-from bbhv.hostconf import SETTINGS
+from bbhv.formats.pages import page as form
+from bbhv.formats.pages import plaintext, roff
+from bbhv.formats.pages.page import Example, Heading, Item, Page, Paragraph, Subheading, spans
 from bbhv.kinds.settings import Cost, Setting, Table, Verdict, refused
 from bbhv.kinds.table import KINDS
+from bbhv.model.hostconf import SETTINGS
 
 WIDTH = 80
 NAMES = [page.name for page in manual.pages()]

@@ -10,12 +10,13 @@ import pytest
 
 from bbhv.cli import shelf
 from bbhv.findings import Finding, ordered
-from bbhv.formats import jsontext, schema
+from bbhv.formats import jsontext
+from bbhv.formats.schema import schema
 from bbhv.host import resources
 from bbhv.kinds import elsewhere
 from bbhv.kinds.table import KINDS
-from bbhv.template import fill
-from bbhv.tenant import read_tenant
+from bbhv.model.template import fill
+from bbhv.model.tenant import read_tenant
 
 METADATA = jsontext.parse("schema", resources.data("schemas/metadata.schema.json"))[0]
 Files = dict[str, bytes]

@@ -6,7 +6,14 @@ import pytest
 
 from bbhv.formats.unitfile import split_words
 from bbhv.names import (
-    InvalidNameError, exec_line, is_name, is_object_id, parse_workload, quote_word, tenant_slice, unit_escape,
+    InvalidNameError,
+    exec_line,
+    is_name,
+    is_object_id,
+    parse_workload,
+    quote_word,
+    tenant_slice,
+    unit_escape,
 )  # fmt: skip
 
 

@@ -5,14 +5,15 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from bbhv import names, neighbours
+from bbhv import names
 from bbhv.findings import Finding, Place
-from bbhv.kinds import container, workload
-from bbhv.kinds.ports import port
 from bbhv.kinds.settings import Value, Values
-from bbhv.neighbours import Claim, against, collisions, findings, granted, may_meet
-from bbhv.registration import Grants
-from bbhv.tenant import Tenant
+from bbhv.kinds.workloads import container, workload
+from bbhv.kinds.workloads.ports import port
+from bbhv.model import neighbours
+from bbhv.model.neighbours import Claim, against, collisions, findings, granted, may_meet
+from bbhv.model.registration import Grants
+from bbhv.model.tenant import Tenant
 from tests.unit import model
 
 EVERYWHERE: dict[str, tuple[str, ...]] = {}

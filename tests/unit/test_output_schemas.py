@@ -11,8 +11,8 @@ from bbhv.cli.verbs import CHANGE, LOOK, VERBS
 from bbhv.engine.doctor import Check
 from bbhv.findings import CODES, Finding, Place
 from bbhv.formats.jsontext import Json, parse
-from bbhv.formats.schema import VOCABULARIES, Schema
-from bbhv.formats.schema import compile as compiled
+from bbhv.formats.schema.schema import VOCABULARIES, Schema
+from bbhv.formats.schema.schema import compile as compiled
 from bbhv.formats.varlink_idl import Array, Enum, Interface, Maybe, Named, Primitive, Struct, Type
 from bbhv.formats.varlink_idl import parse as interface_of
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bbhv.compile import Generation, HostFacts, compile_tenant
 from bbhv.kinds.settings import Cost
-from bbhv.manifest import Manifest, Workload
-from bbhv.plan import Action, Plan, cost_of, plan, render_text
-from bbhv.tenant import read_tenant
+from bbhv.model.compile import Generation, HostFacts, compile_tenant
+from bbhv.model.manifest import Manifest, Workload
+from bbhv.model.plan import Action, Plan, cost_of, plan, render_text
+from bbhv.model.tenant import read_tenant
 
 from .model import COMMIT, DB, DIGEST, FACTS, FILES, METADATA_SCHEMA, WEB, registration
 

@@ -6,7 +6,7 @@ import pytest
 
 from bbhv.findings import Finding, Place
 from bbhv.formats.jsontext import Json
-from bbhv.registration import (
+from bbhv.model.registration import (
     Fetch,
     Grants,
     Registration,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bbhv.engine.state import Hold, Outcome, Quarantined, State, Store, Trial, decode, encode
-from bbhv.manifest import Manifest
+from bbhv.model.manifest import Manifest
 
 FULL = State(
     trial=Trial(8, "a" * 40, 2, True),

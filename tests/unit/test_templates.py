@@ -24,7 +24,7 @@ from bbhv.errors import BbhvError, NotFoundError
 from bbhv.formats.unitfile import parse
 from bbhv.kinds.table import KINDS
 from bbhv.kinds.values import Unreadable
-from bbhv.template import MAX_PARAMETERS, TYPES, Template, chosen, fill, known, read_template
+from bbhv.model.template import MAX_PARAMETERS, TYPES, Template, chosen, fill, known, read_template
 
 FOLDER = build.ROOT / "sysext/usr/lib/bitbuilder/templates"
 NAMES = tuple(sorted(path.name for path in FOLDER.iterdir()))
@@ -404,7 +404,7 @@ def test_nobody_is_asked_when_there_is_nobody(bbhv: Run, tmp_path: Path, program
 ASK = """
 from bbhv.cli.asking import complete
 from bbhv.errors import UsageError
-from bbhv.template import read_template
+from bbhv.model.template import read_template
 conf = b"[Parameter URL]\\nType=url\\n[Parameter SHA]\\nType=sha256\\n[Parameter X]\\nDefault=a\\n"
 try: complete(read_template("mine", {"template.conf": conf}, "etc/mine")[0], {})
 except UsageError as error: print(error.status, error)

@@ -1,6 +1,6 @@
 """A whole tenant repository: everything that is wrong is reported at once, and what is right becomes a Tenant."""
 
-from bbhv.tenant import read_tenant
+from bbhv.model.tenant import read_tenant
 
 from .model import FILES, METADATA_SCHEMA, WEB, read
 

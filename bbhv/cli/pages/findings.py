@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ...advice.entry import Advice
 from ...advice.table import ADVICE, GROUPS, example, title
 from ...findings import MAX_SHOWN
-from ...formats.page import Block, Example, Heading, Page, Paragraph, Subheading
+from ...formats.pages.page import Block, Example, Heading, Page, Paragraph, Subheading
 
 ABOUT = f"""A finding is one problem of an input: of a tenant's repository, of the system repository, of an image. All
 of them are reported at once, sorted by file and line; of more than {MAX_SHOWN} the rest is counted. One is printed as

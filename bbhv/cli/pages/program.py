@@ -1,6 +1,6 @@
 """bbhv(1): the verbs with their options, what statuses and outcomes mean, and where everything is."""
 
-from ...formats.page import Block, Example, Heading, Item, Page, Paragraph, Subheading, items
+from ...formats.pages.page import Block, Example, Heading, Item, Page, Paragraph, Subheading, items
 from ..verbs import COMMON, GROUPS, Option, Verb, shown
 
 ABOUT = """Each tenant of a host has a git repository of systemd-native declarations; what it commits is what runs.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from ...formats import jsontext
 from ...formats.jsontext import Json
-from ...formats.page import Block, Heading, Item, Paragraph, Subheading
+from ...formats.pages.page import Block, Heading, Item, Paragraph, Subheading
 from ...host import resources
 from ...kinds.plain import items as listed
 from ...kinds.plain import members

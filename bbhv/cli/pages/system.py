@@ -1,7 +1,7 @@
 """bbhv.system(5): what the operator writes, the system repository and the settings of a host."""
 
-from ...formats.page import Block, Example, Heading, Item, Page, Paragraph, Subheading, items
-from ...hostconf import SETTINGS, HostSettings
+from ...formats.pages.page import Block, Example, Heading, Item, Page, Paragraph, Subheading, items
+from ...model.hostconf import SETTINGS, HostSettings
 from . import reference
 
 TREE = """

@@ -1,6 +1,6 @@
 """bbhv.tenant(5): what a tenant's repository has, and the two files that no other page tells of."""
 
-from ...formats.page import Block, Example, Heading, Item, Page, Paragraph
+from ...formats.pages.page import Block, Example, Heading, Item, Page, Paragraph
 from ...kinds.table import KINDS, settings_of
 from . import reference
 from .kinds import ABOUTS

@@ -126,7 +126,7 @@ def test_no_text_of_a_tenant_drives_a_terminal(make: Make) -> None:
     acme.repo.commit({
         "containers/web.nspawn":
             f"[Exec]\nE\x1b[31mvil=1\nEv{csi}il=1\n{turn}Boot=yes\nBoot=\x1b]0;x\x07\n[e{csi}{turn}x]\n",
-        f"containers/{turn}{line}x.nspawn": "x", f"docs{turn}/a": "x", f"odd\u200b.md": "x",
+        f"containers/{turn}{line}x.nspawn": "x", f"docs{turn}/a": "x", "odd\u200b.md": "x",
         "metadata.json": json.dumps({"apiVersion": "x\x1b[31m", "tenant": f"a{csi}", f"k{csi}": 1}),
     })  # fmt: skip
     shown = told(acme, 3)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import SETTINGS, Make
-from .guests import IMAGES, archive, guest, image, link, idler
+from .guests import IMAGES, archive, guest, idler, image, link
 from .support import REGISTRATIONS, registration, run, unit_property, wait_until
 from .test_system import CLONE, System
 from .test_system import system as system  # a fixture

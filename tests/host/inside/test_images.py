@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Make
-from .guests import IMAGES, Member, archive, folder, guest, image, link, member, idler
+from .guests import IMAGES, Member, archive, folder, guest, idler, image, link, member
 from .support import leader, run
 from .world import Tenant, container
 

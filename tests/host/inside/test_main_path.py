@@ -6,6 +6,7 @@ from .conftest import Make
 from .support import run, unit_property
 from .world import container, never_healthy, reloads
 
+
 def test_a_commit_becomes_a_running_container(make: Make) -> None:
     acme = make("acme")
     oid = acme.commit(web=container("MemoryMax=256M"))

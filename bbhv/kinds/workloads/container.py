@@ -1,0 +1,268 @@
+"""A container: containers/NAME.nspawn, a systemd.nspawn(5) file with a section of ours.
+
+The table has a row for every key that systemd 257 to 262 read from such a file, and for every key of ours. systemd
+itself never gets to see the file: nspawn is called with what `Values.argv` says and reads no settings (--settings=no).
+Which verdict a key has, and why, is the row's business; what a row cannot say alone is in `_contradictions`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ...findings import Finding, errors
+from .. import elsewhere
+from .. import values as v
+from ..settings import Cost, Setting, Table, Values, Verdict, refused
+from ..source import Source, unit_values
+from . import guest as g
+from . import workload as w
+from .attachment import link
+from .health import checks
+from .ports import port
+
+_EXEC, _FILES, _NETWORK, _OURS = "Exec", "Files", "Network", w.OURS
+_YES, _HOST, _NO, _LATER = Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN, Verdict.LATER
+
+_POWER = "It would give the container more power over the host than its user namespace may have."
+_PATHS = "It names a path of the host. Declare infrastructure/NAME.volume and write Volume= in [X-Bitbuilder]."
+_LIMITS = "Limit the container by MemoryMax=, CPUQuota= and TasksMax= in [X-Bitbuilder]."
+_USERS = "The host gives every container its own range of user ids."
+_ALONE = "Leave it out: a container has a private network with loopback only for now."
+_LINKS = "A container gets a link for each of its networks. Leave it out."
+_INTERFACE = "It would take an interface of the host. Leave it out: only networks of the tenant can be reached."
+
+
+def _option(name: str) -> Callable[[object], tuple[str, ...]]:
+    """A command line option with the value after an equals sign."""
+    return lambda value: (f"{name}={value}",)
+
+
+def _each(name: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """A command line option for each word."""
+    return lambda words: tuple(f"{name}={word}" for word in words)
+
+
+def _yes_no(name: str) -> Callable[[bool], tuple[str, ...]]:
+    """A command line option with a boolean after an equals sign."""
+    return lambda value: (f"{name}={v.show_boolean(value)}",)
+
+
+BOOT = Setting(
+    _EXEC, "Boot", _YES, v.boolean, Cost.RESTART, "Boot the init system of the image.", default=False,
+    show=v.show_boolean,
+)
+PROCESS_TWO = Setting(
+    _EXEC, "ProcessTwo", _YES, v.boolean, Cost.RESTART,
+    "Run the program below a small init. The default is yes, but no with Boot=yes, KillSignal= or NotifyReady=yes.",
+    show=v.show_boolean,
+)
+PARAMETERS = Setting(
+    _EXEC, "Parameters", _YES, v.parameters, Cost.RESTART,
+    "The program and its arguments, or with Boot=yes the arguments of init.", show=v.show_words,
+)
+ENVIRONMENT = Setting(
+    _EXEC, "Environment", _YES, g.environment, Cost.RESTART, "Assignments NAME=VALUE, quoted when they hold blanks.",
+    repeat=True, show=v.show_words, emit=_each("--setenv"),
+)
+USER = Setting(
+    _EXEC, "User", _YES, g.user, Cost.RESTART, "A user of the image.", emit=lambda user: ("-u", user),
+)
+WORKING_DIRECTORY = Setting(
+    _EXEC, "WorkingDirectory", _YES, v.path, Cost.RESTART, "An absolute path inside the container.",
+    emit=_option("--chdir"),
+)
+DROP_CAPABILITY = Setting(
+    _EXEC, "DropCapability", _YES, g.capabilities, Cost.RESTART, "Capabilities to take away, such as CAP_NET_RAW.",
+    repeat=True, show=v.show_words, emit=_each("--drop-capability"),
+)
+NO_NEW_PRIVILEGES = Setting(
+    _EXEC, "NoNewPrivileges", _YES, v.boolean, Cost.RESTART, "Whether programs may not gain privileges.",
+    show=v.show_boolean, emit=_yes_no("--no-new-privileges"),
+)
+KILL_SIGNAL = Setting(
+    _EXEC, "KillSignal", _YES, g.signal, Cost.RESTART, "The signal that asks PID 1 to stop, such as SIGRTMIN+3.",
+    emit=_option("--kill-signal"),
+)
+PERSONALITY = Setting(
+    _EXEC, "Personality", _YES, v.one_of("x86-64", "x86"), Cost.RESTART, "The architecture that uname(2) reports.",
+    emit=_option("--personality"),
+)
+NOTIFY_READY = Setting(
+    _EXEC, "NotifyReady", _YES, v.boolean, Cost.RESTART,
+    "Wait until the payload says that it is ready. The default is the value of Boot=.", show=v.show_boolean,
+)
+SYSTEM_CALL_FILTER = Setting(
+    _EXEC, "SystemCallFilter", _YES, g.denied_calls, Cost.RESTART, "System calls to deny, such as ~@keyring.",
+    repeat=True, show=lambda calls: "~" + v.show_words(calls),
+    emit=lambda calls: ("--system-call-filter=~" + " ".join(calls),),
+)
+HOSTNAME = Setting(
+    _EXEC, "Hostname", _YES, g.hostname, Cost.RESTART, "One label of letters, digits and dashes, such as web1.",
+    emit=_option("--hostname"),
+)
+RESOLV_CONF = Setting(
+    _EXEC, "ResolvConf", _YES, v.one_of("off", "delete"), Cost.RESTART,
+    "off leaves /etc/resolv.conf of the image alone, delete removes it; nothing is taken from the host.",
+    default="off", emit=_option("--resolv-conf"),
+)
+TIMEZONE = Setting(
+    _EXEC, "Timezone", _YES, v.one_of("off", "delete"), Cost.RESTART,
+    "off leaves /etc/localtime of the image alone, delete removes it; nothing is taken from the host.",
+    default="off", emit=_option("--timezone"),
+)
+SUPPRESS_SYNC = Setting(
+    _EXEC, "SuppressSync", _YES, v.boolean, Cost.RESTART, "Make fsync do nothing. Not together with Volume=.",
+    show=v.show_boolean, emit=_yes_no("--suppress-sync"),
+)
+READ_ONLY = Setting(
+    _FILES, "ReadOnly", _YES, v.boolean, Cost.RESTART,
+    "Whether the root cannot be written. What is mounted into it needs a directory in the image then.", default=False,
+    show=v.show_boolean, emit=lambda value: ("--read-only",) if value else (),
+)
+TEMPORARY = Setting(
+    _FILES, "TemporaryFileSystem", _YES, g.tmpfs, Cost.RESTART, "A path and a size, such as /var/cache:size=64M.",
+    repeat=True, emit=_option("--tmpfs"),
+)
+INACCESSIBLE = Setting(
+    _FILES, "Inaccessible", _YES, g.mount_point, Cost.RESTART, "A path to hide.", repeat=True,
+    emit=_option("--inaccessible"),
+)
+PERSISTENT = replace(w.PERSISTENT, parse=v.switch(only=False))
+SCRATCH_SIZE = Setting(
+    _OURS, "ScratchSize", _YES, v.bounded_size(1 << 20, 1 << 40), Cost.RESTART,
+    "How much may be written into the root, in memory, such as 256M.", default=256 << 20, show=v.show_size,
+)
+HEALTH = replace(w.HEALTH, parse=checks("unit", later=("tcp", "http", "exec", "script")))
+BRIDGE = Setting(
+    _NETWORK, "Bridge", _LATER, v.name, Cost.RESTART, "The first network of the container, such as lan.",
+    reason=_ALONE, refers=("netdev", "network"),
+)
+PORT = Setting(
+    _NETWORK, "Port", _LATER, port, Cost.RESTART, "A port of the host that leads inside, such as tcp:8080:80.",
+    reason=_ALONE, repeat=True,
+)
+CREDENTIAL = w.later(w.CREDENTIAL, "Leave it out: put what the container needs to know into a volume for now.")
+EXTENSION = Setting(
+    _OURS, "Extension", _LATER, v.name, Cost.RESTART, "An extension of extensions/, by its name, such as monitoring.",
+    reason="Leave it out: use an image that has what the extension adds.", repeat=True, refers=("sysext", "confext"),
+)
+ADDRESS = w.later(w.ADDRESS, _ALONE)
+NETWORK = Setting(
+    _OURS, "Network", _LATER, link, Cost.RESTART, "One more network, and the address there, such as db:10.78.0.10.",
+    reason=_ALONE, repeat=True, refers=("netdev", "network"), named=lambda one: one.network,
+)
+CONTROL = Setting(
+    _OURS, "Control", _YES, v.one_of("no", later=("read", "full")), Cost.RESTART,
+    "Whether the tenant's own API can be reached inside. The default is no.",
+)
+
+TABLE = Table(
+    BOOT,
+    PROCESS_TWO,
+    PARAMETERS,
+    *refused(_HOST, _EXEC, "Persistent= in [X-Bitbuilder] decides what happens to changes of the root.", "Ephemeral"),
+    ENVIRONMENT,
+    USER,
+    WORKING_DIRECTORY,
+    *refused(_NO, _EXEC, "Use an image whose root is the root of the container.", "PivotRoot"),
+    *refused(_NO, _EXEC, _POWER, "Capability", "AmbientCapability"),
+    DROP_CAPABILITY,
+    NO_NEW_PRIVILEGES,
+    KILL_SIGNAL,
+    PERSONALITY,
+    *refused(_HOST, _EXEC, "It is derived from the name of the container and stays the same.", "MachineID"),
+    *refused(_HOST, _EXEC, _USERS, "PrivateUsers"),
+    *refused(_HOST, _EXEC, _USERS, "PrivateUsersDelegate", since=260),
+    NOTIFY_READY,
+    SYSTEM_CALL_FILTER,
+    *refused(_HOST, _EXEC, "IPv4, IPv6, netlink and local sockets are there.", "RestrictAddressFamilies", since=261),
+    *refused(_HOST, _EXEC, _LIMITS, "LimitCPU", "LimitFSIZE", "LimitDATA", "LimitSTACK", "LimitCORE", "LimitRSS",
+             "LimitNOFILE", "LimitAS", "LimitNPROC", "LimitMEMLOCK", "LimitLOCKS", "LimitSIGPENDING", "LimitMSGQUEUE",
+             "LimitNICE", "LimitRTPRIO", "LimitRTTIME", "OOMScoreAdjust", "CPUAffinity"),
+    HOSTNAME,
+    RESOLV_CONF,
+    TIMEZONE,
+    *refused(_HOST, _EXEC, "The host never reads a container's journal files.", "LinkJournal"),
+    SUPPRESS_SYNC,
+    READ_ONLY,
+    *refused(_HOST, _FILES, "Persistent= in [X-Bitbuilder] decides what happens to changes of the root.", "Volatile"),
+    *refused(_NO, _FILES, _PATHS, "Bind", "BindReadOnly", "Overlay", "OverlayReadOnly"),
+    TEMPORARY,
+    INACCESSIBLE,
+    *refused(_NO, _FILES, "It would give the container a user of the host with the password's hash.", "BindUser"),
+    *refused(_NO, _FILES, "It only serves BindUser=, which is not allowed.", "BindUserShell", since=258),
+    *refused(_HOST, _FILES, _USERS, "PrivateUsersOwnership", "PrivateUsersChown"),
+    *refused(_HOST, _NETWORK, "A container always has a private network. Leave it out.", "Private"),
+    *refused(_HOST, _NETWORK, _LINKS, "VirtualEthernet"),
+    *refused(_NO, _NETWORK, _INTERFACE, "VirtualEthernetExtra", "Interface", "MACVLAN", "IPVLAN"),
+    BRIDGE,
+    *refused(_NO, _NETWORK, "All tenants of the host would share the zone. Leave it out.", "Zone"),
+    PORT,
+    *refused(_NO, _NETWORK, "It names a path of the host. Leave it out.", "NamespacePath", since=259),
+    w.IMAGE,
+    PERSISTENT,
+    SCRATCH_SIZE,
+    w.VOLUME,
+    w.AFTER,
+    *w.LIMITS,
+    *w.RESTARTING,
+    HEALTH,
+    *w.HEALTH_TIMES,
+    CREDENTIAL,
+    EXTENSION,
+    ADDRESS,
+    NETWORK,
+    CONTROL,
+    meant=elsewhere.CONTAINER,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container(w.Workload):
+    """A container as declared."""
+
+    @property
+    def process_two(self) -> bool:
+        """Whether the program runs below a small init that reaps processes and stops everything when asked."""
+        chosen = self.values.get(PROCESS_TWO)
+        if chosen is not None:
+            return chosen
+        return not (self.values.need(BOOT) or self.values.given(KILL_SIGNAL) or self.values.get(NOTIFY_READY))
+
+
+def read_container(source: Source) -> tuple[Container | None, tuple[Finding, ...]]:
+    """The container of a file, None when it has errors."""
+    values, findings = unit_values(source, TABLE)
+    container = Container(name=source.name, file=source.file, values=values)
+    findings += tuple(_contradictions(container))
+    return None if errors(findings) else container, findings
+
+
+def _contradictions(container: Container) -> Iterator[Finding]:
+    values = container.values
+    if values.get(PROCESS_TWO) and values.need(BOOT):
+        place = values.places(PROCESS_TWO)[0]
+        yield Finding(place, "BB209", "ProcessTwo=yes contradicts Boot=yes.", "Leave one out.")
+    elif values.get(PROCESS_TWO) and values.get(NOTIFY_READY):
+        message = "NotifyReady=yes contradicts ProcessTwo=yes: only PID 1 can say that it is ready."
+        yield Finding(values.places(NOTIFY_READY)[0], "BB209", message, "Leave one out.")
+    if not (values.need(BOOT) or values.given(PARAMETERS) or values.unread(BOOT) or values.unread(PARAMETERS)):
+        hint = "Write Boot=yes, or Parameters= with the program."
+        yield Finding(values.places(BOOT)[0], "BB209", "The container has nothing to run.", hint)
+    if values.get(SUPPRESS_SYNC) and values.all(w.VOLUME):
+        hint = "Leave SuppressSync= out."
+        message = "SuppressSync=yes would lose what is written to a volume."
+        yield Finding(values.places(SUPPRESS_SYNC)[0], "BB209", message, hint)
+    yield from w.waits_for_itself(container)
+    yield from _mount_collisions(values)
+
+
+def _mount_collisions(values: Values) -> Iterator[Finding]:
+    """Two things mounted on the same path: the later one is reported."""
+    taken: dict[str, str] = {}
+    mounts = [(mount.path, place) for mount, place in zip(values.all(w.VOLUME), values.places(w.VOLUME))]
+    mounts += [(mount.path, place) for mount, place in zip(values.all(TEMPORARY), values.places(TEMPORARY))]
+    for path, place in sorted(mounts, key=lambda mount: (mount[1].line, mount[0])):
+        if path in taken:
+            message = f"Something is mounted on {path} already, by {taken[path]}."
+            yield Finding(place, "BB304", message, "Choose another path.")
+        taken.setdefault(path, f"line {place.line}")

@@ -1,0 +1,62 @@
+"""The command line that runs a container: systemd-nspawn with nothing left to a settings file or a default.
+
+What the tenant set comes from the table's rows; this adds what the host decides. Every switch is known to systemd 257
+and later; what came later is asked for only where it exists.
+"""
+
+import hashlib
+
+from ...names import workload
+from ..values import show_boolean
+from . import container as c
+from .container import Container
+from .workload import VOLUME
+
+UID_COUNT = 65536
+FAMILIES = "--restrict-address-families=AF_UNIX AF_INET AF_INET6 AF_NETLINK"
+FAMILIES_SINCE = 261
+
+
+def machine_id(machine: str) -> str:
+    """The machine id of a workload, derived from its name: the same on every start and every host."""
+    digest = hashlib.sha256(b"bitbuilder.io machine id " + machine.encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
+
+
+def command(
+    container: Container, tenant: str, *, nspawn: str, systemd_version: int, root: str, uid_base: int, volumes: str
+) -> tuple[str, ...]:
+    """The arguments, the program first. `root` is the prepared directory, `volumes` the folder of all volumes."""
+    machine = workload(container.name, tenant)
+    boot = container.values.need(c.BOOT)
+    ready = container.values.get(c.NOTIFY_READY)
+    return (
+        nspawn,
+        "--quiet",
+        "--keep-unit",
+        "--register=yes",
+        "--settings=no",
+        f"--machine={machine}",
+        f"--uuid={machine_id(machine)}",
+        f"--directory={root}",
+        f"--private-users={uid_base}:{UID_COUNT}",
+        "--private-users-ownership=off",
+        "--private-network",
+        *((FAMILIES,) if systemd_version >= FAMILIES_SINCE else ()),
+        "--link-journal=no",
+        "--console=read-only",
+        f"--notify-ready={show_boolean(boot if ready is None else ready)}",
+        *container.values.argv(),
+        *(f"--bind={volumes}/{mount.volume}:{mount.path}:idmap" for mount in container.values.all(VOLUME)),
+        *_start(container, boot),
+        "--",
+        *(container.values.get(c.PARAMETERS) or ()),
+    )
+
+
+def _start(container: Container, boot: bool) -> tuple[str, ...]:
+    """What becomes PID 1, and the signal that stops it: nspawn has a signal of its own only for an init system."""
+    if boot:
+        return ("--boot",)
+    mode, signal = (("--as-pid2",), "SIGRTMIN+3") if container.process_two else ((), "SIGTERM")
+    return mode if container.values.given(c.KILL_SIGNAL) else (*mode, f"--kill-signal={signal}")

@@ -1,0 +1,134 @@
+"""Grants: whether what a tenant declares is within what the registration gives it. Nothing is given by default.
+
+Findings: BB401 (more than granted), BB402 (image), BB403 (source of an image), BB404 (a grant is needed),
+BB405 (subnet, VLAN or uplink), BB406 (service profile).
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
+
+from ..findings import Finding, Place
+from ..kinds import image, limits, portable
+from ..kinds.extension import ExtensionImage
+from ..kinds.image import Fetched
+from ..kinds.portable import Portable
+from ..kinds.source import Declared
+from ..kinds.urls import covers
+from ..kinds.values import INFINITY, show_limit, show_quota, show_size
+from ..kinds.workloads.machine import Machine
+from . import demand, netgrants
+from .registration import Grants, Registration
+from .tenant import Tenant
+from .workloads import Runs
+
+_ASK = "Ask the operator for more, or declare less."
+
+
+def check(
+    tenant: Tenant, registration: Registration, *, allow_file: bool, offered: Collection[str]
+) -> tuple[Finding, ...]:
+    """Everything in which a tenant goes beyond its grants. `offered` names the images that this host offers."""
+    grants = registration.grants
+    findings = [*_count(tenant.containers, "Container", grants.containers)]
+    findings += _count(tenant.machines, "Machine", grants.machines)
+    findings += _limits(tenant, registration)
+    findings += _storage(tenant, grants)
+    findings += demand.findings(tenant, memory=grants.memory, quota=cpu_quota(grants), tasks=grants.tasks)
+    # The kernel of a machine mounts its images; all others, the kernel of the host.
+    mounted = {name for one in tenant.runs if not isinstance(one, Machine) for name, _ in one.images}
+    attached = {name for one in tenant.machines.values() for name, _ in one.images} - mounted
+    for one in tenant.images.values():
+        findings += _source(one, grants, allow_file, mounted=one.name not in attached)
+    for extension in tenant.extensions:
+        if isinstance(extension, ExtensionImage):
+            findings += _source(extension, grants, allow_file, mounted=True)
+    findings += netgrants.findings(tenant, grants)
+    for service in tenant.portables.values():
+        findings += _profile(service, grants)
+    for workload in tenant.runs:
+        findings += _images(workload, tenant, grants, offered)
+    return tuple(findings)
+
+
+def cpu_quota(grants: Grants) -> int | None:
+    """The granted CPUs in hundredths of a percent of one CPU."""
+    return None if grants.cpus is None else max(1, round(grants.cpus * 10_000))
+
+
+def _count(declared: Mapping[str, Declared], what: str, granted: int) -> Iterator[Finding]:
+    for number, name in enumerate(sorted(declared), 1):
+        if number > granted:
+            message = f"{what} {name} is number {number}, but {granted} are granted."
+            yield Finding(Place(declared[name].file), "BB401", message, _ASK)
+
+
+def _limits(tenant: Tenant, registration: Registration) -> Iterator[Finding]:
+    """tenant.slice against the grants, and that there is a grant at all for a tenant that runs something."""
+    grants = registration.grants
+    rows = (
+        ("memory", limits.MEMORY_MAX, grants.memory, show_size),
+        ("cpus", limits.CPU_QUOTA, cpu_quota(grants), show_quota),
+        ("tasks", limits.TASKS_MAX, grants.tasks, show_limit),
+    )
+    for name, row, granted, show in rows:
+        if granted is None:
+            if tenant.runs:
+                message = f"Tenant {tenant.id} declares workloads, but is granted no {name}."
+                yield Finding(registration.source, "BB404", message, f'The operator adds "{name}" to the grants.')
+        elif tenant.limits is not None:
+            wanted = tenant.limits.values.get(row)
+            if wanted is not None and wanted > granted and wanted != INFINITY:
+                place = tenant.limits.values.places(row)[0]
+                message = f"{row.key}={show(wanted)} is more than the {show(granted)} that are granted."
+                yield Finding(place, "BB401", message, _ASK)
+
+
+def _storage(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
+    total = 0
+    for name in sorted(tenant.volumes):
+        volume = tenant.volumes[name]
+        if grants.storage is None:
+            yield Finding(Place(volume.file), "BB404", f"Volume {name} needs storage, but none is granted.", _ASK)
+            continue
+        total += volume.size
+        if total > grants.storage:
+            granted = show_size(grants.storage)
+            message = f"With volume {name} the volumes take {show_size(total)}, but {granted} are granted."
+            yield Finding(Place(volume.file), "BB401", message, _ASK)
+
+
+def _source(one: Fetched, grants: Grants, allow_file: bool, *, mounted: bool) -> Iterator[Finding]:
+    place = one.values.places(image.SOURCE)[0]
+    if not any(covers(prefix, one.source) for prefix in grants.image_sources):
+        granted = ", ".join(grants.image_sources) or "none"
+        message = f"Source={one.source} is outside the sources that are granted."
+        yield Finding(place, "BB403", message, f"Granted: {granted}.")
+    elif one.source.startswith("file:") and not allow_file:
+        message = "Source= is a file of the host, which this host does not allow."
+        yield Finding(place, "BB403", message, "The operator sets AllowFile=yes under [System] in bitbuilder.conf.")
+    if one.format == "raw" and mounted and not grants.mount_images:
+        place = one.values.places(image.FORMAT)[0]
+        message = "Format=raw needs the grant mountImages: the kernel of the host mounts the image."
+        yield Finding(place, "BB404", message, "Use Format=tar, or ask the operator.")
+
+
+def _images(workload: Runs, tenant: Tenant, grants: Grants, offered: Collection[str]) -> Iterator[Finding]:
+    for name, place in workload.images:
+        if name in tenant.images:
+            continue
+        # The same words for "not there" and "not for you": a tenant does not learn what others are offered.
+        if name not in offered or not any(fnmatchcase(name, pattern) for pattern in grants.images):
+            message = f"The image {name} is neither declared by the tenant nor offered to it by this host."
+            granted = f"Granted are the offered images {', '.join(grants.images)}." if grants.images else ""
+            yield Finding(place, "BB402", message, granted or f"Add infrastructure/{name}.image, or ask the operator.")
+
+
+def _profile(one: Portable, grants: Grants) -> Iterator[Finding]:
+    place = one.values.places(portable.PROFILE)[0]
+    if one.profile == portable.TRUSTED:
+        message = "The profile trusted has no sandbox: the service would be root on the host."
+        yield Finding(place, "BB406", message, "Write Profile=strict. It cannot be granted.")
+    elif one.profile not in grants.service_profiles:
+        granted = ", ".join(name for name in grants.service_profiles if name != portable.TRUSTED)
+        message = f"The profile {one.profile} is not granted."
+        yield Finding(place, "BB406", message, f"Granted: {granted}." if granted else "Ask the operator for one.")

@@ -1,0 +1,197 @@
+"""The plan: what must happen to the units of a tenant so that a wanted generation runs, and why.
+
+A pure difference of two manifests, weighed by the settings tables: a change costs what the row of its key says. Steps
+are in the order in which they can be done: first what stops, then what is shared, then the workloads, each after
+those that it waits for.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .. import names
+from ..findings import printable
+from ..kinds.settings import Cost, heaviest
+from ..kinds.table import settings_of
+from ..kinds.workloads.workload import IMAGE, VOLUME
+from .manifest import Manifest, Workload
+
+SHOWN = 60
+
+
+class Action(StrEnum):
+    """What happens to one unit."""
+
+    NONE = "none"
+    LIVE = "live"
+    RELOAD = "reload"
+    RESTART = "restart"
+    RECREATE = "recreate"
+    START = "start"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One unit of the plan. `reasons` is empty only when the action is `none`. A recreate is a stop under the old
+    definition and a start under the new one."""
+
+    action: Action
+    kind: str
+    name: str
+    unit: str
+    reasons: tuple[str, ...] = ()
+    loses_data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps, in the order in which they can be done."""
+
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be done at all."""
+        return any(step.action is not Action.NONE for step in self.steps)
+
+    def units(self, *actions: Action) -> tuple[str, ...]:
+        """The units with one of the actions, in the order of the plan."""
+        return tuple(step.unit for step in self.steps if step.action in actions)
+
+
+def plan(
+    old: Manifest | None,
+    new: Manifest | None,
+    *,
+    old_units: Mapping[str, str] | None = None,
+    new_units: Mapping[str, str] | None = None,
+) -> Plan:
+    """The difference between two generations of a tenant; `None` stands for "nothing runs".
+
+    With the units of both, a text that differs although no setting does is read again by systemd (live).
+    """
+    differing = _differing(old_units, new_units) if old and new else frozenset()
+    return Plan((*_stops(old, new), *_shared(old, new, differing), *_workloads(old, new, differing)))
+
+
+def render_text(plan: Plan) -> str:
+    """The plan for people: a line per unit, its reasons below; DATA LOSS is written out."""
+    lines = []
+    for step in plan.steps:
+        loss = "  DATA LOSS" if step.loses_data else ""
+        lines.append(f"{step.action.value:<9} {step.kind} {step.name}{loss}")
+        lines.extend(f"{'':<9}   {reason}" for reason in step.reasons)
+    return "".join(line + "\n" for line in lines)
+
+
+def _stops(old: Manifest | None, new: Manifest | None) -> Iterator[Step]:
+    """What is in the old generation only: workloads in reverse order, then, with the whole tenant, what they shared."""
+    if old is None:
+        return
+    kept = {one.unit for one in new.workloads} if new else set()
+    for one in reversed(_ordered(old)):
+        if one.unit not in kept:
+            yield Step(action=Action.STOP, kind=one.kind, name=one.name, unit=one.unit, reasons=("no longer declared",))
+    if new is None:
+        reasons = ("the tenant is to stop",)
+        infra, slice_ = names.infra_unit(old.tenant), names.tenant_slice(old.tenant)
+        yield Step(action=Action.STOP, kind="infra", name=old.tenant, unit=infra, reasons=reasons)
+        yield Step(action=Action.STOP, kind="slice", name=old.tenant, unit=slice_, reasons=reasons)
+
+
+def _shared(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:
+    """The slice, whose limits change while it runs, the infrastructure, which reloads, and the tenant's own unit."""
+    if new is None:
+        return
+    tenant, first = new.tenant, ("the tenant is new",)
+    slice_, infra, unit = names.tenant_slice(tenant), names.infra_unit(tenant), names.tenant_unit(tenant)
+    if old is None:
+        yield Step(action=Action.LIVE, kind="slice", name=tenant, unit=slice_, reasons=first)
+        yield Step(action=Action.START, kind="infra", name=tenant, unit=infra, reasons=first)
+        return
+    limits = _changes(old.slice_settings, new.slice_settings, lambda name: Cost.LIVE)
+    yield _step("slice", tenant, slice_, limits, differing)
+    folders = _changes(old.infra_settings, new.infra_settings, lambda name: Cost.RELOAD)
+    yield _step("infra", tenant, infra, folders, differing)
+    if unit in differing:
+        yield _step("tenant", tenant, unit, {}, differing)
+
+
+def _workloads(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:
+    """The workloads of the new generation, each after those that it waits for."""
+    before = {one.unit: one for one in old.workloads} if old else {}
+    for one in _ordered(new) if new else ():
+        known = before.get(one.unit)
+        if known is None:
+            reasons = ("newly declared",)
+            yield Step(action=Action.START, kind=one.kind, name=one.name, unit=one.unit, reasons=reasons)
+            continue
+        changes = _changes(known.settings, one.settings, lambda name: cost_of(one.kind, name))
+        step = _step(one.kind, one.name, one.unit, changes, differing)
+        loses = step.action is Action.RECREATE and known.settings.get("X-Bitbuilder.Persistent") == "yes"
+        yield Step(
+            action=step.action, kind=one.kind, name=one.name, unit=one.unit, reasons=step.reasons, loses_data=loses
+        )
+
+
+def cost_of(kind: str, name: str) -> Cost:
+    """What a change of a setting of a workload costs. One that this version does not know costs a restart."""
+    if name == "image":
+        return IMAGE.cost
+    if name == "uidBase":
+        return Cost.RECREATE
+    if name.startswith("volume:"):
+        return VOLUME.cost
+    table = settings_of(kind)
+    cost = table.cost(name) if table else None
+    return Cost.RESTART if cost is None else cost
+
+
+def _changes(
+    old: Mapping[str, str], new: Mapping[str, str], cost: Callable[[str], Cost]
+) -> dict[str, tuple[Cost, str]]:
+    """What differs: by name, the cost and the sentence."""
+    found = {}
+    for name in sorted({*old, *new}):
+        before, after = old.get(name), new.get(name)
+        if before != after:
+            price = cost(name)
+            found[name] = (price, f"{name}={_shown(before)} → {_shown(after)} ({price.value})")
+    return found
+
+
+def _shown(value: str | None) -> str:
+    if value is None:
+        return "(unset)"
+    text = printable(value.replace("\n", " | "))
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def _step(
+    kind: str, name: str, unit: str, changes: Mapping[str, tuple[Cost, str]], differing: frozenset[str]
+) -> Step:
+    cost = heaviest(price for price, _ in changes.values())
+    reasons = tuple(reason for price, reason in changes.values() if price is not Cost.NONE)
+    if cost is Cost.NONE and unit in differing:
+        cost, reasons = Cost.LIVE, ("the text of the unit differs (live)",)
+    return Step(action=Action(cost.value), kind=kind, name=name, unit=unit, reasons=reasons)
+
+
+def _ordered(manifest: Manifest) -> list[Workload]:
+    """The workloads in an order in which they can start: by name, but after those that they wait for."""
+    waiting = {one.unit: one for one in sorted(manifest.workloads, key=lambda one: one.name)}
+    order: list[Workload] = []
+    while waiting:
+        ready = [unit for unit, one in waiting.items() if not any(other in waiting for other in one.after)]
+        for unit in ready or list(waiting):  # a circle cannot be compiled; one in a damaged manifest must not hang us
+            order.append(waiting.pop(unit))
+    return order
+
+
+def _differing(old: Mapping[str, str] | None, new: Mapping[str, str] | None) -> frozenset[str]:
+    """The units of which a file differs; a drop-in belongs to the unit in its folder's name."""
+    if old is None or new is None:
+        return frozenset()
+    paths = {path for path in {*old, *new} if old.get(path) != new.get(path)}
+    return frozenset(path.partition("/")[0].removesuffix(".d") for path in paths)

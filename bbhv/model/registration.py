@@ -1,0 +1,272 @@
+"""Registrations: which tenants a host has, where their repositories are, whom to trust, and what each is granted.
+
+Nothing is granted by default. The form of the files is schemas/registration.schema.json and system.schema.json; what
+a schema cannot say is checked here. Findings: BB101 … BB105, BB501 (registered twice), BB502, BB504.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from ..findings import Finding, Place, errors
+from ..formats import jsontext
+from ..formats.jsontext import Json, Located
+from ..formats.schema.schema import Schema
+from ..kinds.plain import items, members, number, text, texts, whole
+from ..kinds.urls import normalise
+from ..kinds.values import Unreadable, size
+from ..names import is_name
+
+MAX_FILE = 256 << 10
+MAX_DEPTH = 16
+State = Literal["enabled", "suspended", "absent"]
+
+
+class Trust(StrEnum):
+    """How a tenant's commits are verified."""
+
+    UNSIGNED = "unsigned"
+    SIGNED = "signed"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """How to reach a repository: the name of a credential, a user, lines of known hosts, a CA's certificate."""
+
+    credential: str = ""
+    user: str = ""
+    known_hosts: tuple[str, ...] = ()
+    ca: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """What a tenant may ask for; `None` is "not granted". Sizes are in bytes, image sources are URLs in normal form."""
+
+    cpus: float | None = None
+    memory: int | None = None
+    tasks: int | None = None
+    storage: int | None = None
+    machines: int = 0
+    containers: int = 0
+    images: tuple[str, ...] = ()
+    image_sources: tuple[str, ...] = ()
+    mount_images: bool = False
+    subnets: tuple[str, ...] = ()
+    vlans: tuple[int, ...] = ()
+    uplinks: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    internet: bool = False
+    service_profiles: tuple[str, ...] = ()
+    emulation: bool = False
+
+    def as_json(self) -> Json:
+        """The grants as one JSON value, the same for the same grants."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """One tenant of the host. `source` is where the registration is, `located` the places of its parts."""
+
+    tenant: str
+    repository: str
+    branch: str = "main"
+    state: State = "enabled"
+    trust: Trust = Trust.SIGNED
+    signers: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ("*",)
+    access_users: tuple[str, ...] = ()
+    access_groups: tuple[str, ...] = ()
+    grants: Grants = Grants()
+    fetch: Fetch | None = None
+    source: Place = Place("")
+    located: Located | None = field(default=None, repr=False, compare=False)
+
+    def where(self, *path: str | int) -> Place:
+        """The place of a part of it; of a part that comes from the defaults, the place where it would be."""
+        return self.located.where(path) if self.located else self.source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemConfig:
+    """What system.json says: `defaults` is the registration that every registration starts from."""
+
+    defaults: Json = field(default_factory=dict)
+
+
+def is_registration(path: str) -> bool:
+    """Whether a file of a system repository registers a tenant: it lies in tenants/, and not in a folder below."""
+    return path.startswith("tenants/") and path.endswith(".json") and path.count("/") == 1
+
+
+def parse_registration(
+    file: str, data: bytes, schema: Schema, *, defaults: Json = None
+) -> tuple[Registration | None, tuple[Finding, ...]]:
+    """The registration in a file that must be called TENANT.json, over the defaults; None when it has errors."""
+    located, findings = jsontext.parse(file, data, max_size=MAX_FILE, max_depth=MAX_DEPTH)
+    if located is None:
+        return None, findings
+    findings += schema.check(located)
+    if errors(findings):
+        return None, findings
+    reader = _Reader(located, _merged(defaults, located.value))
+    registration = reader.registration()
+    reader.check_name(file)
+    findings += tuple(reader.findings)
+    return None if errors(findings) else registration, findings
+
+
+def parse_system(file: str, data: bytes, schema: Schema) -> tuple[SystemConfig | None, tuple[Finding, ...]]:
+    """What a system.json says; None when it has errors."""
+    located, findings = jsontext.parse(file, data, max_size=MAX_FILE, max_depth=MAX_DEPTH)
+    if located is None:
+        return None, findings
+    findings += schema.check(located)
+    if errors(findings):
+        return None, findings
+    defaults = members(located.value).get("defaults")
+    reader = _Reader(located, members(defaults), ("defaults",))
+    reader.grants()
+    findings += tuple(reader.findings)
+    return None if errors(findings) else SystemConfig(defaults=members(defaults)), findings
+
+
+def merge(
+    sources: Sequence[tuple[str, Mapping[str, Registration]]],
+) -> tuple[dict[str, Registration], tuple[Finding, ...]]:
+    """One registration per tenant: the first origin that has it wins, and every other one is a warning."""
+    chosen: dict[str, Registration] = {}
+    findings = []
+    for origin, registrations in sources:
+        for tenant, registration in sorted(registrations.items()):
+            first = chosen.setdefault(tenant, registration)
+            if first is not registration:
+                places = f"in {first.source} and again in {registration.source}"
+                message = f"Tenant {tenant} is registered {places}, ignoring the one in {origin}."
+                hint = "Remove one of them."
+                findings.append(Finding(registration.source, "BB501", message, hint, severity="warning"))
+    return dict(sorted(chosen.items())), tuple(findings)
+
+
+def for_host(registrations: Mapping[str, Registration], host_name: str) -> dict[str, Registration]:
+    """The registrations whose `hosts` have a pattern that fits the name of the host."""
+    return {
+        tenant: registration
+        for tenant, registration in sorted(registrations.items())
+        if any(fnmatchcase(host_name, pattern) for pattern in registration.hosts)
+    }
+
+
+def _merged(defaults: Json, own: Json) -> dict[str, Json]:
+    """A registration over the defaults: objects such as the grants are merged, everything else is replaced."""
+    result = dict(members(defaults))
+    for key, value in members(own).items():
+        before = result.get(key)
+        result[key] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+    return result
+
+
+class _Reader:
+    """Reads a document that has passed its schema, and collects what the schema could not say."""
+
+    def __init__(self, located: Located, value: dict[str, Json], at: tuple[str, ...] = ()) -> None:
+        self.located = located
+        self.value = value
+        self.at = at
+        self.findings: list[Finding] = []
+
+    def registration(self) -> Registration:
+        value, trust, access = self.value, members(self.value.get("trust")), members(self.value.get("access"))
+        return Registration(
+            tenant=text(value.get("tenant")),
+            repository=self._url("repository"),
+            branch=text(value.get("branch")) or "main",
+            state=_state(value.get("state")),
+            trust=Trust(text(trust.get("commits")) or Trust.SIGNED),
+            signers=texts(trust.get("signers")),
+            hosts=texts(value.get("hosts")) or ("*",),
+            access_users=texts(access.get("users")),
+            access_groups=texts(access.get("groups")),
+            grants=self.grants(),
+            fetch=_fetch(value.get("fetch")),
+            source=Place(self.located.file),
+            located=Located(self.located.file, None, self.located.text),  # what it says is in the other fields
+        )
+
+    def check_name(self, file: str) -> None:
+        tenant, stem = text(self.value.get("tenant")), file.rpartition("/")[2].removesuffix(".json")
+        if not is_name(tenant):
+            self._find(("tenant",), "BB107", f"{tenant[:64]!r} is not a tenant name.")
+        elif tenant != stem:
+            message = f"The file is named {stem[:64]}.json, but registers {tenant}."
+            self._find(("tenant",), "BB502", message, "Rename the file.")
+
+    def grants(self) -> Grants:
+        found = members(self.value.get("grants"))
+        return Grants(
+            cpus=number(found.get("cpus")),
+            memory=self._size("memory", found.get("memory")),
+            tasks=whole(found.get("tasks")),
+            storage=self._size("storage", found.get("storage")),
+            machines=whole(found.get("machines")) or 0,
+            containers=whole(found.get("containers")) or 0,
+            images=texts(found.get("images")),
+            image_sources=self._prefixes(found.get("imageSources")),
+            mount_images=found.get("mountImages") is True,
+            subnets=texts(found.get("subnets")),
+            vlans=tuple(item for item in items(found.get("vlans")) if isinstance(item, int)),
+            uplinks=texts(found.get("uplinks")),
+            ports=texts(found.get("ports")),
+            internet=found.get("internet") is True,
+            service_profiles=texts(found.get("serviceProfiles")),
+            emulation=found.get("emulation") is True,
+        )
+
+    def _url(self, key: str) -> str:
+        try:
+            return normalise(text(self.value.get(key)), ("https", "ssh", "file"))
+        except Unreadable as error:
+            self._find((key,), "BB504", f"{error}", error.hint)
+            return ""
+
+    def _size(self, key: str, value: Json) -> int | None:
+        if value is None or isinstance(value, int):
+            return value
+        try:
+            return size(text(value))
+        except Unreadable as error:
+            self._find(("grants", key), "BB502", f"{key}: {error}", error.hint)
+            return None
+
+    def _prefixes(self, value: Json) -> tuple[str, ...]:
+        found = []
+        for index, prefix in enumerate(texts(value)):
+            try:
+                found.append(normalise(prefix, ("https", "http", "file")))
+            except Unreadable as error:
+                self._find(("grants", "imageSources", index), "BB502", f"{error}", error.hint)
+        return tuple(found)
+
+    def _find(self, path: tuple[str | int, ...], code: str, message: str, hint: str = "") -> None:
+        place = self.located.where((*self.at, *path))
+        self.findings.append(Finding(place, code, message, hint))
+
+
+def _fetch(value: Json) -> Fetch | None:
+    if not isinstance(value, dict):
+        return None
+    return Fetch(
+        credential=text(value.get("credential")),
+        user=text(value.get("user")),
+        known_hosts=texts(value.get("knownHosts")),
+        ca=text(value.get("ca")),
+    )
+
+
+def _state(value: Json) -> State:
+    return "suspended" if value == "suspended" else "absent" if value == "absent" else "enabled"
