@@ -384,7 +384,7 @@ def verb_bench(options: argparse.Namespace, progress: Progress) -> int:
     sysext(Target(tuple(options.python.split()), DIST), progress)
     for release in trees.RELEASES:
         sysext(release_target(release, progress), progress)
-    return bench.run_all(ROOT, python, DIST, options.rest)
+    return bench.run_all(ROOT, python, DIST, [*options.only, *options.rest])
 
 
 def verb_clean(options: argparse.Namespace, progress: Progress) -> int:
@@ -420,6 +420,8 @@ def parser() -> argparse.ArgumentParser:
             verb.add_argument("tier", nargs="?", choices=TIERS)
             verb.add_argument("--release", action="append", choices=trees.RELEASES, help="only on this test host")
             verb.add_argument("-k", metavar="EXPRESSION", help="only tests that match")
+        if name == "bench":
+            verb.add_argument("only", nargs="*", metavar="BENCH", help="only these, such as fuzz (default: all)")
         if name == "clean":
             verb.add_argument("--all", action="store_true", help="also the cached trees, which take a minute to make")
     return top

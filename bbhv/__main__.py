@@ -16,20 +16,33 @@ def door(words: list[str]) -> int:
     return run(words)
 
 
+def _ended(why: str, status: int) -> int:
+    """The status of an end that may come at any moment, also before there is anything that could word it better."""
+    try:
+        sys.stderr.write(f"bbhv: {why}\n")
+    except (AttributeError, OSError):
+        pass  # nobody can be told, but the status says it
+    return status
+
+
 def main() -> None:
     """Runs the verb of the command line and exits with its status.
 
     To take the interpreter apart would cost a fifth of a short command and serve nobody: what is open was closed by
     its `with`, threads were joined by theirs, and what is buffered is written here.
     """
-    status = door(sys.argv[1:])
+    try:
+        status = door(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = _ended("Interrupted.", 130)
+    except MemoryError:
+        status = _ended("There is not enough memory for this.", 1)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        pass  # the reader went away, which is its right
+    except (AttributeError, BrokenPipeError):
+        pass  # there was no reader, or it went away, which is its right
     except OSError as error:
-        sys.stderr.write(f"bbhv: Standard output cannot be written: {error.strerror}.\n")
-        status = status or 1
+        status = _ended(f"Standard output cannot be written: {error.strerror}.", status or 1)
     os._exit(status)
 
 

@@ -5,7 +5,7 @@ them at once; nothing here raises or prints. The codes are the table `CODES`: a 
 """
 
 from dataclasses import dataclass
-from typing import Iterable, Literal
+from typing import Iterable, Literal, Sequence
 
 from .errors import printable as printable
 
@@ -117,11 +117,28 @@ def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings by file, line, column and code, each once."""
-    return tuple(sorted(set(findings), key=lambda f: (f.place.file, f.place.line, f.place.column, f.code, f.message)))
+    return tuple(sorted(set(findings), key=_rank))
+
+
+def _rank(finding: Finding) -> tuple[str, int, int, str, str, str]:
+    place = finding.place
+    return place.file, place.line, place.column, finding.code, finding.message, finding.hint
+
+
+def foremost(findings: Sequence[Finding], most: int) -> tuple[Finding, ...]:
+    """At most so many of the findings, in their order: no error is left out for a warning."""
+    chosen = sorted(range(len(findings)), key=lambda index: findings[index].severity != "error")[:most]
+    return tuple(findings[index] for index in sorted(chosen))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the known word that the misspelt one is nearest to, or an empty string."""
+    near = nearest(word, known)
+    return f"Did you mean {near}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that the misspelt one is nearest to, or an empty string when none is near."""
     import difflib
 
     choices = sorted(known)
@@ -130,4 +147,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         choices = [one for one in choices if one[:1].lower() == first and abs(len(one) - size) <= 3][:MAX_CHOICES]
     folded = {choice.lower(): choice for choice in reversed(choices)}
     near = difflib.get_close_matches(word.lower()[:64], list(folded), n=1, cutoff=0.7)
-    return f"Did you mean {folded[near[0]]}?" if near else ""
+    near = near or [choice for choice in folded if _slipped(word.lower(), choice)]
+    return folded[near[0]] if len(near) == 1 else ""
+
+
+def _slipped(word: str, choice: str) -> bool:
+    """Whether a word of three letters is another with two of them swapped, or with a wrong one after the first. In so
+    short a word that is a third of it, and db1 is no slip for db2."""
+    if len(word) != 3 or len(choice) != 3 or not (word + choice).isalpha():
+        return False
+    swapped = (word[1] + word[0] + word[2], word[0] + word[2] + word[1])
+    return choice in swapped or (word[0] == choice[0] and sum(a != b for a, b in zip(word, choice)) == 1)

@@ -119,7 +119,7 @@ FORM: Mapping[str, Advice] = {
     ),
     "BB115": Advice(
         text="""Something could not be looked at here, so nobody knows whether it is right: a tool that reads a file
-        system is not installed, or a part of an image is encrypted. Everything else was checked.""",
+        system is not installed, or a part of an image is encrypted or for booting. Everything else was checked.""",
         fix="Install the tool that the hint names, or check on a machine that has it.",
         wrong="PATH=/usr/bin:/bin bbhv validate tools.sysext.raw  # without unsquashfs",
         right="apt install squashfs-tools; bbhv validate tools.sysext.raw",

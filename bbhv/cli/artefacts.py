@@ -44,6 +44,11 @@ def _check_table(file: inspect.Opened, kind: ddi.Kind, report: Report) -> None:
     main = ddi.check_partitions(file.reader, table, kind, report)
     for one in _read_partitions(main)[:MAX_TREES]:
         _check_partition(file, table, one, kind, report)
+    for one in (*dps.having(table, "esp")[:1], *dps.having(table, "xbootldr")[:1]):
+        name = filesystem.identify(table.reader(file.reader, one))
+        if name:
+            message = f"{one} is for booting: the boot entries and kernels in its {name} were not checked."
+            report.warn("BB115", message, "Mount it, and give bbhv validate the folder.")
 
 
 def _read_partitions(main: tuple[Partition, ...]) -> tuple[Partition, ...]:
@@ -99,7 +104,7 @@ def check_program(path: str) -> tuple[Finding, ...]:
 
 def check_entry(path: str) -> tuple[Finding, ...]:
     """A boot loader entry of type 1."""
-    data = files.read(path, bls.MAX_SIZE + 1)
+    data = files.read(path, bls.MAX_SIZE, cut=True)
     if data is None:
         raise NotFoundError(f"{path} does not exist.")
     return bls.parse(path, os.path.basename(path), data)[1]
@@ -107,7 +112,7 @@ def check_entry(path: str) -> tuple[Finding, ...]:
 
 def check_release(path: str) -> tuple[Finding, ...]:
     """An extension-release file, or an os-release file."""
-    data = files.read(path, osrelease.MAX_SIZE + 1)
+    data = files.read(path, osrelease.MAX_SIZE, cut=True)
     if data is None:
         raise NotFoundError(f"{path} does not exist.")
     if not os.path.basename(path).startswith("extension-release."):

@@ -1,13 +1,17 @@
 """The verb that checks: validate. Offline, without root, on a laptop, in a pipeline, or on the host."""
 
 import os
+from contextlib import suppress
 
 from ..errors import EXIT_FINDINGS, EXIT_OK, NotFoundError, UsageError
 from ..findings import Finding, errors, ordered
 from ..formats import jsontext
 from ..host import files
-from ..model import needs, registration
-from ..model.fleet import not_checked
+from ..kinds.metadata import read_metadata
+from ..kinds.source import Source
+from ..kinds.table import METADATA
+from ..model import hostversion, registration
+from ..model.fleet import not_checked, own_name
 from ..model.registration import Registration
 from . import formats, inspecting
 from .main import Call
@@ -20,7 +24,8 @@ def validate(call: Call, output: Output) -> int:
     form = formats.chosen(call.get("--format"), output.json)
     notes: list[str] = []
     findings = ordered(_fleet(call, notes) if call.has("--tenants") else _paths(call, notes))
-    formats.show(formats.Report(findings=findings, notes=tuple(notes)), form, output)
+    with suppress(BrokenPipeError):  # who reads no further gets the status all the same
+        formats.show(formats.Report(findings=findings, notes=tuple(notes)), form, output)
     return EXIT_FINDINGS if errors(findings) else EXIT_OK
 
 
@@ -47,27 +52,30 @@ def _systemd(call: Call) -> int | None:
     if not call.has("--systemd"):
         return None
     said = call.get("--systemd")
-    if not (said.isascii() and said.isdigit() and len(said) < 6 and int(said) >= needs.OLDEST):
+    if not (said.isascii() and said.isdigit() and len(said) < 6 and int(said) >= hostversion.OLDEST):
         message = f"--systemd={ascii(said[:40])[1:-1]} is not a version that hosts may have."
-        raise UsageError(message, hint=f"Write {needs.OLDEST} or a later one, without what comes after a dot.")
+        raise UsageError(message, hint=f"Write {hostversion.OLDEST} or a later one, without what comes after a dot.")
     return int(said)
 
 
 def _path(
     path: str, grant: Registration | None, notes: list[str], systemd: int | None
 ) -> tuple[Finding, ...]:
+    if not path:
+        raise UsageError("An empty word is no path.", hint="Write . for the folder where you are.")
     inspected = inspecting.inspect(path)
     if inspected is not None:
         return inspected
     if os.path.isdir(path):
         return check_folder(path, grant, notes, systemd)
-    data = files.read(path)
+    data = files.read(path, jsontext.MAX_SIZE, cut=True)
     if data is None:
         raise NotFoundError(f"{path} does not exist.")
     name = os.path.basename(path)
-    if name == "metadata.json":
-        located, findings = jsontext.parse(path, data)
-        return (*findings, *(schema_of("metadata").check(located) if located else ()))
+    if name == METADATA:
+        tenant = grant.tenant if grant else own_name({METADATA: data})
+        source = Source(tenant=tenant, name=name, file=path, data=data, metadata_schema=schema_of("metadata"))
+        return read_metadata(source)[1]
     if name == "system.json":
         return registration.parse_system(path, data, schema_of("system"))[1]
     if name.endswith(".json"):

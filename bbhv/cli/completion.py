@@ -1,7 +1,11 @@
-"""The completion of bash, made of the table of verbs. Names of tenants come from `bbhv list`, so only for root."""
+"""The completion of bash, made of the table of verbs.
+
+Names of tenants come from `bbhv list`, so only for root. Those of templates are written into it, and the operator's own
+are looked for where they lie: no program is started for them.
+"""
 
 from ..findings import CODES
-from . import manual
+from . import manual, shelf
 from .verbs import COMMON, UNITS, Option, Verb, shown
 
 _HEAD = r"""# bash completion for bbhv(1), made by build.py
@@ -20,6 +24,15 @@ _bbhv_tenants() {
     while read -r name _; do
         [[ $name != "$1"* ]] || COMPREPLY+=("$name")
     done < <(bbhv list --no-legend 2>/dev/null)
+}
+
+_bbhv_templates() {
+    local path name
+    for path in @TEMPLATES@; do
+        path=${path%/} name=${path##*/}
+        [[ $name =~ ^[a-z0-9-]+$ && $name == "$1"* && " ${COMPREPLY[*]-} " != *" $name "* ]] || continue
+        COMPREPLY+=("$name")
+    done
 }
 
 _bbhv() {
@@ -42,7 +55,9 @@ def bash_completion() -> str:
     """The file usr/share/bash-completion/completions/bbhv."""
     verbs = [verb for verb in shown() if verb.group != UNITS]
     options = {option.name: option for verb in verbs for option in verb.options} | {one.name: one for one in COMMON}
-    lines = [_HEAD + f"            {'|'.join(verb.name for verb in verbs)}) verb=${{COMP_WORDS[i]}}; break ;;"]
+    templates = " ".join((*sorted(shelf.shipped()), *(f"{folder}/*/" for folder in shelf.FOLDERS)))
+    lines = [_HEAD.replace("@TEMPLATES@", templates).rstrip()]
+    lines += [f"            {'|'.join(verb.name for verb in verbs)}) verb=${{COMP_WORDS[i]}}; break ;;"]
     lines += ["        esac", "    done", "    case $option in"]
     lines += [f"        {option.name}) {_values(option)}; return ;;" for option in options.values() if option.value]
     lines += ["    esac", "    case $verb/$word in"]
@@ -61,7 +76,7 @@ def _names(options: tuple[Option, ...]) -> str:
 def _values(option: Option) -> str:
     if option.choices:
         return f"_bbhv_words '{' '.join(option.choices)}' \"$word\""
-    return '_bbhv_files -f "$word"' if option.value == "FILE" else ":"
+    return {"FILE": '_bbhv_files -f "$word"', "TEMPLATE": '_bbhv_templates "$word"'}.get(option.value, ":")
 
 
 def _arguments(verb: Verb) -> str:

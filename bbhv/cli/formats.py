@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..errors import UsageError
-from ..findings import CODES, MAX_SHOWN, Finding, errors, printable
+from ..findings import CODES, MAX_SHOWN, Finding, errors, foremost, printable
 from ..formats.jsontext import Json
 from ..version import VERSION
 from .output import Output, total
@@ -65,7 +65,7 @@ def _json(report: Report, output: Output) -> None:
 def as_json(report: Report) -> dict[str, Json]:
     """The reply of `validate --json`: `total` counts all findings, also those beyond MAX_RECORDS."""
     return {
-        "findings": [dict[str, Json](one.as_json()) for one in report.findings[:MAX_RECORDS]],
+        "findings": [dict[str, Json](one.as_json()) for one in foremost(report.findings, MAX_RECORDS)],
         "total": len(report.findings),
         "notes": list(report.notes),
     }
@@ -78,7 +78,7 @@ def _sarif(report: Report, output: Output) -> None:
 
 def sarif(report: Report) -> dict[str, Json]:
     """The report as a SARIF 2.1.0 log of one run; sections 3.13, 3.14 and 3.27 of the standard."""
-    kept = report.findings[:MAX_RECORDS]
+    kept = foremost(report.findings, MAX_RECORDS)
     codes = sorted({one.code for one in kept})
     return {
         "$schema": SARIF_SCHEMA,
@@ -149,7 +149,7 @@ def uri(path: str) -> str:
 
 
 def _github(report: Report, output: Output) -> None:
-    for finding in report.findings[:MAX_SHOWN]:
+    for finding in foremost(report.findings, MAX_SHOWN):
         output.line(github(finding))
     if len(report.findings) > MAX_SHOWN:
         output.line(f"::notice::{len(report.findings) - MAX_SHOWN} more findings are not shown.")

@@ -8,14 +8,16 @@ the push with a sentence; standard output is what the pusher sees.
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from ..engine.read import read_tree
 from ..errors import EXIT_FAILED, EXIT_OK, BbhvError, UsageError
-from ..findings import Finding, errors, ordered
+from ..findings import Finding, errors, foremost, ordered
 from ..formats import gitobject
 from ..host import git
+from ..model.bounds import is_complete
 from ..model.fleet import not_checked
 from ..model.registration import Registration
 from ..names import is_object_id
@@ -26,6 +28,7 @@ from .repositories import check_files, grant_of
 MAX_INPUT = 4 << 20
 MAX_TREES = 64
 HEADS = "refs/heads/"
+_NOTHING_TAKEN = "Nothing was taken. Tell the operator of this server."
 # How git tells a hook where the objects of the push are, before they belong to the repository (githooks(5)).
 QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
@@ -45,11 +48,14 @@ def hook(call: Call, output: Output) -> int:
         raise UsageError(f"There is no hook {ascii(call.arguments[0][:40])}.", hint="There is pre-receive.")
     try:
         return _pre_receive(call, output)
-    except (BbhvError, OSError):
+    except BbhvError:
         raise
+    except OSError as error:
+        message = f"The push was not checked: {error.filename or 'the host'}: {error.strerror or error}."
+        raise BbhvError(message, hint=_NOTHING_TAKEN) from None
     except Exception as error:  # a mistake of ours must neither let a push pass nor show a pusher our insides
         message = f"The push was not checked: internal error, {type(error).__name__}{_origin(error)}."
-        raise BbhvError(message, hint="Nothing was taken. Tell the operator of this server.") from None
+        raise BbhvError(message, hint=_NOTHING_TAKEN) from None
 
 
 def _origin(error: BaseException) -> str:
@@ -63,6 +69,8 @@ def _origin(error: BaseException) -> str:
 def _pre_receive(call: Call, output: Output) -> int:
     grant = grant_of(call.get("--registration")) if call.has("--registration") else None
     wanted = call.all("--branch") or ((grant.branch,) if grant else ("*",))
+    if not all(wanted):
+        raise UsageError("--branch= has no value, so that no branch would be checked.", hint="Write --branch=main.")
     pushed = [(ref, oid) for ref, oid in _updates(_standard_input()) if _is_wanted(ref, wanted)]
     notes: list[str] = []
     known: dict[str, _Report] = {}
@@ -81,14 +89,14 @@ def _pre_receive(call: Call, output: Output) -> int:
 def _say(reports: list[_Report], notes: list[str], output: Output) -> int:
     """Tells the pusher what was found, and git whether to take the push."""
     bad, rest = sum(one.bad for one in reports), sum(one.rest for one in reports)
-    shown = ordered(finding for one in reports for finding in one.shown)
-    output.findings(shown, count=bad + rest)
-    if bad + rest:
-        output.line(total(bad, rest))
-    if notes:
-        output.say(not_checked(notes))
-    if bad:
-        output.line("The push is rejected: correct the errors, commit, and push again.")
+    with suppress(BrokenPipeError):  # a pusher who went away is judged all the same
+        output.findings(ordered(finding for one in reports for finding in one.shown), count=bad + rest)
+        if bad + rest:
+            output.line(total(bad, rest))
+        if notes:
+            output.say(not_checked(notes))
+        if bad:
+            output.line("The push is rejected: correct the errors, commit, and push again.")
     return EXIT_FAILED if bad else EXIT_OK
 
 
@@ -139,7 +147,7 @@ def _check(
         texts, problems = read_tree(reader, tree)
     except (git.DamagedError, gitobject.GitFormatError) as error:
         raise BbhvError(f"What was pushed cannot be read: {error.message}") from None
-    found = ordered((*problems, *check_files(texts, grant, notes)))
+    found = ordered((*problems, *check_files(texts, grant, notes, complete=is_complete(problems))))
     bad = len(errors(found))
-    shown = (replace(one, place=replace(one.place, file=f"{prefix}{one.place.file}")) for one in found[:MOST])
+    shown = (replace(one, place=replace(one.place, file=f"{prefix}{one.place.file}")) for one in foremost(found, MOST))
     return _Report(tuple(shown), bad, len(found) - bad)

@@ -3,14 +3,13 @@
 import os
 import sys
 from importlib import import_module
-from typing import Callable
+from typing import Callable, Iterator
 
 from ..errors import EXIT_OK, EXIT_REFUSED, EXIT_USAGE, BbhvError, RefusedError, UsageError
 from .output import Output, complain
 from .verbs import COMMON, VERBS, Option, Verb
 
 SHORT = {option.short: option.name for option in COMMON if option.short}
-EXIT_INTERRUPTED = 130
 
 
 class Call:
@@ -46,6 +45,7 @@ class Call:
 def run(words: list[str]) -> int:
     """Does what the command line says and returns the exit status (DESIGN: the command)."""
     _tame_streams()
+    status = EXIT_OK
     try:
         status = _run(words)
         sys.stdout.flush()
@@ -53,12 +53,9 @@ def run(words: list[str]) -> int:
     except BbhvError as error:
         status = complain(error)
         return EXIT_REFUSED if isinstance(error.__cause__, PermissionError) else status
-    except KeyboardInterrupt:
-        sys.stderr.write("bbhv: Interrupted.\n")
-        return EXIT_INTERRUPTED
     except OSError as error:
-        if _reader_is_gone():
-            return EXIT_OK  # which is its right
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            return status  # which is its right
         return complain(_as_error(error))
     finally:
         _finish_output()
@@ -135,9 +132,8 @@ def parse(words: list[str]) -> tuple[Verb | None, list[str], dict[str, str]]:
     verb: Verb | None = None
     arguments: list[str] = []
     options: dict[str, str] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
+    rest = iter(words)
+    for word in rest:
         if word == "--":
             arguments += rest
             break
@@ -163,7 +159,7 @@ def _verb(word: str) -> Verb:
     raise UsageError(f"There is no verb {ascii(word[:40])}.", hint=hint)
 
 
-def _option(verb: Verb | None, word: str, rest: list[str], options: dict[str, str]) -> None:
+def _option(verb: Verb | None, word: str, rest: Iterator[str], options: dict[str, str]) -> None:
     if word == "-j":
         word = f"--json={'pretty' if sys.stdout.isatty() else 'short'}"
     name, equals, value = SHORT.get(word, word).partition("=")
@@ -177,9 +173,10 @@ def _option(verb: Verb | None, word: str, rest: list[str], options: dict[str, st
         options[name] = ""
         return
     if not equals:
-        if not rest:
+        following = next(rest, None)
+        if following is None:
             raise UsageError(f"{name}= needs a value.", hint=_choices(option))
-        value = rest.pop(0)
+        value = following
     if option.choices and value not in option.choices:
         from ..findings import did_you_mean
 

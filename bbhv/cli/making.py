@@ -1,6 +1,7 @@
 """The verb that makes a repository: init. It appears whole, or nothing of it does."""
 
 import os
+import shlex
 from collections.abc import Mapping
 
 from ..errors import EXIT_OK, BbhvError, UsageError
@@ -22,7 +23,7 @@ def init(call: Call, output: Output) -> int:
     """bbhv init: writes a template into a folder that is empty or does not exist."""
     if call.has("--list"):
         return _list(call, output)
-    if not call.arguments:
+    if not any(call.arguments):
         raise UsageError("bbhv init takes DIR.", hint="bbhv init --help tells more.")
     folder = call.arguments[0]
     template = _chosen(call)
@@ -130,9 +131,11 @@ def _write(folder: str, made: Mapping[str, bytes]) -> None:
             _publish(folder, new)
         else:
             os.rename(new, folder)
-    except BaseException:
+    except BaseException as error:
         if not inside or set(os.listdir(folder)) <= {".git", WAITING}:
             files.remove_tree(new)
+        if isinstance(error, OSError):
+            raise files.named(error, folder) from None
         raise
     files.fsync_dir(folder if inside else files.parent(folder))
 
@@ -153,12 +156,13 @@ def _fill(new: str, made: Mapping[str, bytes]) -> None:
 
 
 def _next_steps(folder: str, tenant: str, made: Mapping[str, bytes], output: Output) -> None:
+    shown, word = printable(folder), shlex.quote(folder) if folder.isprintable() else "DIR"
     for name in sorted(made) if output.legend else ():
-        output.say(output.paint(f"{folder.rstrip('/')}/{name}", "dim"))
-    output.say(f"{folder} is {f'the repository of tenant {tenant}' if tenant else 'a system repository'} now.")
+        output.say(output.paint(f"{shown.rstrip('/')}/{name}", "dim"))
+    output.say(f"{shown} is {f'the repository of tenant {tenant}' if tenant else 'a system repository'} now.")
     if not output.legend:
         return
-    begin = "" if os.path.lexists(f"{folder}/.git") else f"git -C {folder} init -b main && "
+    begin = "" if os.path.lexists(f"{folder}/.git") else f"git -C {word} init -b main && "
     output.say("Next, after your changes:" if tenant else "Next, after your changes to tenants/acme.json:")
-    output.say(f"  bbhv validate {folder}")
-    output.say(f"  {begin}git -C {folder} add -A && git -C {folder} commit -m 'First commit'")
+    output.say(f"  bbhv validate {word}")
+    output.say(f"  {begin}git -C {word} add -A && git -C {word} commit -m 'First commit'")

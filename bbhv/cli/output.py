@@ -29,9 +29,11 @@ def complain(error: BbhvError) -> int:
     if log.in_journal():
         log.write("error", str(error))
         return error.status
-    sys.stderr.write(f"bbhv: {paint(sys.stderr, printable(error.message), 'bad')}\n")
-    if error.hint:
-        sys.stderr.write(f"      {printable(error.hint)}\n")
+    hint = f"      {printable(error.hint)}\n" if error.hint else ""
+    try:
+        sys.stderr.write(f"bbhv: {paint(sys.stderr, printable(error.message), 'bad')}\n{hint}")
+    except OSError:
+        pass  # nobody can be told, but the status says it
     return error.status
 
 
@@ -97,7 +99,9 @@ class Output:
 
     def findings(self, findings: "Sequence[Finding]", indent: str = "", *, count: int = 0) -> None:
         """The findings, at most so many, then how many more there are; `count` is their number when it is larger."""
-        for finding in findings[:MOST]:
+        from ..findings import foremost
+
+        for finding in foremost(findings, MOST):
             label = f"{finding.severity}[{finding.code}]"
             colour = "bad" if finding.severity == "error" else "warn"
             self.line(indent + printable(str(finding)).replace(label, self.paint(label, colour), 1))

@@ -7,10 +7,10 @@ from ..engine.read import read_tree
 from ..errors import BbhvError, CommandError, NotFoundError, UsageError
 from ..findings import Finding, errors
 from ..formats import jsontext
-from ..formats.schema import schema
+from ..formats.schema.compiler import Schema, compile_schema
 from ..host import files, git, resources, run
 from ..model import fleet
-from ..model.bounds import MAX_FINDINGS
+from ..model.bounds import MAX_FINDINGS, is_complete
 from ..model.fleet import Schemas
 from ..model.neighbours import MAX_CLAIMS
 from ..model.registration import Registration, SystemConfig, parse_registration, parse_system
@@ -21,12 +21,12 @@ _TENANTS = "--tenants= is the folder of the tenants' repositories."
 NAMES = ("{}", "tenant-{}", "{}.git", "tenant-{}.git")
 
 
-def schema_of(name: str) -> schema.Schema:
+def schema_of(name: str) -> Schema:
     """A schema of ours, `metadata`, `registration` or `system`. Raises BbhvError when this program is damaged."""
     located, findings = jsontext.parse(name, resources.data(f"schemas/{name}.schema.json"))
     if located is None or findings:
         raise BbhvError(f"The schema of {name} is damaged: {findings[0]}")
-    return schema.compile(located.value)
+    return compile_schema(located.value)
 
 
 def grant_of(path: str) -> Registration:
@@ -52,13 +52,17 @@ def _defaults(path: str) -> SystemConfig:
 
 
 def check_files(
-    texts: Mapping[str, bytes], grant: Registration | None, notes: list[str], systemd: int | None = None
+    texts: Mapping[str, bytes], grant: Registration | None, notes: list[str], systemd: int | None = None,
+    *, complete: bool = True,
 ) -> tuple[Finding, ...]:
-    """What is wrong with the files of a repository; what is not checked is added to the notes."""
+    """What is wrong with the files of a repository; what is not checked is added to the notes.
+
+    Unless `complete`, the repository has more files than these.
+    """
     if grant is None and fleet.is_system(texts):
         notes += (fleet.NO_TENANTS, fleet.SIGNATURES)
         return fleet.read_system(texts, _schemas())[1]
-    checked = fleet.check_tenant(texts, schema_of("metadata"), grant, systemd)
+    checked = fleet.check_tenant(texts, schema_of("metadata"), grant, systemd, complete=complete)
     notes += checked.unchecked
     return checked.findings
 
@@ -71,7 +75,8 @@ def check_folder(
     if grant is not None and fleet.SYSTEM in texts:
         message = f"{path} is a system repository; --registration= is for a tenant's."
         raise UsageError(message, hint="Leave --registration= out; its own registrations are checked.")
-    return tuple(fleet.inside(path, one) for one in (*problems, *check_files(texts, grant, notes, systemd)))
+    found = check_files(texts, grant, notes, systemd, complete=is_complete(problems))
+    return tuple(fleet.inside(path, one) for one in (*problems, *found))
 
 
 def check_fleet(path: str, tenants: str, lines: list[str], systemd: int | None = None) -> tuple[Finding, ...]:

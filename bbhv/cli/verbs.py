@@ -69,7 +69,7 @@ VERBS = (
     Verb("init", "DIR", 0, 1, MAKE, "making:init", "Make a repository that validates as it stands", (
         Option("--system", "", "A system repository instead of a tenant's"),
         Option("--tenant", "ID", "The tenant's id (default: the folder's name)"),
-        Option("--template", "NAME", "The template to start from (default: minimal)"),
+        Option("--template", "TEMPLATE", "The template to start from (default: minimal)"),
         Option("--set", "NAME=VALUE", "A parameter of the template (may be repeated)", (), "", True),
         Option("--list", "", "List the templates and their parameters"),
     )),

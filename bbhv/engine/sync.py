@@ -12,9 +12,10 @@ from typing import Sequence
 
 from ..errors import BbhvError, BusyError
 from ..findings import Finding, Place, errors, ordered
-from ..formats.schema.schema import Schema
+from ..formats.schema.compiler import Schema
 from ..host import git, log, systemd
-from ..model import grants, needs
+from ..model import grants, hostversion
+from ..model.bounds import is_complete
 from ..model.compile import Generation, HostFacts, compile_tenant, inputs_digest
 from ..model.plan import Action, Plan, plan
 from ..model.registration import Registration
@@ -180,11 +181,11 @@ def _nothing_new(job: Job) -> None:
 def check(job: Job, commit: verify.VerifiedCommit, facts: HostFacts, schema: Schema) -> Tenant | None:
     """Read and check: the tenant's declarations, or None with the outcome and all findings set."""
     files, problems = read(commit)
-    tenant, found = read_tenant(files, job.tenant, schema)
+    tenant, found = read_tenant(files, job.tenant, schema, complete=is_complete(problems))
     findings: tuple[Finding, ...] = (*problems, *found)
     if tenant is not None:
         findings += tuple(grants.check(tenant, job.registration, allow_file=job.allow_file, offered=facts.offered))
-        findings += needs.newer(tenant, facts.systemd_version)
+        findings += hostversion.newer(tenant, facts.systemd_version)
     bad = errors(findings)
     if tenant is not None and not bad:
         job.warnings = ordered(findings)

@@ -8,12 +8,19 @@ from ..errors import BbhvError, NotFoundError, RefusedError
 from ..findings import Finding, Place, errors, ordered
 from ..formats import conffile, jsontext
 from ..formats.jsontext import Json
-from ..formats.schema import schema
+from ..formats.schema.compiler import Schema, compile_schema
 from ..host import files, git, resources
-from ..model import registration as registrations
+from ..model import hostconf
 from ..model.hostconf import HostSettings
-from ..model.hostconf import read as read_settings
-from ..model.registration import Registration, SystemConfig
+from ..model.registration import (
+    Registration,
+    SystemConfig,
+    for_host,
+    is_registration,
+    merge,
+    parse_registration,
+    parse_system,
+)  # fmt: skip
 from ..names import is_name
 from . import paths, verify
 from .read import read
@@ -61,7 +68,7 @@ def settings() -> tuple[HostSettings, tuple[Finding, ...]]:
     order = conffile.order("bitbuilder.conf", found, paths.CONFIGURATION)
     names = [name for name in _names(paths.CREDENTIALS) if name.startswith("bitbuilder.")]
     credentials = {name: _bytes(f"{paths.CREDENTIALS}/{name}", findings) or b"" for name in names}
-    host, problems = read_settings([(path, found[path] or b"") for path in order], credentials)
+    host, problems = hostconf.read([(path, found[path] or b"") for path in order], credentials)
     return host, (*findings, *problems)
 
 
@@ -82,7 +89,7 @@ def load() -> World:
     host, findings = settings()
     config, clone_files, oid, problems = _system_files(host)
     found: list[Finding] = [*findings, *problems]
-    document = schema.compile(_json(resources.data("schemas/registration.schema.json")))
+    document = compile_schema(_json(resources.data("schemas/registration.schema.json")))
     etc, usr = ((root, _folder(root, found)) for root in paths.REGISTRATIONS)
     sources: list[tuple[str, dict[str, Registration]]] = []
     refused: dict[str, tuple[Finding, ...]] = {}
@@ -92,8 +99,8 @@ def load() -> World:
         sources.append((origin, {k: v for k, v in parsed.items() if k not in refused}))
         refused.update((tenant, problem) for tenant, problem in bad.items() if {tenant}.isdisjoint({*known, *refused}))
         found += trouble
-    merged, doubles = registrations.merge(sources)
-    here = registrations.for_host(merged, host.name or os.uname().nodename)
+    merged, doubles = merge(sources)
+    here = for_host(merged, host.name or os.uname().nodename)
     return World(
         settings=host, registrations=here, elsewhere={k: v for k, v in merged.items() if k not in here},
         refused={k: v for k, v in refused.items() if is_name(k)},
@@ -102,7 +109,7 @@ def load() -> World:
 
 
 def _registrations(
-    origin: str, texts: Mapping[str, bytes | None], document: schema.Schema, config: SystemConfig
+    origin: str, texts: Mapping[str, bytes | None], document: Schema, config: SystemConfig
 ) -> tuple[dict[str, Registration], dict[str, tuple[Finding, ...]], list[Finding]]:
     """The registrations of one place, those with errors by tenant, and all findings."""
     parsed: dict[str, Registration] = {}
@@ -113,7 +120,7 @@ def _registrations(
         if data is None:
             bad[tenant] = (Finding(Place(path), "BB502", "It cannot be read."),)
             continue
-        one, trouble = registrations.parse_registration(path, data, document, defaults=config.defaults)
+        one, trouble = parse_registration(path, data, document, defaults=config.defaults)
         if one is None or errors(trouble):
             bad[tenant] = ordered(errors(trouble))
         else:
@@ -139,7 +146,7 @@ def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes | N
         config, more = system_config(found, paths.SYSTEM_CLONE)
         problems += (*trouble, *more)
         if config is not None:
-            named = {name: data for name, data in found.items() if registrations.is_registration(name)}
+            named = {name: data for name, data in found.items() if is_registration(name)}
             return config, dict[str, bytes | None](named), oid, tuple(problems)
     return SystemConfig(), {}, "", tuple(problems)
 
@@ -149,8 +156,8 @@ def system_config(found: Mapping[str, bytes], origin: str) -> tuple[SystemConfig
     data = found.get("system.json")
     if data is None:
         return SystemConfig(), ()
-    document = schema.compile(_json(resources.data("schemas/system.schema.json")))
-    return registrations.parse_system(f"{origin}/system.json", data, document)
+    document = compile_schema(_json(resources.data("schemas/system.schema.json")))
+    return parse_system(f"{origin}/system.json", data, document)
 
 
 def _folder(root: str, findings: list[Finding]) -> dict[str, bytes | None]:
@@ -171,6 +178,6 @@ def _json(data: bytes) -> Json:
     return located.value
 
 
-def metadata_schema() -> schema.Schema:
+def metadata_schema() -> Schema:
     """The schema of metadata.json."""
-    return schema.compile(_json(resources.data("schemas/metadata.schema.json")))
+    return compile_schema(_json(resources.data("schemas/metadata.schema.json")))

@@ -165,8 +165,11 @@ def read_tree(top: str) -> dict[str, str]:
     return found
 
 
-def read(path: str, limit: int = 1 << 20) -> bytes | None:
-    """The bytes of a plain file, or None when there is none. Raises BbhvError when it is no plain file or too large."""
+def read(path: str, limit: int = 1 << 20, *, cut: bool = False) -> bytes | None:
+    """The bytes of a plain file, or None when there is none. Raises BbhvError when it is no plain file or too large.
+
+    With `cut`, of one that is too large the first `limit` + 1 bytes, for a reader that has a finding for that.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -182,7 +185,7 @@ def read(path: str, limit: int = 1 << 20) -> bytes | None:
         raise BbhvError(f"{path} cannot be read: {error.strerror}.") from error
     finally:
         os.close(handle)
-    if len(data) > limit:
+    if len(data) > limit and not cut:
         raise BbhvError(f"{path} is larger than {limit} bytes.")
     return data
 

@@ -218,10 +218,6 @@ class Clone:
             files.make_dir(files.parent(path))
             files.write(path, f"{oid}\n".encode())
 
-    def delete_ref(self, name: str) -> None:
-        """Removes a ref of ours; none there is fine."""
-        files.discard(f"{self.gitdir}/{name}")
-
     def align(self, oid: str, branch: str, handle: int) -> None:
         """Moves the branch and the index to a commit, so that the next pull by hand goes on from there.
 

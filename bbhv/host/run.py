@@ -5,9 +5,12 @@ one wording of failure. What a program writes is bounded. Nothing of the caller'
 """
 
 import os
+import select
+import selectors
 import shlex
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import IO, Mapping, Sequence
 
@@ -18,6 +21,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Mapping[str, str] = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 LAST_WORDS = 2000
 MAX_OUTPUT = 64 << 20
+CHUNK = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +108,62 @@ def run(
     feed = stdin if isinstance(stdin, bytes) else None
     source = subprocess.PIPE if feed is not None else stdin if isinstance(stdin, int) else subprocess.DEVNULL
     try:
-        done = subprocess.run(
+        popen = subprocess.Popen(
             command,
-            input=feed,
-            stdin=None if feed is not None else source,
+            stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(ENVIRONMENT, **(env or {})),
-            timeout=timeout,
             pass_fds=tuple(pass_fds),
             cwd="/",
         )
     except FileNotFoundError:
         raise not_found(command) from None
-    except subprocess.TimeoutExpired as late:
-        raise failure(command, -signal.SIGALRM, _tail(late.stderr) or f"no answer within {timeout:g} s") from None
-    stderr = _tail(done.stderr)
-    if (ok and done.returncode not in ok) or done.returncode < 0:
-        raise failure(command, done.returncode, stderr)
-    if len(done.stdout) > MAX_OUTPUT:
-        raise failure(command, done.returncode, f"it wrote more than {MAX_OUTPUT} bytes")
-    return Result(done.returncode, done.stdout, stderr)
+    stdout, last, in_time = _exchange(popen, feed or b"", timeout)
+    stderr = last.decode("utf-8", "replace")
+    if len(stdout) > MAX_OUTPUT:
+        raise failure(command, popen.returncode, f"it wrote more than {MAX_OUTPUT} bytes")
+    if not in_time:
+        raise failure(command, -signal.SIGALRM, stderr or f"no answer within {timeout:g} s")
+    if (ok and popen.returncode not in ok) or popen.returncode < 0:
+        raise failure(command, popen.returncode, stderr)
+    return Result(popen.returncode, bytes(stdout), stderr)
+
+
+def _exchange(popen: subprocess.Popen[bytes], feed: bytes, timeout: float) -> tuple[bytearray, bytearray, bool]:
+    """Feeds a program until its end: what it wrote, the last of its complaints, and whether it was in time.
+
+    One that is late, or writes more than MAX_OUTPUT bytes, is killed at once.
+    """
+    assert popen.stdout is not None and popen.stderr is not None
+    out, last, unfed = bytearray(), bytearray(), memoryview(feed)
+    deadline = time.monotonic() + timeout
+    with popen, selectors.DefaultSelector() as selector:
+        selector.register(popen.stdout, selectors.EVENT_READ, out)
+        selector.register(popen.stderr, selectors.EVENT_READ, last)
+        if popen.stdin is not None:
+            selector.register(popen.stdin, selectors.EVENT_WRITE)
+        try:
+            while selector.get_map() and len(out) <= MAX_OUTPUT and (left := deadline - time.monotonic()) > 0:
+                for key, _ in selector.select(left):
+                    if key.data is None:
+                        unfed = unfed[_write(key.fd, unfed) :]
+                        goes_on = bool(unfed)
+                    else:
+                        goes_on = _take(key.fd, key.data)
+                    if not goes_on:
+                        selector.unregister(key.fileobj)
+                        if key.fileobj is popen.stdin:
+                            popen.stdin.close()
+                del last[:-LAST_WORDS]
+            in_time = not selector.get_map()
+            popen.wait(max(0.0, deadline - time.monotonic()) if in_time else 0)
+        except subprocess.TimeoutExpired:
+            in_time = False
+        finally:
+            if popen.poll() is None:
+                popen.kill()
+    return out, last, in_time
 
 
 def spawn(
@@ -156,7 +195,7 @@ def spawn(
     return Process(command, popen, stderr)
 
 
-def failure(argv: tuple[str, ...], returncode: int, stderr: str, *, hint: str = "") -> CommandError:
+def failure(argv: tuple[str, ...], returncode: int, stderr: str) -> CommandError:
     """The one wording of a program's failure."""
     if returncode == -signal.SIGALRM:
         what = "took too long and was ended"
@@ -165,7 +204,7 @@ def failure(argv: tuple[str, ...], returncode: int, stderr: str, *, hint: str = 
     else:
         what = f"exited with status {returncode}"
     words = printable(" ".join(stderr.split())[:500])
-    return CommandError(argv, returncode, stderr, f"{shown(argv)} {what}{': ' + words if words else ''}.", hint=hint)
+    return CommandError(argv, returncode, stderr, f"{shown(argv)} {what}{': ' + words if words else ''}.")
 
 
 def _signal(number: int) -> str:
@@ -184,5 +223,16 @@ def shown(argv: tuple[str, ...]) -> str:
     return text if len(text) <= 160 else f"{text[:100]} … {text[-50:]}"
 
 
-def _tail(data: bytes | None) -> str:
-    return (data or b"")[-LAST_WORDS:].decode("utf-8", "replace")
+def _take(handle: int, into: bytearray) -> bool:
+    """Adds what a program wrote; False at the end of it."""
+    data = os.read(handle, CHUNK)
+    into += data
+    return bool(data)
+
+
+def _write(handle: int, data: memoryview) -> int:
+    """How much a program took; one that takes no more got all that it wants."""
+    try:
+        return os.write(handle, data[: select.PIPE_BUF])
+    except BrokenPipeError:
+        return len(data)

@@ -8,7 +8,6 @@ import socket
 from dataclasses import dataclass
 from typing import Iterable, Mapping, Sequence
 
-from ..errors import CommandError
 from . import log, run
 
 QUICK = 60.0
@@ -129,11 +128,3 @@ def notify(text: str) -> None:
 def is_running() -> bool:
     """Whether this host was booted with systemd (sd_booted(3))."""
     return os.path.isdir("/run/systemd/system")
-
-
-def supports(program: str, option: str) -> bool:
-    """Whether a program of the host knows an option, by its own help text."""
-    try:
-        return option in run.run((program, "--help", "--no-pager"), timeout=QUICK, ok=()).text
-    except CommandError:
-        return False

@@ -2,7 +2,8 @@
 
 The file is what `systemd-creds encrypt --name=tenant-TENANT.NAME` prints on the host that is to use it: only that host
 can decrypt it. What it is encrypted with is read from its header; a secret in clear text, and a blob that everybody
-can decrypt, are refused. What only the host can tell is in `UNCHECKED`.
+can decrypt, are refused. Whether it is for this host, bears that name, and is still valid is in its encrypted part: the
+host finds it out when it decrypts the credential (`UNCHECKED`).
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,8 @@ from ..findings import Finding, Place
 from ..formats.credblob import Blob, BlobError, parse
 from .source import Source
 
-MAX_CREDENTIAL = 1 << 20
-UNCHECKED = (
-    "Whether a credential is for this host, bears the name tenant-TENANT.NAME, and is still valid is in its encrypted "
-    "part: the host finds it out when it decrypts the credential."
-)
+# In words that follow "not checked".
+UNCHECKED = "whether the credentials are for the host and the tenant, and valid (only the host can decrypt them)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +37,6 @@ def read_credential(source: Source) -> tuple[Credential | None, tuple[Finding, .
     place = Place(source.file)
     name = embedded_name(source.tenant or "TENANT", source.name)
     how = f"On the host, run systemd-creds encrypt --with-key=host --name={name} SECRET {source.name}.cred."
-    if len(source.data) > MAX_CREDENTIAL:
-        message = f"The credential has more than {MAX_CREDENTIAL >> 20} MiB."
-        return None, (Finding(place, "BB105", message, "systemd hands no more than this to a unit."),)
     try:
         blob = parse(source.data)
     except BlobError as error:

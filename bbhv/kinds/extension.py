@@ -27,9 +27,9 @@ from .settings import Cost, Setting, Table, Verdict
 from .source import Source, unit_values
 
 MAX_FILES = 4096
-MAX_TREE = 32 << 20
 MAX_SPELT = 16
 HIERARCHIES: Mapping[Class, tuple[str, ...]] = {"sysext": ("usr", "opt"), "confext": ("etc",)}
+NOUNS: Mapping[Class, str] = {"sysext": "system extension", "confext": "configuration extension"}
 OTHER: Mapping[Class, Class] = {"sysext": "confext", "confext": "sysext"}
 # Files that would take the place of what tells systems, and versions of them, apart.
 FORBIDDEN: Mapping[Class, Mapping[str, str]] = {
@@ -82,12 +82,18 @@ def read_confext(source: Source) -> tuple[Extension | None, tuple[Finding, ...]]
     return _read(source, "confext")
 
 
+READERS: Mapping[Class, Callable[[Source], tuple[Extension | None, tuple[Finding, ...]]]] = {
+    "sysext": read_sysext,
+    "confext": read_confext,
+}
+
+
 def _read(source: Source, kind: Class) -> tuple[Extension | None, tuple[Finding, ...]]:
     if source.files:
         return _read_tree(source, kind)
     values, findings = unit_values(source, TABLE)
-    findings += tuple(doubts(values))
     found = ExtensionImage(name=source.name, file=source.file, values=values, kind=kind)
+    findings += tuple(doubts(found))
     return None if errors(findings) else found, findings
 
 
@@ -107,11 +113,9 @@ def _read_tree(source: Source, kind: Class) -> tuple[ExtensionTree | None, tuple
 
 
 def _bounds(source: Source) -> Iterator[Finding]:
-    size = sum(map(len, source.files.values()))
-    what = f"more than {MAX_FILES} files" if len(source.files) > MAX_FILES else f"more than {MAX_TREE >> 20} MiB"
-    if len(source.files) > MAX_FILES or size > MAX_TREE:
+    if len(source.files) > MAX_FILES:
         hint = f"Make an image of it, and declare {source.file}.image."
-        yield Finding(Place(source.file), "BB110", f"The extension has {what}.", hint)
+        yield Finding(Place(source.file), "BB110", f"The extension has more than {MAX_FILES} files.", hint)
 
 
 def _places(source: Source, kind: Class) -> Iterator[Finding]:
@@ -127,7 +131,7 @@ def _places(source: Source, kind: Class) -> Iterator[Finding]:
             where = " and ".join(f"{one}/" for one in allowed)
             other = OTHER[kind]
             hint = f"Put it into {_of(source, kind, other)}." if slash and top in HIERARCHIES[other] else ""
-            message = f"Only {where} of a {kind} count, ignoring the file."
+            message = f"Only {where} of a {NOUNS[kind]} count, ignoring the file."
             yield Finding(place, "BB108", message, hint or "Remove it.", severity="warning")
 
 
@@ -142,12 +146,12 @@ def _release_files(source: Source, kind: Class) -> Iterator[Finding]:
     folder = f"{osrelease.release_folder(kind)}/"
     others = [path for path in sorted(source.files) if path.startswith(f"{folder}extension-release") and path != wanted]
     if wanted not in source.files:
-        message = f"The {kind} has no release file {wanted}."
+        message = f"The {NOUNS[kind]} has no release file {wanted}."
         hint = "Add it with ID= and VERSION_ID= of the image that it is for, or with ID=_any."
         if others:
             hint = f"Rename {others[0]}: its name ends in the name of the folder, {source.name}."
         elif osrelease.release_path(OTHER[kind], source.name) in source.files:
-            hint = f"It has that of a {OTHER[kind]}: move the folder to {_of(source, kind, OTHER[kind])}."
+            hint = f"It has that of a {NOUNS[OTHER[kind]]}: move the folder to {_of(source, kind, OTHER[kind])}."
         yield Finding(Place(source.file), "BB113", message, hint)
         return
     for path in others:
@@ -210,7 +214,7 @@ def _spelling(file: str, release: OsRelease, kind: Class) -> Iterator[Finding]:
     other = f"{OTHER[kind].upper()}_"
     for one in release.assignments:
         if one.key.startswith(other) and one.key.removeprefix(other) in ("LEVEL", "SCOPE"):
-            message = f"{one.key}= means nothing for a {kind}, ignoring."
+            message = f"{one.key}= means nothing for a {NOUNS[kind]}, ignoring."
             hint = f"Write {kind.upper()}_{one.key.removeprefix(other)}=."
             yield Finding(Place(file, one.line, one.column), "BB113", message, hint, severity="warning")
     unknown = [one for one in release.assignments if not osrelease.is_field(one.key)]

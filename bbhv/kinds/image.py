@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ..findings import Finding, errors
+from ..findings import Finding
 from ..names import is_sha256
 from . import elsewhere
 from . import values as v
-from .settings import Cost, Setting, Table, Values, Verdict
-from .source import Declared, Source, unit_values
+from .settings import Cost, Setting, Table, Verdict
+from .source import Declared, Source, read_declared
 from .urls import file_path, normalise
 
 
@@ -31,7 +31,8 @@ def digest(value: str) -> str:
     """A SHA-256 digest in hexadecimal, in lower case."""
     folded = value.lower()
     if not is_sha256(folded):
-        hint = "Write the 64 digits that sha256sum(1) prints."
+        digits = folded.removeprefix("sha256:").partition(" ")[0]
+        hint = "Write the 64 digits " + (f"alone: {digits}." if is_sha256(digits) else "that sha256sum(1) prints.")
         raise v.Unreadable(f"{v.quoted(value)} is not a SHA-256 digest.", hint)
     return folded
 
@@ -81,13 +82,12 @@ class Image(Fetched):
 
 def read_image(source: Source) -> tuple[Image | None, tuple[Finding, ...]]:
     """The image of a file, None when it has errors."""
-    values, findings = unit_values(source, TABLE)
-    findings += tuple(doubts(values))
-    return None if errors(findings) else Image(name=source.name, file=source.file, values=values), findings
+    return read_declared(source, TABLE, Image, always=doubts)
 
 
-def doubts(values: Values) -> Iterator[Finding]:
+def doubts(one: Fetched) -> Iterator[Finding]:
     """A source whose name says that it is of another format than the file does."""
+    values = one.values
     url, form = values.get(SOURCE) or "", values.get(FORMAT)
     other = {"raw": _ARCHIVES, "tar": _FILE_SYSTEMS}.get(form or "", ())
     suffix = next((suffix for suffix in other if url.lower().endswith(suffix)), "")

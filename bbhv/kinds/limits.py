@@ -5,13 +5,14 @@ The host writes the slice itself, from these values and the grants; a tenant may
 
 from dataclasses import dataclass
 
-from ..findings import Finding, errors
+from ..findings import Finding
 from . import elsewhere
 from . import values as v
 from .settings import Cost, Setting, Table, Verdict, refused
-from .source import Declared, Source, unit_values
+from .source import Declared, Source, read_declared
 
 _SECTION, _YES, _HOST, _NO = "Slice", Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN
+# The default of CPUWeight= and IOWeight= in systemd.resource-control(5), which every tenant has.
 FAIR_WEIGHT = 100
 
 
@@ -76,13 +77,16 @@ TABLE = Table(
     *refused(_HOST, _SECTION, "The same limits hold while the host boots.", "StartupCPUWeight", "StartupMemoryHigh",
              "StartupMemoryMax", "StartupMemorySwapMax", "StartupMemoryZSwapMax", "StartupIOWeight"),
     *refused(_HOST, _SECTION, "The host places tenants on CPUs and memory nodes.", "AllowedCPUs", "StartupAllowedCPUs",
-             "AllowedMemoryNodes", "StartupAllowedMemoryNodes", "CPUSetPartition", "CPUQuotaPeriodSec"),
+             "AllowedMemoryNodes", "StartupAllowedMemoryNodes", "CPUQuotaPeriodSec"),
+    *refused(_HOST, _SECTION, "The host places tenants on CPUs and memory nodes.", "CPUSetPartition", since=261),
     *refused(_HOST, _SECTION, "The host decides how memory is compressed.", "MemoryZSwapWriteback"),
     *refused(_NO, _SECTION, "It names a device of the host.", "IODeviceWeight", "IOReadBandwidthMax",
              "IOWriteBandwidthMax", "IOReadIOPSMax", "IOWriteIOPSMax", "IODeviceLatencyTargetSec", "DeviceAllow",
              "DevicePolicy"),
     *refused(_NO, _SECTION, "It would also cut connections inside the containers. Filter there.", "IPAddressAllow",
-             "IPAddressDeny", "SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces", "BindNetworkInterface"),
+             "IPAddressDeny", "SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces"),
+    *refused(_NO, _SECTION, "It would also cut connections inside the containers. Filter there.",
+             "BindNetworkInterface", since=260),
     *refused(_NO, _SECTION, "It names something in the kernel of the host.", "NFTSet", "IPIngressFilterPath",
              "IPEgressFilterPath", "BPFProgram"),
     *refused(_HOST, _SECTION, "The host places the slice.", "Slice", "Delegate", "DelegateSubgroup",
@@ -94,7 +98,7 @@ TABLE = Table(
     *refused(_HOST, _SECTION, "It concerns single services.", "MemoryPressureWatch", "MemoryPressureThresholdSec",
              "CoredumpReceive"),
     *refused(_HOST, _SECTION, "It concerns single services.", "CPUPressureWatch", "CPUPressureThresholdSec",
-             "IOPressureWatch", "IOPressureThresholdSec", since=262),
+             "IOPressureWatch", "IOPressureThresholdSec", since=261),
     *refused(_HOST, _SECTION, "The host decides how many units start at once.", "ConcurrencySoftMax",
              "ConcurrencyHardMax", since=258),
     *refused(_HOST, _SECTION, "The host decides how many units start at once.", "ActivatingConcurrencyMax", since=262),
@@ -109,5 +113,4 @@ class Limits(Declared):
 
 def read_limits(source: Source) -> tuple[Limits | None, tuple[Finding, ...]]:
     """The limits of a file, None when it has errors."""
-    values, findings = unit_values(source, TABLE)
-    return None if errors(findings) else Limits(name=source.name, file=source.file, values=values), findings
+    return read_declared(source, TABLE, Limits)

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..findings import Finding, errors
-from ..formats import jsontext
 from ..formats.jsontext import Json, Located
 from .lifecycle import Lifecycle as Lifecycle
-from .plain import members, text, whole
+from .plain import document, members, text, whole
 from .source import MAX_FILE, Source
 
 MAX_DEPTH = 8
@@ -28,11 +27,9 @@ class Metadata:
 
 def read_metadata(source: Source) -> tuple[Metadata | None, tuple[Finding, ...]]:
     """The metadata of a file, None when it has errors."""
-    located, findings = jsontext.parse(source.file, source.data, max_size=MAX_FILE, max_depth=MAX_DEPTH)
+    schema = source.metadata_schema
+    located, findings = document(source.file, source.data, schema, max_size=MAX_FILE, max_depth=MAX_DEPTH)
     if located is None:
-        return None, findings
-    findings += source.metadata_schema.check(located)
-    if errors(findings):
         return None, findings
     metadata = _metadata(located, source.file)
     if metadata.tenant != source.tenant:

@@ -1,6 +1,20 @@
-"""The parts of a JSON document that has passed its schema: what is absent or null is empty, and nothing raises."""
+"""JSON documents by their schemas, and the parts of one that has passed: what is absent or null is empty, and nothing
+raises."""
 
-from ..formats.jsontext import Json
+from ..findings import Finding, errors
+from ..formats import jsontext
+from ..formats.jsontext import Json, Located
+from ..formats.schema.compiler import Schema
+
+
+def document(
+    file: str, data: bytes, schema: Schema, *, max_size: int, max_depth: int
+) -> tuple[Located | None, tuple[Finding, ...]]:
+    """The document in a file, None when it is no JSON within these bounds, or not what the schema says."""
+    located, findings = jsontext.parse(file, data, max_size=max_size, max_depth=max_depth)
+    if located is not None:
+        findings += schema.check(located)
+    return None if errors(findings) else located, findings
 
 
 def members(value: Json) -> dict[str, Json]:

@@ -12,22 +12,22 @@ image's own units say. What systemd may do with the units of the image is checke
 image is not in the repository.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ..findings import Finding, Place, errors
+from ..findings import Finding, Place
 from . import elsewhere
 from . import values as v
 from .settings import Cost, Setting, Table, Verdict, refused
-from .source import Declared, Source, unit_values
-from .workloads import guest as g
-from .workloads import workload as w
+from .source import Declared, Source, read_declared
+from .workloads import guest, workload
 from .workloads.health import checks
 
 _SECTION = "Portable"
 _YES, _HOST, _NO = Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN
 SUFFIXES = (".service", ".socket", ".timer", ".path", ".target")
 TRUSTED = "trusted"
+# systemd allows 255 (systemd.unit(5)); the host puts words of its own before and behind.
 MAX_UNIT = 128
 _UNIT_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.-@")
 
@@ -85,13 +85,14 @@ EXTENSION = Setting(
     "An extension to lay over the image, lowest first, such as monitoring.", repeat=True, refers=("sysext", "confext"),
 )
 ENVIRONMENT = Setting(
-    _SECTION, "Environment", _YES, g.environment, Cost.RESTART,
+    _SECTION, "Environment", _YES, guest.environment, Cost.RESTART,
     "Assignments NAME=VALUE for all services of the image, quoted when they hold blanks.", repeat=True,
     show=v.show_words,
 )
-AFTER = replace(w.AFTER, refers=("container", "machine", "portable"))
+AFTER = replace(workload.AFTER, refers=("container", "machine", "portable"))
 HEALTH = replace(
-    w.HEALTH, parse=checks("unit", "tcp", "http", "script"), doc="How to tell that the services are healthy: unit.",
+    workload.HEALTH, parse=checks("unit", "tcp", "http", "script"),
+    doc="How to tell that the services are healthy: unit.",
 )
 
 TABLE = Table(
@@ -107,13 +108,13 @@ TABLE = Table(
     *refused(_HOST, _SECTION, "Every service of the tenant runs in the tenant's slice.", "Slice"),
     *refused(_HOST, _SECTION, _SANDBOX, "User", "DynamicUser", "Capability", "AmbientCapability", "PrivateNetwork"),
     *refused(_NO, _SECTION, _PATHS, "RootImage", "RootDirectory", "BindPaths", "BindReadOnlyPaths"),
-    w.VOLUME,
-    w.CREDENTIAL,
+    workload.VOLUME,
+    workload.CREDENTIAL,
     AFTER,
-    *w.LIMITS,
-    *w.RESTARTING,
+    *workload.LIMITS,
+    *workload.RESTARTING,
     HEALTH,
-    *w.HEALTH_TIMES,
+    *workload.HEALTH_TIMES,
     meant={
         **elsewhere.RUNS,
         "units": "Write a line Unit= for each.",
@@ -152,16 +153,20 @@ class Portable(Declared):
 
 def read_portable(source: Source) -> tuple[Portable | None, tuple[Finding, ...]]:
     """The portable service of a file, None when it has errors."""
-    values, findings = unit_values(source, TABLE)
-    portable = Portable(name=source.name, file=source.file, values=values)
-    findings += tuple(finding for check in _CHECKS for finding in check(portable))
-    return None if errors(findings) else portable, findings
+    return read_declared(source, TABLE, Portable, always=_contradictions)
+
+
+def _contradictions(portable: Portable) -> Iterator[Finding]:
+    yield from _foreign_units(portable)
+    yield from _repeated_units(portable)
+    yield from workload.mounted_twice(portable.values, workload.VOLUME)
+    yield from workload.waits_for_itself(portable)
 
 
 def _foreign_units(portable: Portable) -> Iterator[Finding]:
     """Units that portablectl would not take out of the image: a prefix ends before a dash, a dot or an @."""
     values = portable.values
-    if values.get(IMAGE) is None:
+    if values.get(IMAGE) is None or values.unread(PREFIX):
         return
     for name, place in zip(values.all(UNIT), values.places(UNIT)):
         if not any(name.startswith((f"{one}-", f"{one}.", f"{one}@")) for one in portable.prefixes):
@@ -171,29 +176,6 @@ def _foreign_units(portable: Portable) -> Iterator[Finding]:
 
 
 def _repeated_units(portable: Portable) -> Iterator[Finding]:
-    values = portable.values
     for row in (UNIT, PREFIX, EXTENSION):
-        seen: set[str] = set()
-        for name, place in zip(values.all(row), values.places(row)):
-            if name in seen:
-                yield Finding(place, "BB304", f"{row.key}={name} is there twice.", "Leave one out.")
-            seen.add(name)
-
-
-def _mounts(portable: Portable) -> Iterator[Finding]:
-    taken: dict[str, int] = {}
-    for mount, place in zip(portable.values.all(w.VOLUME), portable.values.places(w.VOLUME)):
-        if mount.path in taken:
-            message = f"Something is mounted on {mount.path} already, by line {taken[mount.path]}."
-            yield Finding(place, "BB304", message, "Choose another path.")
-        taken.setdefault(mount.path, place.line)
-
-
-def _itself(portable: Portable) -> Iterator[Finding]:
-    names = portable.values.all(AFTER)
-    if portable.name in names:
-        place = portable.values.places(AFTER)[names.index(portable.name)]
-        yield Finding(place, "BB302", "After= names the service itself.", "Leave it out.")
-
-
-_CHECKS: tuple[Callable[[Portable], Iterator[Finding]], ...] = (_foreign_units, _repeated_units, _mounts, _itself)
+        for name, place in portable.values.repeats(row):
+            yield Finding(place, "BB304", f"{row.key}={name} is there twice.", "Leave one out.")

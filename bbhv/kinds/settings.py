@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Generic, TypeAlias, TypeVar, cast
 
-from ..findings import Finding, Place, did_you_mean
+from ..findings import Finding, Place, did_you_mean, nearest
 from ..formats.unitfile import Entry, UnitFile
 from .elsewhere import fold
 from .values import NotYet, Unreadable, text
@@ -113,6 +113,9 @@ class Table:
         self.meant: Mapping[str, str] = meant or {}
         self.by_key: Mapping[tuple[str, str], Setting[object]] = {(row.section, row.key): row for row in rows}
         self.sections = tuple(dict.fromkeys(row.section for row in rows))
+        self._alike: dict[str, list[Setting[object]]] = {}
+        for row in rows:
+            self._alike.setdefault(row.key.lower(), []).append(row)
 
     def __iter__(self) -> Iterator[Setting[object]]:
         return iter(self.rows)
@@ -120,6 +123,10 @@ class Table:
     def keys(self, section: str) -> tuple[str, ...]:
         """The keys of one section."""
         return tuple(row.key for row in self.rows if row.section == section)
+
+    def alike(self, key: str) -> tuple[Setting[object], ...]:
+        """The rows of this key in any section, whatever the case of its letters."""
+        return tuple(self._alike.get(key.lower(), ()))
 
     def cost(self, name: str) -> Cost | None:
         """What a change of "Section.Key" or "Section[2].Key" costs; None when there is no such row."""
@@ -182,6 +189,14 @@ class Values:
         """Every value of a row that may be repeated."""
         return tuple(value for value, _ in self._all(row))
 
+    def repeats(self, row: Setting[T]) -> Iterator[tuple[T, Place]]:
+        """The values of a row that the file has already, each time that they are there again."""
+        seen: set[T] = set()
+        for value, place in self._all(row):
+            if value in seen:
+                yield value, place
+            seen.add(value)
+
     def places(self, row: Setting[object]) -> tuple[Place, ...]:
         """Where the values are; the start for an absent key, the file alone for a default, but never nothing."""
         return tuple(place for _, place in self._all(row)) or (self.place,)
@@ -191,7 +206,8 @@ class Values:
         return (row.section, row.key) in self._given
 
     def unread(self, row: Setting[object]) -> bool:
-        """Whether the file sets the key to something that could not be read, so that nothing is known of it."""
+        """Whether the file sets the key, or what may be meant for it, in a way that could not be read: then nothing is
+        known of it, not even that it is missing."""
         return (row.section, row.key) in self._unread
 
     def newer(self, version: int) -> Iterator[tuple[Setting[object], Place]]:
@@ -236,22 +252,30 @@ class Values:
 _Where: TypeAlias = tuple[str, str, int]
 
 
-def read(table: Table, unit: UnitFile, file: str) -> tuple[Values, tuple[Finding, ...]]:
-    """The values of a file by a table, and everything that is wrong with them. A bad value is left out."""
+def read(
+    table: Table, unit: UnitFile, file: str, *, complete: bool = True
+) -> tuple[Values, tuple[Finding, ...]]:
+    """The values of a file by a table, and everything that is wrong with them. A bad value is left out.
+
+    Unless `complete`, some line could not be read: then nothing is said of what is missing, because it may be there.
+    """
     findings = list(islice(_section_findings(table, unit, file), MAX_FINDINGS))
     headers = _headers(table, unit)
     given: dict[_Where, list[Value]] = {}
-    unread: set[tuple[str, str]] = set()
+    unread: set[tuple[str, str]] = set() if complete else set(table.by_key)
     count: dict[_Where, int] = {}
     for entry in unit.entries:
         if len(findings) >= MAX_FINDINGS:
             message = f"The file has more than {MAX_FINDINGS} problems; the rest was not checked."
             findings.append(Finding(Place(file, entry.line, entry.column), "BB105", message))
+            unread.update(table.by_key)
             break
         where = (entry.section, entry.key, bisect_right(headers.get(entry.section, ()), entry.line))
         row = table.by_key.get(where[:2])
         if row is None:
-            findings.extend(_unknown(table, entry, file))
+            near = _near(table, entry)
+            findings.extend(_unknown(table, entry, near, file))
+            unread.update((one.section, one.key) for one in near)
             continue
         refusal = _refusal(row, entry, file)
         if refusal:
@@ -268,7 +292,8 @@ def read(table: Table, unit: UnitFile, file: str) -> tuple[Values, tuple[Finding
             given.setdefault(where, []).extend(value)
             findings.extend(finding)
             unread.update([where[:2]] if finding else ())
-    findings.extend(_missing(table, headers, count, file))
+    first = {section: [line] for section, line in reversed(unit.sections)}
+    findings.extend(_missing(table, {**first, **headers}, count, unread, file))
     return _assembled(file, table, headers, given, unread), tuple(findings)
 
 
@@ -308,33 +333,53 @@ def _assembled(
 def _section_findings(table: Table, unit: UnitFile, file: str) -> Iterator[Finding]:
     for name, line in unit.sections:
         if name not in table.sections:
-            refusals = (Verdict.HOST, Verdict.FORBIDDEN)
-            open_to = dict.fromkeys(row.section for row in table if row.verdict not in refusals)
-            known = ", ".join(f"[{section}]" for section in open_to)
-            near = did_you_mean(name, table.sections) or f"The sections are {known}."
-            hint = table.meant.get(fold(f"[{name}]"), near)
-            yield Finding(Place(file, line, 1), "BB201", f"There is no section [{name}] in this kind of file.", hint)
+            hint = table.meant.get(fold(f"[{name}]")) or _near_section(table, name)
+            message = f"There is no section [{_short(name)}] in this kind of file."
+            yield Finding(Place(file, line, 1), "BB201", message, hint)
     for section, lines in sorted(_headers(table, unit).items()):
         if len(lines) > MAX_REPEATS:
             message = f"Section [{section}] is there more than {MAX_REPEATS} times."
             yield Finding(Place(file, lines[MAX_REPEATS], 1), "BB206", message, "Use fewer.")
 
 
-def _unknown(table: Table, entry: Entry, file: str) -> Iterator[Finding]:
+def _short(name: str) -> str:
+    """A name as it may be shown in a message: a line of a file may be a megabyte of it."""
+    return name if len(name) <= 60 else f"{name[:57]}..."
+
+
+def _near_section(table: Table, name: str) -> str:
+    """A hint for a section that there is not. Nobody is to write one in which every key is refused."""
+    refusals = (Verdict.HOST, Verdict.FORBIDDEN)
+    open_to = tuple(dict.fromkeys(row.section for row in table if row.verdict not in refusals))
+    known = ", ".join(f"[{section}]" for section in open_to)
+    closed = nearest(name, table.sections)
+    if closed and closed not in open_to and not nearest(name, open_to):
+        return f"[{closed}] is not for tenants: the sections are {known}."
+    return did_you_mean(name, open_to) or f"The sections are {known}."
+
+
+def _near(table: Table, entry: Entry) -> tuple[Setting[object], ...]:
+    """The rows that a key without one may be meant for: the nearest of its section, and the same key in others."""
+    others = (row for row in table.alike(entry.key) if row.section != entry.section)
+    known = table.keys(entry.section)
+    own = table.by_key.get((entry.section, nearest(entry.key, known))) if known else None
+    return (*filter(None, (own,)), *sorted(others, key=lambda row: row.verdict is not Verdict.ALLOWED))
+
+
+def _unknown(table: Table, entry: Entry, near: Iterable[Setting[object]], file: str) -> Iterator[Finding]:
     if entry.section not in table.sections:
         return  # the section header has its finding already
     place = Place(file, entry.line, entry.column)
-    hint = did_you_mean(entry.key, table.keys(entry.section))
-    others = [row for row in table if row.key.lower() == entry.key.lower() and row.section != entry.section]
-    other = next(iter(sorted(others, key=lambda row: row.verdict is not Verdict.ALLOWED)), None)
-    if other and not hint.endswith(f" {entry.key}?"):
+    hint = next((f"Did you mean {row.key}?" for row in near if row.section == entry.section), "")
+    other = next((row for row in near if row.section != entry.section), None)
+    if other:
         # Nobody is to move a key to where it is refused.
         refused_there = other.verdict in (Verdict.HOST, Verdict.FORBIDDEN) and other.reason
         what = "It belongs" if other.key == entry.key else f"{other.key}= belongs"
         hint = refused_there or f"{what} into section [{other.section}]."
     if not other or other.verdict is not Verdict.ALLOWED:
         hint = table.meant.get(fold(entry.key), hint)
-    yield Finding(place, "BB202", f"There is no key {entry.key}= in section [{entry.section}].", hint)
+    yield Finding(place, "BB202", f"There is no key {_short(entry.key)}= in section [{entry.section}].", hint)
 
 
 def _refusal(row: Setting[object], entry: Entry, file: str) -> Finding | None:
@@ -370,11 +415,12 @@ def _value(row: Setting[object], entry: Entry, file: str) -> tuple[tuple[Value, 
 
 
 def _missing(
-    table: Table, headers: Mapping[str, list[int]], count: Mapping[_Where, int], file: str
+    table: Table, headers: Mapping[str, list[int]], count: Mapping[_Where, int], unread: set[tuple[str, str]], file: str
 ) -> Iterator[Finding]:
-    for row in filter(lambda row: row.required, table):
-        wanted = enumerate(headers[row.section], 1) if row.section in table.each else [(0, 0)]
-        for number, line in wanted:
+    """Found at the section that lacks it, or at the file that lacks the section. `headers` has where they are."""
+    for row in (row for row in table if row.required and (row.section, row.key) not in unread):
+        several = row.section in table.each
+        for number, line in enumerate(headers.get(row.section, () if several else (0,)), int(several)):
             if (row.section, row.key, number) not in count:
                 message = f"{row.key}= is missing in section [{row.section}]."
                 yield Finding(Place(file, line, 1 if line else 0), "BB208", message, row.doc)

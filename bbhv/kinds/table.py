@@ -12,17 +12,17 @@ from ..findings import Finding, Place, did_you_mean
 from ..names import NAME_RULE, is_name
 from . import elsewhere
 from .credential import Credential, read_credential
+from .extension import NOUNS, READERS, Extension
 from .extension import TABLE as EXTENSION_TABLE
-from .extension import Extension, read_confext, read_sysext
 from .image import TABLE as IMAGE_TABLE
 from .image import read_image
 from .limits import TABLE as LIMITS_TABLE
 from .limits import read_limits
 from .metadata import Metadata, read_metadata
+from .networks.keys import TABLE as NETWORK_TABLE
 from .networks.netdev import TABLE as NETDEV_TABLE
 from .networks.netdev import read_netdev
 from .networks.network import read_network
-from .networks.table import TABLE as NETWORK_TABLE
 from .portable import TABLE as PORTABLE_TABLE
 from .portable import read_portable
 from .script import SCRIPTS, Script, read_script
@@ -52,10 +52,11 @@ class Match:
 class Kind:
     """One row. In `pattern`, NAME stands for the object's name, HOST for a host's, and ** for all that is below.
 
-    `pending` are the kinds that are checked but not run yet.
+    `noun` is what people call it, and `pending` are the kinds that are checked but not run yet.
     """
 
     name: str
+    noun: str
     pattern: str
     read: Reader
     settings: Table | None = None
@@ -91,26 +92,44 @@ class Kind:
 METADATA = "metadata.json"
 
 KINDS = (
-    Kind(name="metadata", pattern=METADATA, read=read_metadata),
-    Kind(name="limits", pattern="infrastructure/tenant.slice", read=read_limits, settings=LIMITS_TABLE),
-    Kind(name="image", pattern="infrastructure/NAME.image", read=read_image, settings=IMAGE_TABLE),
-    Kind(name="volume", pattern="infrastructure/NAME.volume", read=read_volume, settings=VOLUME_TABLE),
-    Kind(name="credential", pattern="infrastructure/credentials/NAME.cred", read=read_credential, pending=True),
-    Kind(name="credential", pattern="credentials/HOST/NAME.cred", read=read_credential, pending=True),
-    Kind(name="netdev", pattern="network/NAME.netdev", read=read_netdev, settings=NETDEV_TABLE, pending=True),
-    Kind(name="network", pattern="network/NAME.network", read=read_network, settings=NETWORK_TABLE, pending=True),
-    Kind(name="machine", pattern="machines/NAME.vmspawn", read=read_machine, settings=MACHINE_TABLE, pending=True),
-    Kind(name="container", pattern="containers/NAME.nspawn", read=read_container, settings=CONTAINER_TABLE),
+    Kind(name="metadata", noun="description of the tenant", pattern=METADATA, read=read_metadata),
+    Kind(name="limits", noun="limit", pattern="infrastructure/tenant.slice", read=read_limits, settings=LIMITS_TABLE),
+    Kind(name="image", noun="image", pattern="infrastructure/NAME.image", read=read_image, settings=IMAGE_TABLE),
+    Kind(name="volume", noun="volume", pattern="infrastructure/NAME.volume", read=read_volume, settings=VOLUME_TABLE),
     *(
-        row
-        for name, read in (("sysext", read_sysext), ("confext", read_confext))
-        for row in (
-            Kind(name=name, pattern=f"extensions/{name}/NAME.image", read=read, settings=EXTENSION_TABLE, pending=True),
-            Kind(name=name, pattern=f"extensions/{name}/NAME/**", read=read, pending=True),
-        )
+        Kind(name="credential", noun="credential", pattern=f"{folder}/NAME.cred", read=read_credential, pending=True)
+        for folder in ("infrastructure/credentials", "credentials/HOST")
     ),
-    Kind(name="portable", pattern="services/NAME.portable", read=read_portable, settings=PORTABLE_TABLE, pending=True),
-    *(Kind(name="script", pattern=f"scripts/{script}", read=read_script, pending=True) for script in SCRIPTS),
+    Kind(
+        name="netdev", noun="network device", pattern="network/NAME.netdev", read=read_netdev, settings=NETDEV_TABLE,
+        pending=True,
+    ),
+    Kind(
+        name="network", noun="network", pattern="network/NAME.network", read=read_network, settings=NETWORK_TABLE,
+        pending=True,
+    ),
+    Kind(
+        name="machine", noun="virtual machine", pattern="machines/NAME.vmspawn", read=read_machine,
+        settings=MACHINE_TABLE, pending=True,
+    ),
+    Kind(
+        name="container", noun="container", pattern="containers/NAME.nspawn", read=read_container,
+        settings=CONTAINER_TABLE,
+    ),
+    *(
+        Kind(name=name, noun=NOUNS[name], pattern=f"extensions/{name}/NAME{end}", read=read, settings=table,
+             pending=True)
+        for name, read in READERS.items()
+        for end, table in ((".image", EXTENSION_TABLE), ("/**", None))
+    ),
+    Kind(
+        name="portable", noun="portable service", pattern="services/NAME.portable", read=read_portable,
+        settings=PORTABLE_TABLE, pending=True,
+    ),
+    *(
+        Kind(name="script", noun="script", pattern=f"scripts/{script}", read=read_script, pending=True)
+        for script in SCRIPTS
+    ),
 )
 # A path is compared with the rows of its first part only: a repository may have thousands.
 _BY_BEGINNING: dict[str, list[Kind]] = {}
@@ -143,7 +162,7 @@ def classify(path: str) -> tuple[Kind | None, Match, tuple[Finding, ...]]:
             continue
         if not is_name(match.name) or (match.host and not _is_host(match.host)):
             hint = f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}."
-            return None, nothing, (Finding(Place(path), "BB107", f"The file's name is not a {kind.name} name.", hint),)
+            return None, nothing, (Finding(Place(path), "BB107", f"The name of the {kind.noun} is not allowed.", hint),)
         return kind, match, ()
     return None, nothing, (_misplaced(path),)
 

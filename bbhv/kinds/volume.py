@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ..findings import Finding, Place, errors
+from ..findings import Finding, Place
 from . import elsewhere
 from . import values as v
-from .settings import Cost, Setting, Table, Values, Verdict
-from .source import Declared, Source, unit_values
+from .settings import Cost, Setting, Table, Verdict
+from .source import Declared, Source, read_declared
 
 Use = Literal["container", "machine"]
 _SECTION, _YES = "Volume", Verdict.ALLOWED
@@ -55,13 +55,11 @@ class Volume(Declared):
 
 def read_volume(source: Source) -> tuple[Volume | None, tuple[Finding, ...]]:
     """The volume of a file, None when it has errors."""
-    values, findings = unit_values(source, TABLE)
-    volume = Volume(name=source.name, file=source.file, values=values)
-    findings += () if errors(findings) else tuple(_contradictions(volume, values))
-    return None if errors(findings) else volume, findings
+    return read_declared(source, TABLE, Volume, sound=_contradictions)
 
 
-def _contradictions(volume: Volume, values: Values) -> Iterator[Finding]:
+def _contradictions(volume: Volume) -> Iterator[Finding]:
+    values = volume.values
     form, use = values.get(FORMAT), volume.use
     if form is not None and form != volume.format:
         message = f"Format={form} contradicts Use={use}."
@@ -73,4 +71,5 @@ def _contradictions(volume: Volume, values: Values) -> Iterator[Finding]:
             message = "A drive for a machine has a size, but Size= is missing."
             yield Finding(Place(volume.file), "BB208", message, SIZE.doc)
         message = "A volume for machines is checked, but this version does not make it yet."
-        yield Finding(values.places(USE)[0], "BB211", message, severity="warning")
+        hint = "Everything else of the repository runs."
+        yield Finding(values.places(USE)[0], "BB211", message, hint, severity="warning")

@@ -1,9 +1,10 @@
 """How much a tenant may declare. The bounds keep whoever reads a repository below 64 MB of memory and a second of time,
 whatever is in it: what is read of a unit file takes ten times its bytes, and 250 bytes for each of its lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..findings import Finding, Place
+from ..kinds.table import classify
 
 MAX_DECLARATIONS = 4096
 MAX_SIZE = 1 << 20
@@ -33,6 +34,13 @@ class Bounds:
             if value > most:
                 yield Finding(Place(path), "BB110", f"{what}; the rest was not read.", "Split the tenant.")
                 return
+
+
+def is_complete(findings: Sequence[Finding]) -> bool:
+    """Whether every declaration was read, by the findings of reading: what was not reached may well be there, and what
+    is too large or no plain file is there."""
+    left_out = (one for one in findings if one.code in ("BB105", "BB106"))
+    return all(one.code != "BB110" for one in findings) and not any(classify(one.place.file)[0] for one in left_out)
 
 
 def too_many(path: str) -> Finding:

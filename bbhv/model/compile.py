@@ -13,13 +13,19 @@ from typing import Literal
 from .. import names
 from ..formats.jsontext import Json, dump
 from ..formats.unitfile import render
-from ..kinds import limits as l
+from ..kinds import limits
 from ..kinds.values import show_limit, show_quota, show_size
-from ..kinds.workloads import container as c
 from ..kinds.workloads import nspawn
-from ..kinds.workloads import workload as w
-from ..kinds.workloads.container import Container
-from . import grants as granted
+from ..kinds.workloads.container import SCRATCH_SIZE, Container
+from ..kinds.workloads.workload import (
+    HEALTH,
+    HEALTH_GRACE,
+    HEALTH_INTERVAL,
+    HEALTH_STABLE,
+    HEALTH_TIMEOUT,
+    IMAGE,
+    VOLUME,
+)  # fmt: skip
 from .manifest import Health, ImageRef, Manifest, Workload, image_path
 from .registration import Registration
 from .tenant import Tenant
@@ -27,8 +33,11 @@ from .tenant import Tenant
 CONTAINER_ROOT = "/usr/lib/bitbuilder/container-root"
 DROP_IN = "10-bitbuilder.conf"
 HEADER = "Written by bbhv, and again with the next commit. Put changes of your own into another drop-in."
+# The room that a start has for what is not watching: fetching the repository and the images.
 START_MARGIN_SEC = 1800
+# How many bytes of scratch space allow one file more.
 BYTES_PER_INODE = 4096
+# The first systemd-nspawn that goes on when it may not make /dev/net/tun.
 TUN_OPTIONAL_SINCE = 262
 
 Assignments = list[tuple[str, str]]
@@ -76,7 +85,7 @@ def compile_tenant(
 ) -> Generation:
     """The generation of a tenant that has passed its checks. Raises KeyError when a fact is missing."""
     images = {name: _image(one, tenant, facts) for name, one in sorted(tenant.containers.items())}
-    limits = _limits(tenant, registration)
+    assigned = _limits(tenant, registration)
     infra = {f"volume:{name}": "directory" for name in _folders(tenant)}
     manifest = Manifest(
         tenant=tenant.id,
@@ -84,13 +93,13 @@ def compile_tenant(
         inputs=inputs_digest(commit, registration, facts, version),
         version=version,
         workloads=tuple(_workload(one, tenant, facts, images[name]) for name, one in sorted(tenant.containers.items())),
-        slice_settings={f"Slice.{key}": value for key, value in limits},
+        slice_settings={f"Slice.{key}": value for key, value in assigned},
         infra_settings=infra,
         lifecycle=tenant.metadata.lifecycle,
         images=tuple(sorted(set(images.values()), key=lambda image: (image.path, image.name))),
     )
     units = {
-        names.tenant_slice(tenant.id): _slice_unit(tenant.id, limits),
+        names.tenant_slice(tenant.id): _slice_unit(tenant.id, assigned),
         f"{names.tenant_unit(tenant.id)}.d/{DROP_IN}": _tenant_unit(tenant),
         f"{names.infra_unit(tenant.id)}.d/{DROP_IN}": _infra_unit(tenant, facts),
     }
@@ -124,7 +133,7 @@ def inputs_digest(commit: str, registration: Registration, facts: HostFacts, ver
 
 def _image(container: Container, tenant: Tenant, facts: HostFacts) -> ImageRef:
     """What a container starts from: its tenant's own image, else an offered one."""
-    name = container.values.need(w.IMAGE)
+    name = container.values.need(IMAGE)
     own = tenant.images.get(name)
     if own is not None:
         return ImageRef(
@@ -147,10 +156,10 @@ def _image(container: Container, tenant: Tenant, facts: HostFacts) -> ImageRef:
 
 def _workload(container: Container, tenant: Tenant, facts: HostFacts, image: ImageRef) -> Workload:
     texts = container.values.texts()
-    texts.pop(w.IMAGE.name)  # its digest counts, not its name
+    texts.pop(IMAGE.name)  # its digest counts, not its name
     texts["image"] = image.identity
     texts["uidBase"] = str(facts.uid_bases[names.workload(container.name, tenant.id)])
-    for mount in container.values.all(w.VOLUME):
+    for mount in container.values.all(VOLUME):
         texts[f"volume:{mount.volume}"] = f"{facts.volumes(tenant.id)}/{mount.volume}"
     return Workload(
         name=container.name,
@@ -171,11 +180,11 @@ def _after(container: Container, tenant: Tenant) -> tuple[str, ...]:
 def _health(container: Container) -> Health:
     values = container.values
     return Health(
-        kind=values.need(w.HEALTH).kind,
-        stable_sec=values.need(w.HEALTH_STABLE) / 10**6,
-        grace_sec=values.need(w.HEALTH_GRACE) / 10**6,
-        interval_sec=values.need(w.HEALTH_INTERVAL) / 10**6,
-        timeout_sec=values.need(w.HEALTH_TIMEOUT) / 10**6,
+        kind=values.need(HEALTH).kind,
+        stable_sec=values.need(HEALTH_STABLE) / 10**6,
+        grace_sec=values.need(HEALTH_GRACE) / 10**6,
+        interval_sec=values.need(HEALTH_INTERVAL) / 10**6,
+        timeout_sec=values.need(HEALTH_TIMEOUT) / 10**6,
     )
 
 
@@ -185,9 +194,9 @@ def _limits(tenant: Tenant, registration: Registration) -> Assignments:
     wanted = tenant.limits.values if tenant.limits else None
     found: dict[str, str] = dict(wanted.directives()) if wanted else {}
     rows = (
-        (l.MEMORY_MAX, grants.memory, show_size),
-        (l.CPU_QUOTA, granted.cpu_quota(grants), show_quota),
-        (l.TASKS_MAX, grants.tasks, show_limit),
+        (limits.MEMORY_MAX, grants.memory, show_size),
+        (limits.CPU_QUOTA, grants.cpu_quota, show_quota),
+        (limits.TASKS_MAX, grants.tasks, show_limit),
     )
     for row, most, show in rows:
         value = wanted.get(row) if wanted else None
@@ -196,9 +205,9 @@ def _limits(tenant: Tenant, registration: Registration) -> Assignments:
     return sorted(found.items())
 
 
-def _slice_unit(tenant: str, limits: Assignments) -> str:
+def _slice_unit(tenant: str, assigned: Assignments) -> str:
     unit = [("Description", f"Slice of Tenant {tenant}"), ("Documentation", "man:bbhv(1)")]
-    return _render(("Unit", unit), ("Slice", limits))
+    return _render(("Unit", unit), ("Slice", assigned))
 
 
 def _tenant_unit(tenant: Tenant) -> str:
@@ -254,7 +263,7 @@ def _is_raw(image: ImageRef, facts: HostFacts) -> bool:
 
 def _writable(container: Container, tenant: Tenant, facts: HostFacts) -> Assignments:
     """The rest of the host is read-only for the service."""
-    used = sorted({mount.volume for mount in container.values.all(w.VOLUME)})
+    used = sorted({mount.volume for mount in container.values.all(VOLUME)})
     return [("ReadWritePaths", names.quote_word(f"{facts.volumes(tenant.id)}/{name}")) for name in used]
 
 
@@ -268,7 +277,7 @@ def _root(
     container: Container, directory: str, image: ImageRef, raw: bool, facts: HostFacts, machine: str
 ) -> tuple[str, ...]:
     """The words before nspawn, which make its root."""
-    scratch = container.values.need(c.SCRATCH_SIZE)
+    scratch = container.values.need(SCRATCH_SIZE)
     return (
         CONTAINER_ROOT,
         directory,

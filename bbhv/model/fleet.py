@@ -12,14 +12,15 @@ from itertools import islice
 
 from ..findings import Finding, Place, did_you_mean, printable
 from ..formats import jsontext, voa
-from ..formats.schema.schema import Schema
-from ..kinds.extension import read_confext, read_sysext
+from ..formats.schema.compiler import Schema
+from ..kinds.credential import UNCHECKED
+from ..kinds.extension import NOUNS, READERS
 from ..kinds.plain import members, text
 from ..kinds.source import Source
 from ..kinds.table import Kind, is_beside
 from ..names import NAME_RULE, is_name
-from . import grants, needs, neighbours
-from .bounds import MAX_FINDINGS
+from . import grants, hostversion, neighbours
+from .bounds import MAX_FINDINGS, is_complete
 from .neighbours import Claim
 from .registration import Registration, SystemConfig, is_registration, parse_registration, parse_system
 from .tenant import Tenant, read_tenant
@@ -30,10 +31,9 @@ SYSTEM = "system.json"
 TENANTS = "tenants/"
 TRUST = "trust/"
 SIGNERS = f"{TRUST}bitbuilder/tenant-config/"
-_ROWS = (("sysext", read_sysext), ("confext", read_confext))
 EXTENSIONS = tuple(
-    Kind(name=name, pattern=f"host/extensions/{name}/NAME{end}", read=read)
-    for name, read in _ROWS
+    Kind(name=name, noun=NOUNS[name], pattern=f"host/extensions/{name}/NAME{end}", read=read)
+    for name, read in READERS.items()
     for end in (".image", "/**")
 )
 PATTERNS = (SYSTEM, f"{TENANTS}NAME.json", f"{TRUST}**", *(kind.pattern for kind in EXTENSIONS))
@@ -74,13 +74,14 @@ class System:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """What is kept of a tenant's repository: what it takes of the host, and how many things it declares, both only when
-    it is `whole`, without errors of its own."""
+    """What is kept of a tenant's repository: what it takes of the host, how many things it declares, and what could not
+    be checked, all only when it is `whole`, without errors of its own."""
 
     tenant: str
     claims: tuple[Claim, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    unchecked: tuple[str, ...] = ()
     whole: bool = False
 
 
@@ -96,18 +97,24 @@ def own_name(files: Mapping[str, bytes]) -> str:
 
 
 def check_tenant(
-    files: Mapping[str, bytes], metadata: Schema, registration: Registration | None, systemd: int | None = None
+    files: Mapping[str, bytes], metadata: Schema, registration: Registration | None, systemd: int | None = None,
+    *, complete: bool = True,
 ) -> Checked:
-    """A tenant's repository, against its grants when its registration is known, and for hosts with this systemd."""
-    tenant, findings = read_tenant(files, registration.tenant if registration else own_name(files), metadata)
-    findings += needs.newer(tenant, systemd) if tenant else ()
+    """A tenant's repository, against its grants when its registration is known, and for hosts with this systemd.
+
+    Unless `complete`, the repository has more files than these.
+    """
+    name = registration.tenant if registration else own_name(files)
+    tenant, findings = read_tenant(files, name, metadata, complete=complete)
+    findings += hostversion.newer(tenant, systemd) if tenant else ()
+    secrets = (UNCHECKED,) if tenant and tenant.credentials else ()
     if registration is None:
-        return Checked(tenant=tenant, findings=findings, unchecked=(NO_REGISTRATION,))
+        return Checked(tenant=tenant, findings=findings, unchecked=(NO_REGISTRATION, *secrets))
     if tenant is None:
         return Checked(tenant=None, findings=findings, unchecked=(HAS_ERRORS,))
     named = {name for one in tenant.runs for name, _ in one.images} - tenant.images.keys()
     findings += grants.check(tenant, registration, allow_file=True, offered=named)
-    return Checked(tenant=tenant, findings=findings, unchecked=(OFFERED,))
+    return Checked(tenant=tenant, findings=findings, unchecked=(OFFERED, *secrets))
 
 
 def read_system(files: Mapping[str, bytes], schemas: Schemas) -> tuple[System, tuple[Finding, ...]]:
@@ -183,7 +190,7 @@ def _extensions(
         )
         if not is_name(match.name):
             hint = f"{NAME_RULE[0].upper()}{NAME_RULE[1:]}."
-            findings.append(Finding(Place(file), "BB107", f"The name is not that of a {kind.name}.", hint))
+            findings.append(Finding(Place(file), "BB107", f"The name of the {kind.noun} is not allowed.", hint))
     return tuple(sources.values()), tuple(findings)
 
 
@@ -230,7 +237,7 @@ def read_member(
 
     The places of findings and claims begin with the folder.
     """
-    checked = check_tenant(files, metadata, registration, systemd)
+    checked = check_tenant(files, metadata, registration, systemd, complete=is_complete(found))
     tenant = checked.tenant
     findings = tuple(inside(folder, finding) for finding in (*found, *checked.findings))
     if tenant is None:
@@ -238,7 +245,9 @@ def read_member(
     claims = tuple(replace(one, place=_inside(folder, one.place)) for one in neighbours.claims(tenant))
     sizes = (tenant.containers, tenant.machines, tenant.networks, tenant.volumes, tenant.images)
     counts = {what: len(declared) for what, declared in zip(COUNTED, sizes)}
-    return Member(tenant=tenant.id, claims=claims, counts=counts, findings=findings, whole=True)
+    return Member(
+        tenant=tenant.id, claims=claims, counts=counts, findings=findings, unchecked=checked.unchecked, whole=True
+    )
 
 
 def missing(registration: Registration, message: str, hint: str) -> Finding:
@@ -276,7 +285,8 @@ def proven(members_: Iterable[Member]) -> tuple[str, ...]:
     said = [_number(len(found), "tenant"), *(_number(count, what) for what, count in counts.items() if count)]
     broken = [member.tenant for member in found if not member.whole]
     shared = (f"what collides with {', '.join(broken)} (its repository has errors)",) if broken else ()
-    return (f"Checked together: {', '.join(said)}.", not_checked((*shared, SIGNATURES, OFFERED)))
+    theirs = (what for member in found for what in member.unchecked)
+    return (f"Checked together: {', '.join(said)}.", not_checked((*shared, SIGNATURES, OFFERED, *theirs)))
 
 
 def not_checked(what: Iterable[str]) -> str:

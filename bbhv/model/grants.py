@@ -16,12 +16,11 @@ from ..kinds.source import Declared
 from ..kinds.urls import covers
 from ..kinds.values import INFINITY, show_limit, show_quota, show_size
 from ..kinds.workloads.machine import Machine
-from . import demand, netgrants
+from . import capacity, netgrants
+from .capacity import ASK
 from .registration import Grants, Registration
+from .relations import Runs
 from .tenant import Tenant
-from .workloads import Runs
-
-_ASK = "Ask the operator for more, or declare less."
 
 
 def check(
@@ -33,7 +32,7 @@ def check(
     findings += _count(tenant.machines, "Machine", grants.machines)
     findings += _limits(tenant, registration)
     findings += _storage(tenant, grants)
-    findings += demand.findings(tenant, memory=grants.memory, quota=cpu_quota(grants), tasks=grants.tasks)
+    findings += capacity.findings(tenant, grants)
     # The kernel of a machine mounts its images; all others, the kernel of the host.
     mounted = {name for one in tenant.runs if not isinstance(one, Machine) for name, _ in one.images}
     attached = {name for one in tenant.machines.values() for name, _ in one.images} - mounted
@@ -50,16 +49,11 @@ def check(
     return tuple(findings)
 
 
-def cpu_quota(grants: Grants) -> int | None:
-    """The granted CPUs in hundredths of a percent of one CPU."""
-    return None if grants.cpus is None else max(1, round(grants.cpus * 10_000))
-
-
 def _count(declared: Mapping[str, Declared], what: str, granted: int) -> Iterator[Finding]:
     for number, name in enumerate(sorted(declared), 1):
         if number > granted:
             message = f"{what} {name} is number {number}, but {granted} are granted."
-            yield Finding(Place(declared[name].file), "BB401", message, _ASK)
+            yield Finding(Place(declared[name].file), "BB401", message, ASK)
 
 
 def _limits(tenant: Tenant, registration: Registration) -> Iterator[Finding]:
@@ -67,7 +61,7 @@ def _limits(tenant: Tenant, registration: Registration) -> Iterator[Finding]:
     grants = registration.grants
     rows = (
         ("memory", limits.MEMORY_MAX, grants.memory, show_size),
-        ("cpus", limits.CPU_QUOTA, cpu_quota(grants), show_quota),
+        ("cpus", limits.CPU_QUOTA, grants.cpu_quota, show_quota),
         ("tasks", limits.TASKS_MAX, grants.tasks, show_limit),
     )
     for name, row, granted, show in rows:
@@ -80,7 +74,7 @@ def _limits(tenant: Tenant, registration: Registration) -> Iterator[Finding]:
             if wanted is not None and wanted > granted and wanted != INFINITY:
                 place = tenant.limits.values.places(row)[0]
                 message = f"{row.key}={show(wanted)} is more than the {show(granted)} that are granted."
-                yield Finding(place, "BB401", message, _ASK)
+                yield Finding(place, "BB401", message, ASK)
 
 
 def _storage(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
@@ -88,13 +82,13 @@ def _storage(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
     for name in sorted(tenant.volumes):
         volume = tenant.volumes[name]
         if grants.storage is None:
-            yield Finding(Place(volume.file), "BB404", f"Volume {name} needs storage, but none is granted.", _ASK)
+            yield Finding(Place(volume.file), "BB404", f"Volume {name} needs storage, but none is granted.", ASK)
             continue
         total += volume.size
         if total > grants.storage:
             granted = show_size(grants.storage)
             message = f"With volume {name} the volumes take {show_size(total)}, but {granted} are granted."
-            yield Finding(Place(volume.file), "BB401", message, _ASK)
+            yield Finding(Place(volume.file), "BB401", message, ASK)
 
 
 def _source(one: Fetched, grants: Grants, allow_file: bool, *, mounted: bool) -> Iterator[Finding]:

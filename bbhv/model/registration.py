@@ -4,19 +4,19 @@ Nothing is granted by default. The form of the files is schemas/registration.sch
 a schema cannot say is checked here. Findings: BB101 … BB105, BB501 (registered twice), BB502, BB504.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from ..findings import Finding, Place, errors
-from ..formats import jsontext
+from ..formats.gitobject import is_ref_name
 from ..formats.jsontext import Json, Located
-from ..formats.schema.schema import Schema
-from ..kinds.plain import items, members, number, text, texts, whole
+from ..formats.schema.compiler import Schema
+from ..kinds.plain import document, items, members, number, text, texts, whole
 from ..kinds.urls import normalise
-from ..kinds.values import Unreadable, size
+from ..kinds.values import Unreadable, memory, quoted, size
 from ..names import is_name
 
 MAX_FILE = 256 << 10
@@ -63,6 +63,11 @@ class Grants:
     service_profiles: tuple[str, ...] = ()
     emulation: bool = False
 
+    @property
+    def cpu_quota(self) -> int | None:
+        """The granted CPUs in hundredths of a percent of one CPU."""
+        return None if self.cpus is None else max(1, round(self.cpus * 10_000))
+
     def as_json(self) -> Json:
         """The grants as one JSON value, the same for the same grants."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
@@ -108,11 +113,8 @@ def parse_registration(
     file: str, data: bytes, schema: Schema, *, defaults: Json = None
 ) -> tuple[Registration | None, tuple[Finding, ...]]:
     """The registration in a file that must be called TENANT.json, over the defaults; None when it has errors."""
-    located, findings = jsontext.parse(file, data, max_size=MAX_FILE, max_depth=MAX_DEPTH)
+    located, findings = document(file, data, schema, max_size=MAX_FILE, max_depth=MAX_DEPTH)
     if located is None:
-        return None, findings
-    findings += schema.check(located)
-    if errors(findings):
         return None, findings
     reader = _Reader(located, _merged(defaults, located.value))
     registration = reader.registration()
@@ -123,11 +125,8 @@ def parse_registration(
 
 def parse_system(file: str, data: bytes, schema: Schema) -> tuple[SystemConfig | None, tuple[Finding, ...]]:
     """What a system.json says; None when it has errors."""
-    located, findings = jsontext.parse(file, data, max_size=MAX_FILE, max_depth=MAX_DEPTH)
+    located, findings = document(file, data, schema, max_size=MAX_FILE, max_depth=MAX_DEPTH)
     if located is None:
-        return None, findings
-    findings += schema.check(located)
-    if errors(findings):
         return None, findings
     defaults = members(located.value).get("defaults")
     reader = _Reader(located, members(defaults), ("defaults",))
@@ -185,7 +184,7 @@ class _Reader:
         return Registration(
             tenant=text(value.get("tenant")),
             repository=self._url("repository"),
-            branch=text(value.get("branch")) or "main",
+            branch=self._branch(text(value.get("branch")) or "main"),
             state=_state(value.get("state")),
             trust=Trust(text(trust.get("commits")) or Trust.SIGNED),
             signers=texts(trust.get("signers")),
@@ -210,18 +209,18 @@ class _Reader:
         found = members(self.value.get("grants"))
         return Grants(
             cpus=number(found.get("cpus")),
-            memory=self._size("memory", found.get("memory")),
+            memory=self._size("memory", found.get("memory"), memory),
             tasks=whole(found.get("tasks")),
-            storage=self._size("storage", found.get("storage")),
+            storage=self._size("storage", found.get("storage"), size),
             machines=whole(found.get("machines")) or 0,
             containers=whole(found.get("containers")) or 0,
             images=texts(found.get("images")),
-            image_sources=self._prefixes(found.get("imageSources")),
+            image_sources=self._texts("imageSources", found.get("imageSources"), _source),
             mount_images=found.get("mountImages") is True,
-            subnets=texts(found.get("subnets")),
+            subnets=self._texts("subnets", found.get("subnets"), _subnet),
             vlans=tuple(item for item in items(found.get("vlans")) if isinstance(item, int)),
             uplinks=texts(found.get("uplinks")),
-            ports=texts(found.get("ports")),
+            ports=self._texts("ports", found.get("ports"), _ports),
             internet=found.get("internet") is True,
             service_profiles=texts(found.get("serviceProfiles")),
             emulation=found.get("emulation") is True,
@@ -234,27 +233,55 @@ class _Reader:
             self._find((key,), "BB504", f"{error}", error.hint)
             return ""
 
-    def _size(self, key: str, value: Json) -> int | None:
-        if value is None or isinstance(value, int):
-            return value
+    def _branch(self, name: str) -> str:
+        if name.startswith("refs/") or not is_ref_name(f"refs/heads/{name}"):
+            hint = "Write its name alone, such as main."
+            self._find(("branch",), "BB502", f"{quoted(name)} is not the name of a branch.", hint)
+        return name
+
+    def _size(self, key: str, value: Json, read: Callable[[str], int]) -> int | None:
+        if value is None:
+            return None
         try:
-            return size(text(value))
+            return read(str(value) if isinstance(value, int) else text(value))
         except Unreadable as error:
             self._find(("grants", key), "BB502", f"{key}: {error}", error.hint)
             return None
 
-    def _prefixes(self, value: Json) -> tuple[str, ...]:
+    def _texts(self, key: str, value: Json, read: Callable[[str], str]) -> tuple[str, ...]:
+        """The items of a grant; one that cannot be read would grant nothing, and nobody would know."""
         found = []
-        for index, prefix in enumerate(texts(value)):
+        for index, one in enumerate(texts(value)):
             try:
-                found.append(normalise(prefix, ("https", "http", "file")))
+                found.append(read(one))
             except Unreadable as error:
-                self._find(("grants", "imageSources", index), "BB502", f"{error}", error.hint)
+                self._find(("grants", key, index), "BB502", f"{error}", error.hint)
         return tuple(found)
 
     def _find(self, path: tuple[str | int, ...], code: str, message: str, hint: str = "") -> None:
         place = self.located.where((*self.at, *path))
         self.findings.append(Finding(place, code, message, hint))
+
+
+def _source(value: str) -> str:
+    return normalise(value, ("https", "http", "file"))
+
+
+def _subnet(value: str) -> str:
+    from ipaddress import ip_network  # only who has such a grant pays for it
+
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise Unreadable(f"{quoted(value)} is not a subnet.", "Write for example 10.77.0.0/24.") from None
+    return value
+
+
+def _ports(value: str) -> str:
+    from ..kinds.workloads.ports import port_range
+
+    port_range(value)
+    return value
 
 
 def _fetch(value: Json) -> Fetch | None:

@@ -1,7 +1,7 @@
 """A tenant's repository as one value: every file read by its kind, and what only shows across files.
 
 `read_tenant` reports everything that is wrong at once. Findings of its own: BB109 (metadata.json is missing), BB301
-(a name that nothing declares), BB304 (names that collide), and those of workloads.py.
+(a name that nothing declares), BB304 (names that collide), and those of relations.py.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from ..findings import Finding, Place, did_you_mean, errors
-from ..formats.schema.schema import Schema
+from ..findings import MAX_SHOWN, Finding, Place, did_you_mean, errors
+from ..formats.schema.compiler import Schema
 from ..kinds.credential import Credential
 from ..kinds.extension import Extension
 from ..kinds.image import Image
@@ -27,13 +27,13 @@ from ..kinds.volume import Volume
 from ..kinds.workloads.container import Container
 from ..kinds.workloads.machine import Machine
 from ..kinds.workloads.workload import Workload
-from . import workloads as across
-from .bounds import MAX_FINDINGS, Bounds, too_many
-from .workloads import Runs
+from . import relations
+from .bounds import MAX_FINDINGS, Bounds, is_complete, too_many
+from .relations import Runs
 
 C = TypeVar("C", bound=Declared)
-# Of these, one name is one thing: it is the name of what runs on the host, NAME.TENANT.
-_WORKLOADS = ("container", "machine")
+# Of these, one name is one thing: of what runs on the host, NAME.TENANT, and of what After= waits for.
+_RUNS = ("container", "machine", "portable")
 _WIRES = ("netdev", "network")
 
 
@@ -67,34 +67,38 @@ class Tenant:
 
 
 def read_tenant(
-    files: Mapping[str, bytes], tenant: str, metadata_schema: Schema
+    files: Mapping[str, bytes], tenant: str, metadata_schema: Schema, *, complete: bool = True
 ) -> tuple[Tenant | None, tuple[Finding, ...]]:
-    """The tenant that these files declare, None when there are errors, and all findings."""
+    """The tenant that these files declare, None when there are errors, and all findings.
+
+    Unless `complete`, the repository has more files than were read: then nothing is said of what is missing.
+    """
     sources, found = _sources(files, tenant, metadata_schema)
     findings = list(found)
+    complete = complete and is_complete(found)
     declarations: list[Declaration] = []
     for kind, source in sources:
         declaration, found = kind.read(source)
         findings += found
         if kind.pending:
-            message = f"A {kind.name} is checked, but this version does not run it yet."
-            findings.append(Finding(Place(source.file), "BB211", message, severity="warning"))
+            findings.append(_pending(kind, source))
         if declaration is not None:
             declarations.append(declaration)
         if len(findings) > MAX_FINDINGS:
             return None, (*findings[:MAX_FINDINGS], too_many(source.file))
-    if METADATA not in files:
+    if METADATA not in files and complete:
         hint = f'Write {{"apiVersion": "bitbuilder.io/v1", "tenant": "{tenant or "ID"}"}} into it.'
         findings.append(Finding(Place(METADATA), "BB109", "The file is missing.", hint))
     findings += _collisions(sources)
-    findings += islice(_references(declarations, {(kind.name, source.name) for kind, source in sources}), MAX_FINDINGS)
+    tried = {(kind.name, source.name) for kind, source in sources}
+    findings += islice(_references(declarations, tried), MAX_FINDINGS if complete else 0)
     result = _assemble(tenant, declarations)
     runs: dict[str, Runs] = {**result.portables, **result.workloads}
-    findings += across.cycles(runs)
-    findings += islice(across.volume_uses(runs.values(), result.volumes), MAX_FINDINGS)
-    findings += islice(across.disks(result.machines.values(), result.images), MAX_FINDINGS)
+    findings += relations.cycles(runs)
+    findings += islice(relations.volume_uses(runs.values(), result.volumes), MAX_FINDINGS)
+    findings += islice(relations.disks(result.machines.values(), result.images), MAX_FINDINGS)
     wires = sum(kind.name in _WIRES for kind, _ in sources)
-    complete = wires == len(result.netdevs) + len(result.networks)
+    complete = complete and wires == len(result.netdevs) + len(result.networks)
     findings += wiring(result.netdevs, result.networks, complete=complete)
     findings += connections(result.workloads.values(), result.netdevs, result.networks)
     findings += overlaps(result.networks)
@@ -156,26 +160,35 @@ def _by_name(declarations: list[Declaration], kind: type[C]) -> dict[str, C]:
     return {one.name: one for one in declarations if isinstance(one, kind)}
 
 
+def _pending(kind: Kind, source: Source) -> Finding:
+    message = f"A {kind.noun} is checked, but this version does not run it yet."
+    hint = "Everything else of the repository runs."
+    return Finding(Place(source.file), "BB211", message, hint, severity="warning")
+
+
 def _collisions(sources: list[tuple[Kind, Source]]) -> Iterator[Finding]:
-    """Two declarations of one name: of one kind, such as an extension that is a folder and an image, or workloads."""
+    """Two declarations of one name: of one kind, such as an extension that is a folder and an image, or what runs."""
     taken: dict[tuple[str, str, str], tuple[str, str]] = {}
     for kind, source in sources:
-        space = "workload" if kind.name in _WORKLOADS else kind.name
-        other, first = taken.setdefault((space, source.name, source.host), (kind.name, source.file))
+        space = "runs" if kind.name in _RUNS else kind.name
+        other, first = taken.setdefault((space, source.name, source.host), (kind.noun, source.file))
         if first != source.file:
-            message = f"The {kind.name} {source.name} is declared by {first} already."
-            if other != kind.name:
-                message = f"{first} declares {source.name} already, and a {other} and a {kind.name} share their names."
+            message = f"The {kind.noun} {source.name} is declared by {first} already."
+            if other != kind.noun:
+                message = f"{first} declares {source.name} already, and a {other} and a {kind.noun} share their names."
             yield Finding(Place(source.file), "BB304", message, "Remove one, or choose another name.")
 
 
 def _references(declarations: list[Declaration], tried: set[tuple[str, str]]) -> Iterator[Finding]:
     """Names that nothing declares; what was declared with errors has its findings already. Images may be offered."""
+    near: dict[tuple[tuple[str, ...], str], str] = {}  # comparing takes a millisecond: each name once, and not for ever
     for one in declarations:
         for row, name, place in one.values.references() if isinstance(one, Declared) else ():
             if not any((kind, name) in tried for kind in row.refers):
-                known = [known for kind, known in tried if kind in row.refers]
-                hint = did_you_mean(name, known) or f"Add {_wanted(row.refers[0], name)}, or correct the name."
+                asked = (row.refers, name)
+                if asked not in near and len(near) < MAX_SHOWN:
+                    near[asked] = did_you_mean(name, (known for kind, known in tried if kind in row.refers))
+                hint = near.get(asked) or f"Add {_wanted(row.refers[0], name)}, or correct the name."
                 yield Finding(place, "BB301", f"{row.key}={name} names something that is not declared.", hint)
 
 

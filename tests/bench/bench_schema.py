@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bbhv.formats.jsonvalue import Json
-from bbhv.formats.schema import schema
+from bbhv.formats.schema.compiler import Schema, compile_schema
 from tests.bench import measure, rivals
 from tests.host.harness.shell import BuildError, Progress
 
@@ -94,7 +94,7 @@ def inside() -> None:
     size = len(json.dumps(document()))
     if size not in SIZE:
         raise SystemExit(f"The document has {size} bytes.")
-    ours = schema.compile(json.loads(text))
+    ours = compile_schema(json.loads(text))
     fast = importlib.import_module("fastjsonschema")
     # It knows drafts up to 7 only; what this schema says means the same there.
     older = json.dumps({**json.loads(text), "$schema": "http://json-schema.org/draft-07/schema#"})
@@ -129,14 +129,14 @@ def compiling(text: str, older: str, their_compile: Callable[[Json], object]) ->
 
     def first() -> object:
         re.purge()
-        return schema.compile(json.loads(text)).problems(document())
+        return compile_schema(json.loads(text)).problems(document())
 
     def their_first() -> object:
         re.purge()
         return their_compile(json.loads(older))
 
     times = measure.by_turns({
-        "ours": timed(lambda: schema.compile(json.loads(text)), COMPILED),
+        "ours": timed(lambda: compile_schema(json.loads(text)), COMPILED),
         "first": timed(first, COMPILED),
         "theirs": timed(their_first, 1),
     }, ROUNDS)  # fmt: skip

@@ -15,7 +15,7 @@ if __name__ == "__main__":
 from bbhv.engine import paths, publish, world
 from bbhv.engine.state import Outcome, State, Store
 from bbhv.findings import Place
-from bbhv.formats.schema.schema import Schema
+from bbhv.formats.schema.compiler import Schema
 from bbhv.model.compile import Generation, HostFacts, Offered, compile_tenant
 from bbhv.model.registration import Grants, Registration, Trust
 from bbhv.model.tenant import read_tenant

@@ -1,4 +1,5 @@
-"""What is fuzzed of the small formats: release files, credentials, keys, paths of verifiers, scripts, extensions.
+"""What is fuzzed of the small formats: release files, credentials, keys, paths of verifiers, scripts, extensions,
+frames of the sandboxed units, the texts that a schema's formats are about, values of the varlink interface.
 
 Each check raises AssertionError when a promise is broken, and says whether the input was accepted.
 """
@@ -6,14 +7,16 @@ Each check raises AssertionError when a promise is broken, and says whether the 
 from pathlib import Path
 
 from bbhv.findings import CODES, Finding
-from bbhv.formats import credblob, osrelease, pubkeys, versions, voa
-from bbhv.formats.schema import schema
+from bbhv.formats import credblob, frames, jsontext, osrelease, pubkeys, varlink_idl, versions, voa
+from bbhv.formats.schema.compiler import compile_schema
+from bbhv.formats.schema.formats import FORMATS
 from bbhv.kinds.credential import read_credential
 from bbhv.kinds.extension import read_confext, read_sysext
 from bbhv.kinds.script import read_script
 from bbhv.kinds.source import Source
 
 KEYS = Path(__file__).parents[1] / "unit/fixtures/formats/keys"
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 BLOB = b"""Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAAABAAAACwWzpGMSIDpCMi/SMAAAAAMs0gMPaTHDV+EeA
 /DDQgkiCrYOU+U7q7l1Y8yjElQrMYnU4VevfTMc6FH+gIQ9g20aT6a/76cj3FPQ7wyE8=
 """
@@ -110,12 +113,55 @@ def whole_files(data: bytes) -> bool:
         (read_confext, {osrelease.release_path("confext", "x"): data, "etc/x": b""}),
     ):  # fmt: skip
         found, findings = read(Source(
-            tenant="acme", name="x", file="x", data=data, metadata_schema=schema.compile(True), files=files
+            tenant="acme", name="x", file="x", data=data, metadata_schema=compile_schema(True), files=files
         ))  # fmt: skip
         told(findings, data)
         assert (found is None) is any(one.severity == "error" for one in findings)
         good |= found is not None
     return good
+
+
+FRAMES = [frames.header("pack", 5 << 20), frames.header("tip", 40), frames.header("end", 0)]
+
+
+def frame(data: bytes) -> bool:
+    """A header is one of those that we write, within its limit, or refused."""
+    try:
+        name, size = frames.parse_header(data, 1 << 30)
+    except ValueError:
+        return False
+    assert frames.header(name, size) == data and size <= 1 << 30
+    return True
+
+
+TEXTS = [
+    b"2026-01-31T13:05:00.5+01:30", b"P1Y2DT3H", b"ops+x@acme.example", "ä@bücher.example".encode(),
+    b"2001:db8::1.2.3.4",
+    b"https://u@[::1]:8080/%41?q#f", "//ö/p".encode(), b"http://x/{a,b*}{?c:3}", b"1/a~1b/~0#", b"(?<n>\\p{L}+)\\k<n>",
+    b"2eb8aa08-aa98-11ea-b4aa-73b441d16380", "xn--bcher-kva.例え。テスト".encode(),
+]
+
+
+def text_formats(data: bytes) -> bool:
+    """Every format of JSON Schema says yes or no to any text."""
+    answers = [test(data.decode("utf-8", "surrogateescape")) for test, _ in FORMATS.values()]
+    assert {True, False} >= set(answers)
+    return sum(answers) > 1  # a regular expression is nearly everything
+
+
+VALUES = [
+    b'{"tenants": [{"id": "acme", "state": "enabled", "generation": 3, "workloads": [], "findings": []}]}',
+    b'{"tenant": "acme"}', b'{"tenants": []}', b'{"x": {"a": [true, 1.5, null]}}', b"[]", b"{}",
+]
+INTERFACE = varlink_idl.parse((SCHEMAS / "io.bitbuilder.Hypervisor.varlink").read_text(encoding="utf-8"))
+
+
+def value(data: bytes) -> bool:
+    """Any JSON is of the type of what a method takes or gives, or not, and then it is said where."""
+    located, _ = jsontext.parse("f", data)
+    types = [kind for method in INTERFACE.methods.values() for kind in (method.parameters, method.reply)]
+    said = [varlink_idl.mismatch(INTERFACE, kind, located.value) for kind in types] if located else [""]
+    return None in said
 
 
 def keys() -> list[bytes]:

@@ -13,9 +13,8 @@ from bbhv.cli import shelf
 from bbhv.findings import CODES, Finding
 from bbhv.formats import bundle, gitobject, jsontext, unitfile, varlink
 from bbhv.formats.jsontext import Json
-from bbhv.formats.schema import schema
+from bbhv.formats.schema.compiler import Schema, compile_schema
 from bbhv.formats.schema.pattern import translate
-from bbhv.formats.schema.schema import Schema
 from bbhv.formats.schema.types import SchemaError
 from bbhv.kinds.settings import read
 from bbhv.kinds.source import Source
@@ -167,7 +166,7 @@ def schema_itself(data: bytes) -> bool:
     if located is None:
         return False
     try:
-        problems = schema.compile(located.value).problems(DOCUMENT)
+        problems = compile_schema(located.value).problems(DOCUMENT)
     except SchemaError as error:
         assert error.message.endswith(".") and len(error.message) < 500
         return False
@@ -186,7 +185,7 @@ def our_schema(name: str) -> Schema:
     """One schema that is shipped."""
     located, findings = jsontext.parse(name, (SCHEMAS / f"{name}.schema.json").read_bytes())
     assert located is not None and not findings
-    return schema.compile(located.value)
+    return compile_schema(located.value)
 
 
 def documents() -> list[bytes]:
@@ -223,7 +222,7 @@ def pattern(data: bytes) -> bool:
     text = data.decode("utf-8", "replace")
     try:
         translate(text)
-        schema.compile({"pattern": text}).problems("aa-a")
+        compile_schema({"pattern": text}).problems("aa-a")
     except (ValueError, SchemaError) as error:
         assert str(error).endswith(".")
         return False
@@ -325,7 +324,7 @@ TARGETS = (
     Target("documents", documents, document, rounds=400, floor=20),
     Target("registrations", documents, register, rounds=1000, floor=0),
     Target("patterns", lambda: [b"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", rb"^(?<n>\d{2,}|[^\S\-]|\u{1F600})\k<n>+?$",
-                                rb"\p{Lu}|\P{L}|\x41\cJ(?=a)(?!b)"], pattern, floor=100),
+                                rb"\p{Lu}|\P{L}|\x41\cJ(?=a)(?!b)"], pattern, rounds=1000, floor=50),
     Target("varlink calls", lambda: [
         b'{"method":"io.bitbuilder.Hypervisor.ListTenants","parameters":{"a":[1,{}]},"more":true}',
         b'{"method":"org.varlink.service.GetInfo","oneway":false,"parameters":null}',
@@ -341,6 +340,9 @@ TARGETS = (
     Target("verifiers", lambda: small.PATHS, small.verifiers, rounds=1000, floor=100),
     Target("files of kinds", lambda: [*small.RELEASES, *small.SCRIPTS, small.BLOB], small.whole_files, rounds=1000,
            floor=50),
+    Target("frames", lambda: small.FRAMES, small.frame, rounds=1000, floor=10),
+    Target("texts of a format", lambda: small.TEXTS, small.text_formats, rounds=1000, floor=200),
+    Target("values of the interface", lambda: small.VALUES, small.value, rounds=1000, floor=10),
     Target("partition tables", images.disks, images.partition_table, rounds=600, floor=10),
     Target("programs for UEFI", images.programs, images.boot_program, rounds=1000, floor=10),
     Target("boot entries", lambda: images.ENTRIES, images.boot_entry, floor=50),

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bbhv.findings import Finding, Place
-from bbhv.formats.schema import schema
-from bbhv.formats.schema.schema import Schema
+from bbhv.formats.schema.compiler import Schema, compile_schema
 from bbhv.model.compile import HostFacts, Offered
 from bbhv.model.registration import Grants, Registration, Trust
 from bbhv.model.tenant import Tenant, read_tenant
@@ -40,7 +39,7 @@ FILES: Mapping[str, bytes] = {
 
 
 def load_schema(name: str) -> Schema:
-    return schema.compile(json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")))
+    return compile_schema(json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")))
 
 
 METADATA_SCHEMA = load_schema("metadata")

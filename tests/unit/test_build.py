@@ -122,6 +122,11 @@ def test_without_a_verb_the_help_fits_one_screen() -> None:
     assert all(f"\n    {verb}" in done.stdout for verb in build.VERBS)
 
 
+def test_a_bench_is_chosen_by_its_name() -> None:
+    assert build.parser().parse_args(["bench", "fuzz", "schema"]).only == ["fuzz", "schema"]
+    assert build.parser().parse_args(["bench"]).only == []
+
+
 def test_a_run_without_failures_in_its_report_that_failed_counts_as_a_failure(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text('<testsuites><testsuite tests="4" failures="1" errors="0" skipped="1"/></testsuites>')

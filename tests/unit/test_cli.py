@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,31 +19,9 @@ from bbhv.cli.help import help_text
 from bbhv.cli.verbs import COMMON, VERBS, shown
 from bbhv.version import VERSION
 
-Done = subprocess.CompletedProcess[str]
-Run = Callable[..., Done]
+from .conftest import Done, Run
+
 SCRIPTS = build.ROOT / "sysext/usr/lib/bitbuilder/scripts"
-
-
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The archive, runnable as `bbhv`."""
-    path = tmp_path_factory.mktemp("bin") / "bbhv"
-    archive, ours = build.archive_bytes((sys.executable,)), f"#!{sys.executable} -IS\n".encode()
-    path.write_bytes(archive.replace(build.SHEBANG, ours, 1))
-    path.chmod(0o755)
-    return path
-
-
-@pytest.fixture
-def bbhv(program: Path, tmp_path: Path) -> Run:
-    """Runs the program in an empty folder, without a terminal."""
-
-    def run(*words: str | Path, env: Mapping[str, str] | None = None) -> Done:
-        environment = {"PATH": f"{program.parent}:/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "xterm", **(env or {})}
-        return subprocess.run([program, *words], cwd=tmp_path, env=environment, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=60, check=False)
-
-    return run
 
 
 def shell(program: Path, script: str, folder: Path) -> Done:
@@ -158,6 +136,45 @@ def test_output_that_cannot_be_written_is_one_sentence(program: Path, tmp_path: 
         assert (done.returncode, done.stderr.count("\n")) == (1, 1) and "No space left on device." in done.stderr
 
 
+def test_a_complaint_that_nobody_can_read_leaves_the_status(program: Path, tmp_path: Path) -> None:
+    script = "bbhv nonsense 2> /dev/full; echo $?; bbhv validate nothing 2> /dev/full; echo $?"
+    assert shell(program, script, tmp_path).stdout == "2\n5\n"
+
+
+def test_who_reads_no_further_gets_the_status_of_the_verb(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "containers").mkdir()
+    for number in range(300):
+        (tmp_path / f"containers/c{number}.nspawn").write_text("[Exec]\nBoot=maybe\n")
+    (tmp_path / "blind").write_text("import os, sys\nr, w = os.pipe()\nos.close(r)\nos.dup2(w, 1)\n"
+                                    "os.execvp(sys.argv[1], sys.argv[1:])\n")
+    for words in ("validate .", "validate --format=json .", "validate --format=sarif containers"):
+        done = shell(program, f"python3 blind bbhv {words}; echo $? >&2", tmp_path)
+        assert done.stderr == "3\n"
+
+
+@pytest.mark.parametrize(("error", "said", "status"), [
+    ("KeyboardInterrupt", "bbhv: Interrupted.\n", 130),
+    ("MemoryError", "bbhv: There is not enough memory for this.\n", 1),
+])
+@pytest.mark.parametrize("module", ["bbhv.cli.main", "bbhv.cli.checking"])
+def test_an_end_at_any_moment_is_a_sentence(module: str, error: str, said: str, status: int) -> None:
+    """The moment is the one in which a module is looked for: before the command line is read, or after that."""
+    script = f"""
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise {error}
+sys.meta_path.insert(0, Finder())
+sys.argv[1:] = ["validate", "."]
+from bbhv.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": str(build.ROOT)}, capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", said)
+
+
 def test_closed_streams_are_streams_that_nobody_reads(program: Path, tmp_path: Path) -> None:
     done = shell(program, "bbhv --help >&- && bbhv nonsense 2>&-; echo $?", tmp_path)
     assert (done.stdout, done.stderr) == ("2\n", "")
@@ -212,12 +229,26 @@ def test_init_overwrites_nothing_but_moves_into_a_new_clone(bbhv: Run, tmp_path:
     assert (again.returncode, again.stderr.splitlines()[0]) == (1, "bbhv: acme is not empty.")
 
 
-def test_the_suggested_commands_work_as_they_are_printed(bbhv: Run, program: Path, tmp_path: Path) -> None:
-    lines = [line.strip() for line in bbhv("init", "acme").stdout.splitlines() if line.startswith("  ")]
+@pytest.mark.parametrize("folder", ["acme", "my shop; $(touch x)/acme"])
+def test_the_suggested_commands_work_as_they_are_printed(
+    bbhv: Run, program: Path, tmp_path: Path, folder: str
+) -> None:
+    lines = [line.strip() for line in bbhv("init", folder).stdout.splitlines() if line.startswith("  ")]
     identity = "; ".join(f"export GIT_{who}_{what}=x@example.com" for who in ("AUTHOR", "COMMITTER")
                          for what in ("NAME", "EMAIL"))
     done = shell(program, f"set -e; {identity}\n" + "\n".join(lines), tmp_path)
     assert done.returncode == 0 and len(lines) == 2, done.stderr
+
+
+def test_a_folder_whose_name_drives_a_terminal_is_shown_escaped(bbhv: Run) -> None:
+    made = bbhv("init", "--tenant=acme", "a\nb\x1b[31m")
+    assert made.returncode == 0 and "\x1b" not in made.stdout and "a\\nb\\x1b[31m is the repo" in made.stdout
+
+
+@pytest.mark.parametrize("verb", ["init", "validate"])
+def test_an_empty_word_is_no_path(bbhv: Run, verb: str) -> None:
+    done = bbhv(verb, "")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 2
 
 
 def test_findings_name_their_file_from_where_one_stands(bbhv: Run, tmp_path: Path) -> None:
@@ -282,7 +313,10 @@ COMPLETED = {
     ("explain", "BB50"): "BB501 BB502 BB503 BB504 BB505 BB506", ("help", "st"): "status",
     ("help", "bbhv-"): "bbhv-findings", ("validate", "--format", "=", ""): "text json sarif github",
     ("validate", "--sys"): "--systemd=", ("validate", "--systemd", "=", ""): "",
-    ("validate", "fo"): "folder", ("init", "f"): "folder", ("validate", "--registration", "=", "fi"): "file",
+    ("validate", "fo"): "folder", ("init", "f"): "folder",
+    ("init", "--template", "=", "w"): "web-container", ("init", "--template", "s"): "system",
+    ("init", "--template", "=", ""): "full minimal system virtual-machine web-container mine",
+    ("validate", "--registration", "=", "fi"): "file",
 }  # fmt: skip
 
 
@@ -290,10 +324,13 @@ COMPLETED = {
 def test_bash_completes(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
+    (tmp_path / "etc/templates/mine").mkdir(parents=True)
+    (tmp_path / "etc/templates/full").mkdir()
+    (tmp_path / "etc/templates/$(touch bad)").mkdir()
     # What `bbhv list` prints on a host with two tenants; there is none here.
     (tmp_path / "bbhv").write_text("#!/bin/sh\nprintf 'acme  active\\nshop  failed\\n'\n")
     (tmp_path / "bbhv").chmod(0o755)
-    (tmp_path / "script").write_text(completion.bash_completion())
+    (tmp_path / "script").write_text(completion.bash_completion().replace("/etc/bitbuilder", f"{tmp_path}/etc"))
     given = " ".join(f"'{word}'" for word in ("bbhv", *words))
     code = f'set -u; source ./script; COMP_WORDS=({given}); COMP_CWORD={len(words)}; _bbhv; echo "${{COMPREPLY[*]}}"'
     done = subprocess.run(["bash", "--norc", "-c", code], cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
@@ -302,6 +339,7 @@ def test_bash_completes(words: tuple[str, ...], tmp_path: Path) -> None:
     expected = COMPLETED[words]
     options = " ".join(one.name + ("=" if one.value else "") for one in COMMON) + " -q -h"
     assert done.stdout.rstrip("\n") == (options if expected is None else expected)
+    assert not (tmp_path / "bad").exists()
 
 
 def test_this_machine_has_what_the_tests_above_judge_by() -> None:

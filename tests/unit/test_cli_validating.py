@@ -1,5 +1,6 @@
 """The short way of `bbhv validate` says what the long one says."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ GOOD = b'{"apiVersion": "bitbuilder.io/v1", "tenant": "acme"}'
 FILES = {
     "good": GOOD, "blank": b"", "wrong": b'{"apiVersion": "bitbuilder.io/v1", "tennant": "acme"}', "odd": b"\xff",
     "twice": GOOD[:-1] + b', "tenant": "b"}', "mark": b"\xef\xbb\xbf" + GOOD, "large": GOOD + b" " * (1 << 20),
-    "deep": b"[" * 100_000,
+    "deep": b"[" * 100_000, "wide": GOOD + b" " * (64 << 10),
+    "early": GOOD[:-1] + b', "lifecycle": {"confirmWithinSec": 5}}',
 }  # fmt: skip
 
 
@@ -39,6 +41,18 @@ def test_both_ways_say_the_same(
     assert said(validating.validate, words, capsys) == said(checking.validate, words, capsys)
 
 
+@pytest.mark.parametrize(
+    "name", ["metadata.json", "system.json", "acme.json", "loader/entries/a.conf", "extension-release.a", "os-release"]
+)
+def test_a_file_that_is_too_large_is_a_finding(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    with open(tmp_path / name, "r+b") as file:
+        file.truncate(1 << 33)
+    status, text = said(checking.validate, [str(tmp_path / name)], capsys)
+    assert status == 3 and f"{name}: error[BB105]: " in text
+
+
 def test_both_ways_say_the_same_of_what_is_no_plain_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_bytes(GOOD)
     (tmp_path / "link").mkdir()
@@ -47,6 +61,29 @@ def test_both_ways_say_the_same_of_what_is_no_plain_file(tmp_path: Path, capsys:
     for name in ("link/metadata.json", "folder/metadata.json", "nothing/metadata.json", "file"):
         words = [str(tmp_path / name)]
         assert said(validating.validate, words, capsys) == said(checking.validate, words, capsys)
+
+
+@pytest.mark.parametrize("name", sorted(FILES.keys() - {"large"}))  # of a repository, that is not even read
+def test_a_metadata_json_has_the_findings_that_its_repository_has(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "metadata.json").write_bytes(FILES[name])
+    alone, whole = (said(validating.validate, [place, "--json=short"], capsys)[1]
+                    for place in (str(tmp_path / "metadata.json"), str(tmp_path)))
+    assert json.loads(alone)["findings"] == json.loads(whole)["findings"]
+
+
+def test_what_is_there_and_not_read_is_not_said_to_be_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "metadata.json").write_bytes(FILES["large"])
+    (tmp_path / "infrastructure").mkdir()
+    (tmp_path / "infrastructure/data.volume").symlink_to("x")
+    (tmp_path / "containers").mkdir()
+    text = "[Exec]\nBoot=yes\n[X-Bitbuilder]\nImage=debian-13\nVolume=data:/srv\n"
+    (tmp_path / "containers/web.nspawn").write_text(text)
+    _, out = said(validating.validate, [str(tmp_path), "--json=short"], capsys)
+    assert sorted(one["code"] for one in json.loads(out)["findings"]) == ["BB105", "BB106"]
 
 
 def test_a_good_file_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

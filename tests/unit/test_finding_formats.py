@@ -15,7 +15,7 @@ from bbhv.cli.formats import MAX_RECORDS, Report, github, sarif, uri
 from bbhv.cli.output import Output
 from bbhv.cli.verbs import FORMATS
 from bbhv.errors import UsageError
-from bbhv.findings import CODES, MAX_SHOWN, Finding, Place
+from bbhv.findings import CODES, MAX_SHOWN, Finding, Place, ordered
 from bbhv.formats.jsontext import Json
 from bbhv.version import VERSION
 
@@ -151,6 +151,18 @@ def test_a_person_is_shown_so_many_findings_and_a_program_more_and_both_are_told
     assert (len(reply["findings"]), reply["total"]) == (MAX_RECORDS, MAX_RECORDS + 10)
     run = run_of(many)
     assert (len(items(run["results"])), run["properties"]) == (MAX_RECORDS, {"total": MAX_RECORDS + 10})
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_no_number_of_warnings_keeps_an_error_from_being_shown(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    warnings = (Finding(Place("a", line), "BB108", "x", severity="warning") for line in range(1, MAX_RECORDS + 11))
+    findings = (*warnings, Finding(Place("z", 1), "BB102", "This is what rejects it."))
+    assert shown(Report(findings=findings), form, capsys).count("This is what rejects it.") == 1
+
+
+def test_findings_of_one_place_are_in_one_order_whatever_came_first() -> None:
+    twins = [Finding(Place("a", 1), "BB102", "x", hint) for hint in "abcdefgh"]
+    assert ordered(reversed(twins)) == ordered(twins) == tuple(twins)
 
 
 # Hostile texts

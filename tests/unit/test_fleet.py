@@ -10,8 +10,10 @@ import pytest
 
 from bbhv.cli.main import run
 from bbhv.findings import Finding, Place
+from bbhv.kinds.credential import UNCHECKED
 from bbhv.model import fleet
 from tests.unit import model
+from tests.unit.test_formats_credblob import HOST
 
 SCHEMAS = fleet.Schemas(
     metadata=model.METADATA_SCHEMA, registration=model.load_schema("registration"), system=model.load_schema("system")
@@ -289,3 +291,23 @@ def test_what_is_not_compared_because_of_errors_is_named(bbhv: Run, tmp_path: Pa
     status, lines, _ = bbhv("validate", "system", "--tenants=all")
     assert status == 3 and "Checked together: 2 tenants, 1 container." in lines
     assert any(line.startswith("Not checked: what collides with shop (its repository has errors); ") for line in lines)
+
+
+def test_what_only_the_host_knows_of_a_credential_is_said_where_there_is_one(bbhv: Run, tmp_path: Path) -> None:
+    tenant(tmp_path / "all/acme", "acme")
+    assert UNCHECKED not in bbhv("validate", "all/acme")[1][-2]
+    blob = {"infrastructure/credentials/password.cred": HOST.decode()}
+    tenant(tmp_path / "all/acme", "acme", **blob)
+    assert bbhv("validate", "all/acme")[1][-2] == f"Not checked: the grant (no --registration= was given); {UNCHECKED}."
+    system(tmp_path / "system", acme=registration("acme", GRANTS))
+    said = bbhv("validate", "system", "--tenants=all")[1][-2]
+    assert said == f"Not checked: signatures; whether the host offers the images; {UNCHECKED}."
+
+
+def test_what_a_walk_did_not_reach_is_not_called_missing(bbhv: Run, tmp_path: Path) -> None:
+    tenant(tmp_path / "acme", "acme", **{"containers/web.nspawn": f"{WEB}Volume=data:/srv\n"})
+    assert any("BB301" in line for line in bbhv("validate", "acme")[1])
+    for number in range(17):
+        write(tmp_path / "acme", **{f"docs/{number}": "x" * (1 << 20)})
+    lines = bbhv("validate", "acme")[1]
+    assert any("BB110" in line for line in lines) and not any("BB301" in line or "BB109" in line for line in lines)

@@ -3,9 +3,9 @@
 import pytest
 
 from bbhv.formats.jsontext import Json, dump, parse
+from bbhv.formats.schema.compiler import compile_schema
 from bbhv.formats.schema.pattern import translate
 from bbhv.formats.schema.refs import join, unquote
-from bbhv.formats.schema.schema import compile as compiled
 from bbhv.formats.schema.types import Problem, SchemaError, name_of, show
 
 OBJECT: Json = {"a": 1}
@@ -116,7 +116,7 @@ LIBRARY: dict[str, Json] = {
 @pytest.mark.parametrize(("schema", "right", "wrong"), CASES, ids=[dump(case[0])[:60] for case in CASES])
 def test_a_schema_takes_what_is_right_and_refuses_what_is_wrong(schema: Json, right: list[Json],
     wrong: list[Json]) -> None:
-    check = compiled(schema, library=LIBRARY)
+    check = compile_schema(schema, library=LIBRARY)
     assert [value for value in right if check.problems(value)] == []
     assert [value for value in wrong if not check.problems(value)] == []
 
@@ -136,17 +136,17 @@ def test_a_schema_takes_what_is_right_and_refuses_what_is_wrong(schema: Json, ri
 )
 def test_a_wrong_schema_is_refused(schema: Json) -> None:
     with pytest.raises(SchemaError):
-        compiled(schema).problems("x")
+        compile_schema(schema).problems("x")
 
 
 def test_the_place_of_a_mistake_in_a_schema_is_named() -> None:
     with pytest.raises(SchemaError, match="Schema, /properties/a/items/type: \"text\" is not a type"):
-        compiled({"properties": {"a": {"items": {"type": "text"}}}})
+        compile_schema({"properties": {"a": {"items": {"type": "text"}}}})
 
 
 def one(schema: Json, value: Json) -> Problem:
     """The only problem of a value."""
-    problems = compiled(schema).problems(value)
+    problems = compile_schema(schema).problems(value)
     assert len(problems) == 1, problems
     return problems[0]
 
@@ -236,7 +236,7 @@ def test_a_problem_says_what_is_wrong_and_what_is_right(schema: Json, value: Jso
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_document() -> None:
-    schema = compiled({
+    schema = compile_schema({
         "required": ["z"], "properties": {"a": {"type": "string"}, "b": {"items": {"minimum": 5}}},
         "additionalProperties": False,
     })
@@ -260,22 +260,22 @@ def test_a_schema_that_describes_endless_work_ends() -> None:
     for _ in range(5000):
         deep = {"items": deep}
     with pytest.raises(SchemaError, match="too deeply"):
-        compiled(deep)
+        compile_schema(deep)
 
 
 def test_the_number_of_problems_is_bounded() -> None:
-    assert len(compiled({"items": {"type": "string"}}).problems([1] * 5000)) == 200
+    assert len(compile_schema({"items": {"type": "string"}}).problems([1] * 5000)) == 200
 
 
 def test_formats_can_be_left_to_be_annotations() -> None:
-    assert compiled({"format": "email"}, formats=False).problems("x") == ()
+    assert compile_schema({"format": "email"}, formats=False).problems("x") == ()
 
 
 def test_a_vocabulary_that_the_meta_schema_leaves_out_does_not_count() -> None:
     base = "https://json-schema.org/draft/2020-12/vocab/"
     meta: Json = {"$id": "https://example.com/meta", "$vocabulary": {base + "core": True, base + "applicator": True}}
     schema: Json = {"$schema": "https://example.com/meta", "properties": {"a": False, "b": {"minimum": 5}}}
-    check = compiled(schema, library={"https://example.com/meta": meta})
+    check = compile_schema(schema, library={"https://example.com/meta": meta})
     assert check.problems({"b": 1}) == () and check.problems(OBJECT)
 
 
@@ -306,7 +306,7 @@ def test_a_vocabulary_that_the_meta_schema_leaves_out_does_not_count() -> None:
     ],
 )
 def test_patterns_mean_what_they_mean_in_ecmascript(pattern: str, right: str, wrong: str) -> None:
-    schema = compiled({"pattern": pattern})
+    schema = compile_schema({"pattern": pattern})
     assert schema.problems(right) == ()
     assert schema.problems(wrong)
 

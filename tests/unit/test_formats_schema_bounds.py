@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bbhv.formats.jsontext import MAX_DEPTH, MAX_SIZE, Json, parse
+from bbhv.formats.schema.compiler import compile_schema
 from bbhv.formats.schema.fast_node import MAX_COST
 from bbhv.formats.schema.pattern import translate
-from bbhv.formats.schema.schema import compile as compiled
 from bbhv.formats.schema.types import SchemaError
 
 ROOT = Path(__file__).parents[2] / "schemas"
@@ -38,12 +38,12 @@ def laughs(keyword: str, wide: int, deep: int) -> Json:
 @pytest.mark.parametrize("keyword", ["allOf", "anyOf", "oneOf"])
 @pytest.mark.parametrize("shortly", [True, False])
 def test_a_schema_of_a_billion_laughs_ends(keyword: str, shortly: bool) -> None:
-    schema = compiled(laughs(keyword, 10, 12), shortly=shortly)
+    schema = compile_schema(laughs(keyword, 10, 12), shortly=shortly)
     assert ["too long" in problem.message for problem in schema.problems(1)] == [True]
 
 
 def test_laughs_in_every_item_of_a_document_end() -> None:
-    schema = compiled({"$defs": {"a": {"items": {"allOf": [{"$ref": "#/$defs/a"}] * 4}}}, "$ref": "#/$defs/a"})
+    schema = compile_schema({"$defs": {"a": {"items": {"allOf": [{"$ref": "#/$defs/a"}] * 4}}}, "$ref": "#/$defs/a"})
     deep: Json = []
     for _ in range(MAX_DEPTH):
         deep = [deep]
@@ -51,7 +51,7 @@ def test_laughs_in_every_item_of_a_document_end() -> None:
 
 
 def test_a_schema_with_many_ways_that_all_end_is_not_refused() -> None:
-    schema = compiled(laughs("allOf", 3, 6))
+    schema = compile_schema(laughs("allOf", 3, 6))
     assert schema.problems(None) == () and 3**6 < MAX_COST
     assert len(schema.problems(1)) == 1
 
@@ -61,11 +61,11 @@ def test_a_schema_with_many_ways_that_all_end_is_not_refused() -> None:
     {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
 ])  # fmt: skip
 def test_a_schema_that_is_its_own_condition_ends(schema: Json) -> None:
-    assert "too deeply" in compiled(schema).problems(1)[0].message
+    assert "too deeply" in compile_schema(schema).problems(1)[0].message
 
 
 def test_a_recursive_schema_takes_large_documents() -> None:
-    tree = compiled({"type": "object", "properties": {"next": {"$ref": "#"}, "list": {"items": {"$ref": "#"}}},
+    tree = compile_schema({"type": "object", "properties": {"next": {"$ref": "#"}, "list": {"items": {"$ref": "#"}}},
                      "additionalProperties": False})
     wide: Json = {"list": [{"list": [{}, {}, {}]} for _ in range(10_000)]}
     assert tree.problems(wide) == ()
@@ -261,10 +261,10 @@ def test_the_short_way_and_the_long_way_agree(seed: int) -> None:
         if isinstance(schema, dict):
             schema["$defs"] = {"x": any_schema(chance, 1)}
         try:
-            long = compiled(schema, shortly=False)
+            long = compile_schema(schema, shortly=False)
         except SchemaError:
             continue
-        short = compiled(schema)
+        short = compile_schema(schema)
         for value in KINDS:
             assert short.problems(value) == long.problems(value), (schema, value)
             compared += 1
@@ -274,5 +274,5 @@ def test_the_short_way_and_the_long_way_agree(seed: int) -> None:
 @pytest.mark.parametrize("name", ["metadata", "registration", "system"])
 def test_our_documents_take_the_short_way(name: str) -> None:
     """What makes problems is not even compiled for a good document: then a schema without it must do as well."""
-    schema = compiled(source(ROOT / f"{name}.schema.json"))
+    schema = compile_schema(source(ROOT / f"{name}.schema.json"))
     assert schema.short

@@ -8,8 +8,8 @@ import pytest
 
 from bbhv.formats.characters import properties as schema_unicode
 from bbhv.formats.characters.ranges import CATEGORY_NAMES, PROPERTIES
+from bbhv.formats.schema.compiler import compile_schema
 from bbhv.formats.schema.formats import FORMATS
-from bbhv.formats.schema.schema import compile as compiled
 
 CASES = {
     "date-time": ("2026-02-28T23:59:60Z 2026-01-01t00:00:00.5+01:30 1998-12-31T15:59:60.1-08:00",
@@ -43,7 +43,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_takes_what_is_right_and_refuses_what_is_wrong(name: str) -> None:
-    schema = compiled({"format": name})
+    schema = compile_schema({"format": name})
     right, wrong = (words.split(" ") for words in CASES[name])
     assert [word for word in right if schema.problems(word)] == []
     assert [word for word in wrong if not schema.problems(word)] == []

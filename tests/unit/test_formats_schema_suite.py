@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bbhv.formats.jsonvalue import Json
-from bbhv.formats.schema.schema import compile as compiled
+from bbhv.formats.schema.compiler import compile_schema
 
 HOME = Path(__file__).parent / "fixtures/formats/schema"
 SIZES = {"required": 1257, "optional": 158, "format": 491}
@@ -45,7 +45,7 @@ def failures(folder: str, file: str) -> list[str]:
     found = []
     for group in (group for group in GROUPS[folder] if group["file"] == file):
         for shortly in (True, False):
-            schema = compiled(group["schema"], library=LIBRARY, formats=folder == "format", shortly=shortly)
+            schema = compile_schema(group["schema"], library=LIBRARY, formats=folder == "format", shortly=shortly)
             found += [f"{group['description']}: {test['description']}, shortly={shortly}" for test in cases(group)
                       if (not schema.problems(test["data"])) is not test["valid"]]
     return found
@@ -68,11 +68,11 @@ def test_no_part_of_the_suite_is_lost() -> None:
 
 @pytest.mark.parametrize("path", sorted(OURS.glob("*.schema.json")), ids=lambda path: path.name)
 def test_our_schemas_match_the_meta_schema(path: Path) -> None:
-    schema = compiled(LIBRARY[META], library=LIBRARY)
+    schema = compile_schema(LIBRARY[META], library=LIBRARY)
     assert schema.problems(json.loads(path.read_text(encoding="utf-8"))) == ()
     assert schema.problems({"type": "text", "properties": {"a": {"minLength": -1}}})
 
 
 def test_the_meta_schema_matches_itself() -> None:
-    schema = compiled(LIBRARY[META], library=LIBRARY)
+    schema = compile_schema(LIBRARY[META], library=LIBRARY)
     assert [uri for uri, one in LIBRARY.items() if "json-schema.org" in uri and schema.problems(one)] == []

@@ -120,6 +120,6 @@ def test_a_file_system_image_needs_the_grant_to_be_mounted() -> None:
 
 
 def test_the_least_share_of_a_cpu_is_still_a_share() -> None:
-    assert grants.cpu_quota(Grants(cpus=0.5)) == 5000
-    assert grants.cpu_quota(Grants(cpus=0.000001)) == 1
-    assert grants.cpu_quota(Grants()) is None
+    assert Grants(cpus=0.5).cpu_quota == 5000
+    assert Grants(cpus=0.000001).cpu_quota == 1
+    assert Grants().cpu_quota is None

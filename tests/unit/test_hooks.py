@@ -268,6 +268,24 @@ def test_a_folder_that_is_no_repository_rejects(server: Server, tmp_path: Path) 
     assert done.returncode == 1 and "not a git repository" in done.stderr
 
 
+def test_a_pusher_who_went_away_is_judged_all_the_same(server: Server) -> None:
+    commit = server.commit(**{"containers/web.nspawn": BAD})
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        done = subprocess.run(["bbhv", "hook", "pre-receive"], cwd=server.work / ".git", stdout=nobody, check=False,
+                              env=dict(server.env, GIT_DIR="."), timeout=60,
+                              input=f"{ZERO} {commit} refs/heads/main\n".encode())
+    assert done.returncode == 1
+
+
+def test_a_branch_without_a_name_is_a_wrong_call_and_no_check_left_out(tmp_path: Path) -> None:
+    server = Server(tmp_path, "sha1", "--branch=$UNSET")
+    server.commit(**{"containers/web.nspawn": BAD})
+    taken, said = server.push("main")
+    assert not taken and said[0] == "bbhv: --branch= has no value, so that no branch would be checked."
+
+
 def test_an_error_of_our_own_rejects_with_a_sentence() -> None:
     verb, _, _ = parse(["hook", "pre-receive"])
     assert verb is not None

@@ -4,6 +4,7 @@ The rules read the syntax trees, so an import inside a function or under TYPE_CH
 """
 
 import ast
+import importlib
 import statistics
 import subprocess
 import sys
@@ -240,6 +241,23 @@ def test_no_test_looks_away() -> None:
         wrong += [f"{place} {target}" for place, target in imports(module)
                   if any(part.startswith(EVASIONS) for part in target.split("."))]
     assert wrong == []
+
+
+def programs_of(module: Module) -> Iterator[str]:
+    """The texts in a module that are programs of their own, which the type checker does not see."""
+    for node in ast.walk(module.tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and "\nfrom bbhv." in text and "\nprint(" in text:
+            yield text
+
+
+def test_programs_inside_of_tests_import_what_there_is() -> None:
+    found = [(module.name, name) for module in TESTS for text in programs_of(module)
+             for _, name in imported(ast.parse(text), module.name) if name.startswith("bbhv.")]
+    assert len(found) > 5
+    for where, name in found:
+        module, _, attribute = name.rpartition(".")
+        assert name in MODULES or hasattr(importlib.import_module(module), attribute), f"{where}: {name}"
 
 
 def test_the_types_are_strict() -> None:

@@ -16,7 +16,7 @@ JSON = {"formats.jsonscan", "formats.jsontext", "formats.jsonvalue"}
 COMMAND = {"cli.main", "cli.output", "cli.verbs", "host.log"} | WORDS | JSON
 # Without what only some formats and expressions need: characters by their properties, URIs, names in other scripts.
 SCHEMA_PARTS = ("apply", "fast", "fast_node", "fast_rows", "formats", "hosts", "pattern", "refs", "types", "values")
-SCHEMA = {"formats.schema.schema", *(f"formats.schema.{part}" for part in SCHEMA_PARTS)}
+SCHEMA = {"formats.schema.compiler", *(f"formats.schema.{part}" for part in SCHEMA_PARTS)}
 # What the host is told: its settings, and its registrations, which may come from a commit.
 TOLD = {
     "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile", "formats.gitobject",

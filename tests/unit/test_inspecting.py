@@ -85,6 +85,20 @@ def test_encrypted_and_unknown_content_is_not_checked_and_says_so(tmp_path: Path
         assert [(one.code, one.severity) for one in found] == [("BB115", "warning")] and words in found[0].message
 
 
+@pytest.mark.parametrize("use", ["esp", "xbootldr"])
+def test_what_lies_in_a_boot_partition_is_not_read_and_that_is_said(tmp_path: Path, use: str) -> None:
+    vfat = (bytes(82) + b"FAT32   ").ljust(4096, b"\0")
+    home = Part(guid_of("home"), vfat)
+    parts = [Part(guid_of(use), vfat), Part(guid_of("root"), b"LUKS\xba\xbe".ljust(4096, b"\0")), home]
+    found = inspecting.inspect(str(written(tmp_path / "web.raw", bytes(disk(parts))))) or ()
+    unread = [one for one in found if "boot entries" in one.message]
+    assert [(one.code, one.severity, one.message) for one in unread] == [(
+        "BB115", "warning",
+        "Partition 1 (entry at byte 1024) is for booting: the boot entries and kernels in its vfat were not checked.",
+    )]  # fmt: skip
+    assert unread[0].hint == "Mount it, and give bbhv validate the folder."
+
+
 def test_a_sparse_terabyte_takes_no_time_and_no_memory(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number, data in enumerate((b"", bytes(disk(verity_set())), SUPERBLOCK, KERNEL)):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bbhv.formats.schema.schema import compile as compile_schema
-from bbhv.kinds.credential import MAX_CREDENTIAL, Credential, embedded_name, read_credential
+from bbhv.formats.credblob import MAX_TEXT
+from bbhv.formats.schema.compiler import compile_schema
+from bbhv.kinds.credential import Credential, embedded_name, read_credential
 from bbhv.kinds.source import Source
 
 from .test_formats_credblob import HOST, NULL, PRETTY, USER, header, tpm2, written
@@ -42,7 +43,7 @@ def test_the_name_inside_says_whose_it_is() -> None:
         (HOST[:60], "BB205", "cut off"),
         (NULL, "BB204", "everybody who has the repository can read it"),
         (USER, "BB205", "bound to a user of the host"),
-        (b"A" * (MAX_CREDENTIAL + 1), "BB105", "more than 1 MiB"),
+        (b"A" * (MAX_TEXT + 1), "BB205", "larger than"),
     ],
 )
 def test_anything_else_is_refused_and_the_hint_says_how_to_encrypt(data: bytes, code: str, message: str) -> None:
@@ -50,8 +51,7 @@ def test_anything_else_is_refused_and_the_hint_says_how_to_encrypt(data: bytes, 
     assert found is None
     assert (finding.code, finding.place.file) == (code, FILE)
     assert message in finding.message
-    if code != "BB105":
-        assert "systemd-creds encrypt --with-key=host --name=tenant-acme.db-password" in finding.hint
+    assert "systemd-creds encrypt --with-key=host --name=tenant-acme.db-password" in finding.hint
 
 
 def test_a_secret_is_never_shown_in_a_finding() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bbhv.findings import Finding
 from bbhv.formats.osrelease import Class
-from bbhv.formats.schema.schema import compile as compile_schema
+from bbhv.formats.schema.compiler import compile_schema
 from bbhv.kinds import extension
 from bbhv.kinds.extension import Extension, ExtensionImage, ExtensionTree, read_confext, read_sysext
 from bbhv.kinds.source import Source
@@ -183,12 +183,10 @@ def test_a_file_that_tells_systems_apart_is_refused(kind: Class, path: str) -> N
 
 def test_an_extension_that_is_too_large_is_to_become_an_image() -> None:
     many = {f"usr/share/{number}": b"" for number in range(extension.MAX_FILES)}
-    large = {f"usr/share/{number}": bytes(1 << 20) for number in range(33)}
-    for files in (many, large):
-        found, findings = read({SYSEXT: ANY, **files})
-        assert found is None
-        assert said(findings) == [("BB110", "error", "extensions/sysext/tools")]
-        assert "extensions/sysext/tools.image" in findings[0].hint
+    found, findings = read({SYSEXT: ANY, **many})
+    assert found is None
+    assert said(findings) == [("BB110", "error", "extensions/sysext/tools")]
+    assert "extensions/sysext/tools.image" in findings[0].hint
 
 
 def test_a_release_file_of_nonsense_keys_is_read_in_bounded_time() -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from bbhv.kinds.settings import Cost, Verdict
 from bbhv.kinds.source import Source
-from bbhv.kinds.workloads import machine, vmspawn
-from bbhv.kinds.workloads import workload as w
+from bbhv.kinds.workloads import machine, vmspawn, workload
 from bbhv.kinds.workloads.machine import Machine, read_machine
+from bbhv.model.hostversion import OLDEST
 
 from .model import METADATA_SCHEMA, told
 
@@ -171,7 +171,7 @@ def test_a_key_needs_the_version_that_its_switch_came_with() -> None:
     rows = {row.name: row for row in machine.TABLE}
     for one in vmspawn.SWITCHES:
         if one.key.startswith("VM.") and one.key != "VM.Firmware":  # its words came later than the switch
-            assert rows[one.key].since == (one.since if one.since > 258 else 0), one.name
+            assert rows[one.key].since == (one.since if one.since > OLDEST else 0), one.name
     assert rows["VM.Firmware"].since == 261
 
 
@@ -185,6 +185,6 @@ def test_every_word_of_a_machine_is_a_switch_that_it_may_set() -> None:
 
 def test_both_kinds_of_workload_share_the_rows_that_mean_the_same() -> None:
     values = declared(EXAMPLE).values
-    assert [place.line for place in values.places(w.AFTER)] == [14]
-    assert str(values.need(w.HEALTH)) == "tcp:5432"
-    assert values.need(w.MEMORY_MAX) == 1300 << 20
+    assert [place.line for place in values.places(workload.AFTER)] == [14]
+    assert str(values.need(workload.HEALTH)) == "tcp:5432"
+    assert values.need(workload.MEMORY_MAX) == 1300 << 20

@@ -7,9 +7,7 @@ import pytest
 
 from bbhv.findings import Finding, ordered
 from bbhv.formats.unitfile import parse
-from bbhv.kinds.networks import netdev as device
-from bbhv.kinds.networks import refused as networkrefused
-from bbhv.kinds.networks import table as networktable
+from bbhv.kinds.networks import keys, netdev, refusals
 from bbhv.kinds.networks.netdev import Netdev, read_netdev
 from bbhv.kinds.networks.network import Network, read_network
 from bbhv.kinds.settings import MAX_REPEATS, Cost, Table, Verdict, read
@@ -38,7 +36,7 @@ def source(file: str, text: str) -> Source:
     return Source(tenant="acme", name=name, file=file, data=text.encode(), metadata_schema=METADATA_SCHEMA)
 
 
-def netdev(text: str) -> tuple[Netdev | None, list[str]]:
+def device(text: str) -> tuple[Netdev | None, list[str]]:
     found, findings = read_netdev(source("lan.netdev", text))
     return found, brief(findings)
 
@@ -72,7 +70,7 @@ def made(files: dict[str, str]) -> Tenant:
 
 
 @pytest.mark.parametrize(
-    ("name", "table", "old"), [("netdev", device.TABLE, set[str]()), ("network", networktable.TABLE, OLD)]
+    ("name", "table", "old"), [("netdev", netdev.TABLE, set[str]()), ("network", keys.TABLE, OLD)]
 )
 def test_a_table_has_exactly_the_keys_of_the_manual_and_since_when(name: str, table: Table, old: set[str]) -> None:
     """The lists come from the pages of systemd 262, printed 120 columns wide by man(1).
@@ -89,7 +87,7 @@ def test_a_table_has_exactly_the_keys_of_the_manual_and_since_when(name: str, ta
     assert old <= {row.name for row in table}
 
 
-@pytest.mark.parametrize("table", [device.TABLE, networktable.TABLE])
+@pytest.mark.parametrize("table", [netdev.TABLE, keys.TABLE])
 def test_rows_of_sections_that_are_objects_have_no_defaults(table: Table) -> None:
     assert table.each <= set(table.sections)
     assert [row.name for row in table if row.section in table.each and row.default is not None] == []
@@ -98,7 +96,7 @@ def test_rows_of_sections_that_are_objects_have_no_defaults(table: Table) -> Non
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.name)
 def test_files_that_others_wrote_for_systemd_are_read_without_a_finding_and_each_key_has_a_row(path: Path) -> None:
     unit, findings = parse(path.name, path.read_bytes())
-    table = device.TABLE if ".netdev" in path.name else networktable.TABLE
+    table = netdev.TABLE if ".netdev" in path.name else keys.TABLE
     assert findings == ()
     assert unit.entries
     assert [entry.key for entry in unit.entries if (entry.section, entry.key) not in table.by_key] == []
@@ -112,7 +110,7 @@ def test_the_host_tier_reads_every_key_that_is_allowed_with_the_right_version() 
         for entry in parse(path.name, path.read_bytes())[0].entries:
             mark = lines[entry.line - 2].partition("# since ")[2]
             shown[path.suffix, entry.section, entry.key] = int(mark or 0)
-    tables = ((".netdev", device.TABLE), (".network", networktable.TABLE))
+    tables = ((".netdev", netdev.TABLE), (".network", keys.TABLE))
     rows = [(kind, row) for kind, table in tables for row in table if row.verdict is Verdict.ALLOWED]
     assert shown == {(kind, row.section, row.key): row.since for kind, row in rows}
     assert tenant({path.name: path.read_text(encoding="utf-8") for path in OURS})[1] == []
@@ -122,17 +120,23 @@ def test_each_kind_that_systemd_knows_is_allowed_or_refused_with_a_reason() -> N
     known = """bond bridge dummy gre gretap erspan ip6gre ip6tnl ip6gretap ipip ipvlan ipvtap macvlan macvtap sit tap
     tun veth vlan vti vti6 vxlan geneve hsr l2tp macsec vrf vcan vxcan wireguard nlmon fou xfrm ifb bareudp batadv
     ipoib wlan""".split()
-    assert set(known) == {*networkrefused.KINDS, "bridge", "vlan", "veth"}
-    for kind, reason in networkrefused.KINDS.items():
+    assert set(known) == {*refusals.KINDS, "bridge", "vlan", "veth"}
+    for kind, reason in refusals.KINDS.items():
         _, findings = read_netdev(source("lan.netdev", f"[NetDev]\nName=lan\nKind={kind}\n"))
         assert [(one.code, one.hint) for one in findings] == [("BB205", reason)]
 
 
 def test_what_a_change_costs_is_known_for_every_section_of_a_name() -> None:
-    assert networktable.TABLE.cost("Address.Address") is Cost.RELOAD
-    assert networktable.TABLE.cost("Address[12].Address") is Cost.RELOAD
-    assert networktable.TABLE.cost("Match.Name") is Cost.RECREATE
-    assert networktable.TABLE.cost("Address.Nonsense") is None
+    assert keys.TABLE.cost("Address.Address") is Cost.RELOAD
+    assert keys.TABLE.cost("Address[12].Address") is Cost.RELOAD
+    assert keys.TABLE.cost("Match.Name") is Cost.RECREATE
+    assert keys.TABLE.cost("Address.Nonsense") is None
+
+
+def test_nobody_is_led_into_a_section_that_is_refused() -> None:
+    unit = parse("lan.network", f"{LAN}[Rout]\n[Adress]\n[NeighBor]\n".encode())[0]
+    hints = [one.hint.partition(":")[0] for one in read(keys.TABLE, unit, "lan.network")[1]]
+    assert hints == ["[Route] is not for tenants", "Did you mean Address?", "[Neighbor] is not for tenants"]
 
 
 def test_a_key_that_must_be_in_each_section_is_missed_where_the_section_is() -> None:
@@ -146,13 +150,13 @@ def test_too_many_sections_are_one_finding() -> None:
 
 def test_each_section_has_its_values_and_its_place() -> None:
     text = f"{LAN}[Address]\nAddress=10.77.0.1/24\n[Address]\nAddress=fd00:77::1/64\n"
-    values, findings = read(networktable.TABLE, parse("x", text.encode())[0], "x")
+    values, findings = read(keys.TABLE, parse("x", text.encode())[0], "x")
     assert findings == ()
     parts = values.each("Address")
-    assert [(str(one.get(networktable.ADDRESS)), one.place.line) for one in parts] == [
+    assert [(str(one.get(keys.ADDRESS)), one.place.line) for one in parts] == [
         ("10.77.0.1/24", 4), ("fd00:77::1/64", 6)
     ]
-    assert [str(value) for value in values.all(networktable.ADDRESS)] == ["10.77.0.1/24", "fd00:77::1/64"]
+    assert [str(value) for value in values.all(keys.ADDRESS)] == ["10.77.0.1/24", "fd00:77::1/64"]
     assert values.each("IPv6Prefix") == () and values.each("Network") == ()
 
 
@@ -163,7 +167,7 @@ def test_each_section_has_its_values_and_its_place() -> None:
     ("text", "findings"),
     [
         (BRIDGE, []),
-        ("[NetDev]\nName=lan\n", ["0 BB208"]),
+        ("[NetDev]\nName=lan\n", ["1 BB208"]),
         ("[NetDev]\nName=wan\nKind=bridge\n", ["2 BB209"]),
         ("[NetDev]\nName=lan\nKind=vlan\n", ["0 BB208"]),
         ("[NetDev]\nName=lan\nKind=vlan\n[VLAN]\nId=7\n", []),
@@ -177,14 +181,14 @@ def test_each_section_has_its_values_and_its_place() -> None:
     ],
 )
 def test_a_netdev_is_checked_as_a_whole(text: str, findings: list[str]) -> None:
-    found, seen = netdev(text)
+    found, seen = device(text)
     assert seen == findings
     assert (found is None) is bool(findings)
 
 
 def test_a_netdev_says_what_it_is() -> None:
-    vlan = netdev("[NetDev]\nName=lan\nKind=vlan\n[VLAN]\nId=7\n")[0]
-    veth = netdev("[NetDev]\nName=lan\nKind=veth\n[Peer]\nName=lan-b\n")[0]
+    vlan = device("[NetDev]\nName=lan\nKind=vlan\n[VLAN]\nId=7\n")[0]
+    veth = device("[NetDev]\nName=lan\nKind=veth\n[Peer]\nName=lan-b\n")[0]
     assert vlan is not None and veth is not None
     assert (vlan.kind, vlan.vlan_id, vlan.peer, vlan.links) == ("vlan", 7, None, ("lan",))
     assert (veth.kind, veth.vlan_id, veth.peer, veth.links) == ("veth", None, "lan-b", ("lan", "lan-b"))
@@ -443,5 +447,5 @@ def test_what_is_not_granted_is_said_with_what_is() -> None:
 
 def test_the_tables_refuse_far_more_than_they_allow() -> None:
     """A key that systemd adds must be weighed before it is allowed; this is what there is now."""
-    for table, allowed in ((device.TABLE, 13), (networktable.TABLE, 94)):
+    for table, allowed in ((netdev.TABLE, 13), (keys.TABLE, 94)):
         assert sum(row.verdict is Verdict.ALLOWED for row in table) == allowed

@@ -35,7 +35,7 @@ def test_the_shortest_service_names_its_image() -> None:
 
 def test_a_service_without_an_image_is_none() -> None:
     found, findings = read("[Portable]\nProfile=strict\nUnit=agent.service\n")
-    assert found is None and said(findings) == [("BB208", 0)]
+    assert found is None and said(findings) == [("BB208", 1)]
 
 
 @pytest.mark.parametrize("name", ["agent.service", "agent-web.socket", "agent@1.service", "agent.a.timer"])

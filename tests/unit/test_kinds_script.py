@@ -2,7 +2,7 @@
 
 import pytest
 
-from bbhv.formats.schema.schema import compile as compile_schema
+from bbhv.formats.schema.compiler import compile_schema
 from bbhv.kinds.script import MAX_INTERPRETER, MAX_SCRIPT, SCRIPTS, Script, read_script
 from bbhv.kinds.source import Source
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bbhv.findings import Finding
-from bbhv.formats.schema.schema import compile as compile_schema
+from bbhv.formats.schema.compiler import compile_schema
 from bbhv.kinds.image import Image, read_image
 from bbhv.kinds.source import Source
 from bbhv.kinds.volume import Volume, read_volume

@@ -81,7 +81,7 @@ def test_a_page_of_ours_that_is_named_is_there(name: str) -> None:
 def test_every_kind_of_declaration_has_a_page_and_only_one() -> None:
     told = [kind for about in kinds.ABOUTS for kind in about.kinds] + [*tenant.KINDS_HERE]
     assert sorted(told) == sorted({kind.name for kind in KINDS})
-    assert tenant.HERE.keys() == {kind.pattern for kind in KINDS if kind.name in tenant.KINDS_HERE}
+    assert tenant.FILES.keys() == {kind.pattern for kind in KINDS}
 
 
 def test_every_key_of_every_kind_is_on_its_page() -> None:

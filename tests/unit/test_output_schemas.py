@@ -11,8 +11,7 @@ from bbhv.cli.verbs import CHANGE, LOOK, VERBS
 from bbhv.engine.doctor import Check
 from bbhv.findings import CODES, Finding, Place
 from bbhv.formats.jsontext import Json, parse
-from bbhv.formats.schema.schema import VOCABULARIES, Schema
-from bbhv.formats.schema.schema import compile as compiled
+from bbhv.formats.schema.compiler import VOCABULARIES, Schema, compile_schema
 from bbhv.formats.varlink_idl import Array, Enum, Interface, Maybe, Named, Primitive, Struct, Type
 from bbhv.formats.varlink_idl import parse as interface_of
 
@@ -40,7 +39,7 @@ DEFINED = members(OUTPUT["$defs"])
 
 def schema_of(what: str) -> Schema:
     """The schema of a verb's reply, or of a part of it."""
-    return compiled({"$ref": f"#/$defs/{what}", "$defs": DEFINED})
+    return compile_schema({"$ref": f"#/$defs/{what}", "$defs": DEFINED})
 
 
 def problems(what: str, reply: Json) -> list[str]:
@@ -63,7 +62,7 @@ def bbhv(*words: str, cwd: Path) -> Json:
 def test_every_schema_of_ours_is_one_by_the_meta_schema(name: str) -> None:
     lines = map(json.loads, LIBRARY.read_text(encoding="utf-8").splitlines())
     library: dict[str, Json] = {line["uri"]: line["schema"] for line in lines}
-    meta = compiled(library["https://json-schema.org/draft/2020-12/schema"], library=library)
+    meta = compile_schema(library["https://json-schema.org/draft/2020-12/schema"], library=library)
     assert meta.problems(document(name)) == () and meta.problems({"type": "sting"}) != ()
     assert document(name)["$id"] == f"https://bitbuilder.io/schemas/v1/{name}"
 

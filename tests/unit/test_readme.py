@@ -7,10 +7,16 @@ from pathlib import Path
 from textwrap import dedent
 
 import build
+from bbhv.cli import shelf
 from bbhv.cli.main import parse
 from bbhv.cli.pages import system
 from bbhv.cli.verbs import COMMON, VERBS
 from bbhv.engine import paths
+from bbhv.formats import jsontext
+from bbhv.formats.schema.compiler import compile_schema
+from bbhv.host import resources
+from bbhv.model.template import fill
+from bbhv.model.tenant import read_tenant
 from tests.host.harness import trees
 
 README = (build.ROOT / "README.md").read_text()
@@ -55,6 +61,22 @@ def test_the_hook_is_the_one_that_works(tmp_path: Path) -> None:
                           capture_output=True)
     verb, arguments, options = parse(done.stdout.split())
     assert verb and (verb.name, arguments, set(options)) == ("hook", ["pre-receive"], {"--registration"})
+
+
+def test_the_finding_is_the_one_of_this_mistake() -> None:
+    line = next(line.strip() for line in README.splitlines() if "error[BB" in line)
+    file, _, _ = line.removeprefix("shop/").partition(":")
+    metadata = jsontext.parse("schema", resources.data("schemas/metadata.schema.json"))[0]
+    files = fill(shelf.template("web-container", ()), {"MEMORY": "256M"}, "shop")
+    files[file] = files[file].replace(b"MemoryMax=256M", b"MemoryMax=256 MB")
+    assert metadata
+    _, findings = read_tenant(files, "shop", compile_schema(metadata.value))
+    assert [f"shop/{one}" for one in findings] == [line]
+
+
+def test_the_templates_are_those_that_are_there() -> None:
+    text = README.partition("A repository starts from a template: ")[2].partition(".")[0]
+    assert sorted(re.findall("`([a-z-]+)`", text)) == sorted({*shelf.shipped()} - {"system"})
 
 
 def test_every_verb_of_the_build_exists() -> None:

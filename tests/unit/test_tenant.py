@@ -54,8 +54,8 @@ def test_problems_of_all_files_come_back_together() -> None:
             "containers/db.nspawn:0 BB208",
             "containers/db.nspawn:3 BB204",
             "infrastructure/data.volume:2 BB209",
-            "infrastructure/own.image:0 BB208",
-            "infrastructure/own.image:0 BB208",
+            "infrastructure/own.image:1 BB208",
+            "infrastructure/own.image:1 BB208",
             "infrastructure/own.image:2 BB205",
             "infrastructure/tenant.slice:2 BB203",
             "machines/vm.vmspawn:0 BB208",
@@ -160,3 +160,34 @@ def test_a_name_that_is_missing_is_told_where_it_belongs() -> None:
     assert hints["Health"] == "Add scripts/health, or correct the name."
     assert hints["Credential"] == "Add infrastructure/credentials/key.cred, or correct the name."
     assert hints["After"] == "Add containers/ghost.nspawn, or correct the name."
+
+
+def test_a_portable_service_cannot_have_the_name_of_a_workload() -> None:
+    files = {**FILES, "services/web.portable": b"[Portable]\nImage=agent\n"}
+    found = [one for one in read_tenant(files, "acme", METADATA_SCHEMA)[1] if one.code == "BB304"]
+    assert [(one.place.file, one.message) for one in found] == [(
+        "services/web.portable",
+        "containers/web.nspawn declares web already, and a container and a portable service share their names.",
+    )]  # fmt: skip
+    assert "BB304" not in str(read({**FILES, "services/agent.portable": b"[Portable]\nImage=agent\n"})[1])
+
+
+def test_what_is_not_run_yet_is_called_as_people_call_it() -> None:
+    files = {**FILES, "network/lan.netdev": b"[NetDev]\nName=lan\nKind=bridge\n", "scripts/health": b"#!/bin/sh\n:\n"}
+    found = [one for one in read_tenant(files, "acme", METADATA_SCHEMA)[1] if one.code == "BB211"]
+    assert [(one.message, one.hint) for one in found] == [
+        (f"A {noun} is checked, but this version does not run it yet.", "Everything else of the repository runs.")
+        for noun in ("network device", "script")
+    ]
+
+
+def test_what_was_not_reached_is_not_called_missing() -> None:
+    volume = {f"infrastructure/x{number}.volume": b"[Volume]\nSize=1M\n" for number in range(5000)}
+    files = {**FILES, "infrastructure/data.volume": b"", **volume}
+    wanted = WEB + b"Volume=x4999:/srv/x\n"
+    assert read({**files, "containers/web.nspawn": wanted})[1] == ["infrastructure/x4680.volume:0 BB110"]
+    assert read({**FILES, "containers/web.nspawn": wanted})[1] == ["containers/web.nspawn:9 BB301"]
+    few = {"containers/web.nspawn": wanted}
+    _, found = read_tenant(few, "acme", METADATA_SCHEMA, complete=False)
+    assert found == ()
+    assert {one.code for one in read_tenant(few, "acme", METADATA_SCHEMA)[1]} == {"BB109", "BB301"}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from ...formats.pages.page import Block, Example, Heading, Page, Paragraph, items
 from ...kinds.script import SCRIPTS
-from ...kinds.settings import Verdict
 from ...kinds.table import KINDS, Kind
 from . import reference
 
@@ -109,7 +108,10 @@ IMAGE = About(
     fetched before anything that runs is touched, and are believed only if they have the digest.
 
     An image that the operator offers needs no such file: a workload names it, if the grant `images` fits its name. A
-    declared image goes before an offered one of the same name.""",
+    declared image goes before an offered one of the same name.
+
+    An archive is unpacked behind a sandbox: device nodes, sockets and FIFOs in it are left out. A raw image of a
+    container is mounted by the kernel of the host, which needs the grant `mountImages`.""",
     example="""
 # infrastructure/app.image
 [Image]
@@ -164,7 +166,8 @@ PORTABLE = About(
     name="bbhv.portable", kinds=("portable",), summary="a portable service of a tenant",
     text="""`services/`<NAME>`.portable` attaches the units of a portable service image to the host, in the words of
     `portablectl`(1). The services run on the host itself, in the root of their image, in the tenant's slice, and behind
-    the sandbox of the profile, which the grant `serviceProfiles` must have.""",
+    the sandbox of the profile, which the grant `serviceProfiles` must have. A portable service cannot have the name of
+    a container or a machine of the tenant.""",
     example="""
 # services/agent.portable
 [Portable]
@@ -233,10 +236,7 @@ def _page(about: About) -> Page:
 def _reference(kinds: list[Kind]) -> Iterator[Block]:
     """The settings of all the kinds that have a table, each table once."""
     tables = {id(kind.settings): (kind, kind.settings) for kind in reversed(kinds) if kind.settings is not None}
-    if any(row.verdict is Verdict.ALLOWED for _, table in tables.values() for row in table):
-        yield Heading("CHANGES")
-        yield Paragraph("What a change of a setting costs a workload that runs is said in parentheses below:")
-        yield from items(tuple(reference.COSTS.items()))
+    yield from reference.costs(table for _, table in tables.values())
     for kind, table in reversed(tables.values()):
         yield Heading(kind.pattern)
         yield from reference.settings(table)

@@ -10,14 +10,16 @@ from ...formats import jsontext
 from ...formats.jsontext import Json
 from ...formats.pages.page import Block, Heading, Item, Paragraph, Subheading
 from ...host import resources
-from ...kinds.plain import items as listed
-from ...kinds.plain import members
-from ...kinds.settings import Setting, Table, Verdict
+from ...kinds.plain import items, members
+from ...kinds.settings import Cost, Setting, Table, Verdict
 
 COSTS = {
-    "none": "Nothing happens.", "live": "It changes while the workload runs.", "reload": "The workload is reloaded.",
-    "restart": "The workload restarts.", "recreate": "The workload is stopped and made anew.",
-}  # fmt: skip
+    Cost.NONE: "Nothing happens.",
+    Cost.LIVE: "It changes while the workload runs.",
+    Cost.RELOAD: "The network changes while its workloads run.",
+    Cost.RESTART: "The workload restarts.",
+    Cost.RECREATE: "What it is about is stopped and made anew.",
+}
 REFUSED = {
     Verdict.LATER: "NOT SUPPORTED YET",
     Verdict.HOST: "SET BY THE HOST",
@@ -27,6 +29,15 @@ _TYPES = {
     "string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "array": "list",
     "object": "object", "null": "null",
 }  # fmt: skip
+
+
+def costs(tables: Iterable[Table]) -> Iterator[Block]:
+    """What the words mean that say what a change of a key of these tables costs: only those that occur."""
+    found = {row.cost for table in tables for row in table if row.verdict is Verdict.ALLOWED}
+    if found:
+        yield Heading("CHANGES")
+        yield Paragraph("What it costs to change a setting of what runs is said in parentheses below:")
+        yield from (Item(f"`{cost}`", text) for cost, text in COSTS.items() if cost in found)
 
 
 def settings(table: Table) -> Iterator[Block]:
@@ -79,7 +90,7 @@ def document(schema: str, *, within: str = "", leave: tuple[str, ...] = ()) -> t
 
 
 def _members(schema: dict[str, Json], shared: dict[str, Json], leave: tuple[str, ...] = ()) -> tuple[Item, ...]:
-    required = listed(schema.get("required"))
+    required = items(schema.get("required"))
     return tuple(
         _member(key, _resolved(value, shared), shared, required=key in required)
         for key, value in members(schema.get("properties")).items() if key not in leave
@@ -105,13 +116,13 @@ def _type(schema: dict[str, Json], shared: dict[str, Json]) -> list[str]:
     if isinstance(kinds, str) and kinds == "array":
         inner = _type(_resolved(schema.get("items"), shared), shared)
         return [f"list of {inner[0]}" if inner and "enum" not in members(schema.get("items")) else "list"]
-    names = [kinds] if isinstance(kinds, str) else listed(kinds)
+    names = [kinds] if isinstance(kinds, str) else items(kinds)
     return [" or ".join(_TYPES[str(name)] for name in names)] if names else []
 
 
 def _choices(schema: dict[str, Json]) -> str:
-    choices = [f"`{_plain(choice)}`" for choice in listed(schema.get("enum"))]
-    choices += [f"`{_plain(choice)}`" for choice in listed(members(schema.get("items")).get("enum"))]
+    choices = [f"`{_plain(choice)}`" for choice in items(schema.get("enum"))]
+    choices += [f"`{_plain(choice)}`" for choice in items(members(schema.get("items")).get("enum"))]
     return f" One of {', '.join(choices)}." if len(choices) > 1 else ""
 
 

@@ -1,24 +1,44 @@
 """bbhv.tenant(5): what a tenant's repository has, and the two files that no other page tells of."""
 
 from ...formats.pages.page import Block, Example, Heading, Item, Page, Paragraph
+from ...kinds.script import SCRIPTS
 from ...kinds.table import KINDS, settings_of
+from ...model import bounds
 from . import reference
 from .kinds import ABOUTS
 
 # Two files that every repository may have; every other kind has a page of its own.
 KINDS_HERE = ("metadata", "limits")
-HERE = {
-    "metadata.json": "Who the tenant is. Required.",
+# What each file is; what the scripts are is told by themselves.
+FILES = {
+    "metadata.json": "Whose the repository is, and how changes are brought in. Required.",
     "infrastructure/tenant.slice": "Limits for everything together.",
+    "infrastructure/NAME.image": "Where an image comes from, and its digest",
+    "infrastructure/NAME.volume": "A place for data that outlives workloads",
+    "infrastructure/credentials/NAME.cred": "A secret, encrypted",
+    "credentials/HOST/NAME.cred": "A secret, encrypted for the host of this name",
+    "network/NAME.netdev": "A network, or what connects it to others",
+    "network/NAME.network": "The addresses of the host in a network, its DHCP and its limits",
+    "machines/NAME.vmspawn": "A virtual machine",
+    "containers/NAME.nspawn": "A container",
+    "extensions/sysext/NAME.image": "Where the image of a system extension comes from",
+    "extensions/sysext/NAME/**": "The tree of a system extension, which adds to /usr and /opt of an image",
+    "extensions/confext/NAME.image": "Where the image of a configuration extension comes from",
+    "extensions/confext/NAME/**": "The tree of a configuration extension, which adds to /etc of an image",
+    "services/NAME.portable": "A portable service",
+    **{f"scripts/{name}": text.partition(".")[0] for name, text in SCRIPTS.items()},
 }
 
-ABOUT = """A tenant's repository declares what it runs, in systemd's own file syntax; the tree's root is the root of
-the repository. A name is lower-case letters, digits and single dashes, starts with a letter, and has at most 24
-characters. Dot files, README files and everything in `docs/` are left alone; any other file that has no place is a
-finding.
+ABOUT = f"""A tenant's repository declares what it runs, in systemd's own file syntax; the tree's root is the root of
+the repository, which is usually called `tenant-`<ID>. A name is lower-case letters, digits and single dashes, starts
+with a letter, and has at most 24 characters. Dot files, README files and everything in `docs/` are left alone; any
+other file that has no place is a finding.
 
 Settings that are not listed in these pages are errors. Those that systemd has and a tenant may not set are listed
 with the reason. An empty assignment takes back what a key that may be repeated had before, as in systemd.
+
+A repository has at most {bounds.MAX_DECLARATIONS} declarations, which are at most {bounds.MAX_SIZE >> 20} MiB and
+{bounds.MAX_LINES} lines together. Large data belongs into images.
 
 `bbhv validate` of the folder prints everything that is wrong with it, offline; `bbhv init` makes a repository that is
 right."""
@@ -38,7 +58,8 @@ TasksMax=2048
 """
 
 METADATA = """`metadata.json` says whose the repository is, and how changes are brought in. The schema is
-`/usr/lib/bitbuilder/schemas/metadata.schema.json`; a `$schema` in the file gives completion in editors."""
+`/usr/lib/bitbuilder/schemas/metadata.schema.json`; `$schema` in the file, its URL or a path to it, gives completion in
+editors."""
 
 SLICE = """`infrastructure/tenant.slice` bounds all workloads of the tenant together, with keys of
 `systemd.resource-control`(5). It may ask for less than what is granted; without it, the grants are the limits."""
@@ -63,8 +84,7 @@ def page() -> Page:
 def _file(pattern: str) -> Block:
     kind = next(kind for kind in KINDS if kind.pattern == pattern)
     about = next((one for one in ABOUTS if kind.name in one.kinds), None)
-    said = f"{about.summary[0].upper()}{about.summary[1:]}, see `{about.name}`(5)." if about else HERE[pattern]
-    return Item(f"`{pattern}`", said)
+    return Item(f"`{pattern}`", f"{FILES[pattern]}; see `{about.name}`(5)." if about else FILES[pattern])
 
 
 def _others() -> tuple[str, ...]:

@@ -25,6 +25,7 @@ IPAddress: TypeAlias = IPv4Address | IPv6Address
 IPInterface: TypeAlias = IPv4Interface | IPv6Interface
 IPNetwork: TypeAlias = IPv4Network | IPv6Network
 
+# What the kernel has room for in the name of an interface (IFNAMSIZ, with its NUL).
 MAX_LINK = 15
 SERVER_ADDRESS, LINK_LOCAL = "_server_address", "_link_local"
 # How wide and how narrow a network of a tenant may be, by IP version.
@@ -36,6 +37,7 @@ _LINK = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 _LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _ZONE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-")
 _RATES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+# "This network" (RFC 1122, 3.2.1.3), and link-local addresses (RFC 3927).
 _ZEROES, _LINK_LOCAL = IPv4Network("0.0.0.0/8"), IPv4Network("169.254.0.0/16")
 
 
@@ -137,7 +139,9 @@ def _sized(found: IPNetwork, value: str) -> None:
 
 
 def servers4(value: str) -> tuple[str, ...]:
-    """IPv4 addresses of servers."""
+    """IPv4 addresses of servers that the host itself is none of."""
+    if SERVER_ADDRESS in words(value):
+        raise Unreadable("The host itself is no such server.", "Write the address of a workload that is one.")
     return tuple(str(address4(word)) for word in _some(value))
 
 
@@ -241,13 +245,14 @@ def share(value: str) -> int:
     return found
 
 
-def milliseconds(low: int, high: int) -> Callable[[str], int]:
-    """A reader of time spans from `low` to `high` milliseconds; the value is in microseconds."""
+def span_between(low: str, high: str) -> Callable[[str], int]:
+    """A reader of time spans from `low` to `high`, both as a file has them; the value is in microseconds."""
+    least, most = span(low), span(high)
 
     def read(value: str) -> int:
         found = span(value)
-        if not low * 1000 <= found <= high * 1000:
-            raise Unreadable(f"The time span {quoted(value)} is not between {low}ms and {high}ms.")
+        if not least <= found <= most:
+            raise Unreadable(f"The time span {quoted(value)} is not between {low} and {high}.")
         return found
 
     return read

@@ -2,20 +2,19 @@
 
 There are three kinds. A bridge is a network that workloads are connected to. A VLAN leads from a bridge to an uplink
 of the host that is granted; a veth leads from one bridge to another. All names are logical: the host writes the file
-anew, with interface names of its own. Other kinds, and all keys that are refused, are in networkrefused.py.
+anew, with interface names of its own. Other kinds, and all keys that are refused, are in refusals.py.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...findings import Finding, Place, did_you_mean, errors
+from ...findings import Finding, Place, did_you_mean
 from .. import elsewhere
 from .. import values as v
 from ..settings import Cost, Setting, Table, Verdict
-from ..source import Declared, Source, unit_values
-from . import address as a
-from . import refused as no
-from .refused import group
+from ..source import Declared, Source, read_declared
+from . import address, refusals
+from .refusals import group
 
 BRIDGE, VLAN, VETH = "bridge", "vlan", "veth"
 _YES, _HOST, _NO = Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN
@@ -28,13 +27,13 @@ def kind(value: str) -> str:
     """A kind of netdev that a tenant may have."""
     if value in (BRIDGE, VLAN, VETH):
         return value
-    if value in no.KINDS:
-        raise v.Unreadable(f"The kind {value} is not allowed for tenants.", no.KINDS[value])
+    if value in refusals.KINDS:
+        raise v.Unreadable(f"The kind {value} is not allowed for tenants.", refusals.KINDS[value])
     hint = did_you_mean(value, (BRIDGE, VLAN, VETH)) or "Write bridge, vlan or veth."
     raise v.Unreadable(f"{v.quoted(value)} is not a kind of network device.", hint)
 
 
-DESCRIPTION = Setting("NetDev", "Description", _YES, a.description, Cost.NONE, "A line for people.")
+DESCRIPTION = Setting("NetDev", "Description", _YES, address.description, Cost.NONE, "A line for people.")
 NAME = Setting("NetDev", "Name", _YES, v.name, Cost.RECREATE, "The name of the network, as in the name of the file.",
                required=True)
 KIND = Setting(
@@ -62,16 +61,16 @@ PROTOCOL = Setting("VLAN", "Protocol", _YES, v.one_of("802.1q"), Cost.RECREATE,
 PEER = Setting("Peer", "Name", _YES, v.name, Cost.RECREATE, "The name of the other end of the pair.")
 
 TABLE = Table(
-    *no.conditions(no.HOSTS_CHOICE),
+    *refusals.conditions(refusals.HOSTS_CHOICE),
     DESCRIPTION,
     NAME,
     KIND,
     MTU,
-    *group(_HOST, "NetDev", no.HARDWARE_ADDRESS, "MACAddress"),
-    *group(_HOST, "Bridge", no.RING, "HelloTimeSec MaxAgeSec ForwardDelaySec Priority STP"),
+    *group(_HOST, "NetDev", refusals.HARDWARE_ADDRESS, "MACAddress"),
+    *group(_HOST, "Bridge", refusals.RING, "HelloTimeSec MaxAgeSec ForwardDelaySec Priority STP"),
     AGEING,
     *group(_NO, "Bridge", _FORWARD, "GroupForwardMask"),
-    *group(_HOST, "Bridge", no.UNTAGGED, "DefaultPVID VLANFiltering VLANProtocol"),
+    *group(_HOST, "Bridge", refusals.UNTAGGED, "DefaultPVID VLANFiltering VLANProtocol"),
     QUERIER,
     SNOOPING,
     IGMP,
@@ -83,8 +82,8 @@ TABLE = Table(
     *group(_HOST, "VLAN", "It follows the uplink, as the operator has set that up.", "LooseBinding ReorderHeader"),
     *group(_NO, "VLAN", _PRIORITY, "EgressQOSMaps IngressQOSMaps"),
     PEER,
-    *group(_HOST, "Peer", no.HARDWARE_ADDRESS, "MACAddress"),
-    *no.NETDEV,
+    *group(_HOST, "Peer", refusals.HARDWARE_ADDRESS, "MACAddress"),
+    *refusals.NETDEV,
     meant=elsewhere.NETDEV,
 )
 # The sections that belong to one kind only, and the key that this kind cannot do without.
@@ -118,12 +117,7 @@ class Netdev(Declared):
 
 def read_netdev(source: Source) -> tuple[Netdev | None, tuple[Finding, ...]]:
     """The netdev of a file, None when it has errors."""
-    values, findings = unit_values(source, TABLE)
-    netdev = Netdev(name=source.name, file=source.file, values=values)
-    findings += tuple(_contradictions(netdev))
-    if not errors(findings):
-        findings += tuple(_missing(netdev))
-    return None if errors(findings) else netdev, findings
+    return read_declared(source, TABLE, Netdev, always=_contradictions, sound=_missing)
 
 
 def _contradictions(netdev: Netdev) -> Iterator[Finding]:

@@ -1,17 +1,16 @@
 """A network as the host sees it: network/NAME.network, a systemd.network(5) file.
 
 The file is about an interface that one of the tenant's netdevs makes, or about an uplink of the host that is granted,
-on which it puts VLANs. The rows are in networktable.py and networkrefused.py, what they say together in
-networkrules.py, and what only shows across files in wiring.py.
+on which it puts VLANs. The rows are in keys.py and refusals.py, what they say together in
+rules.py, and what only shows across files in wiring.py.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ...findings import Finding, Place, errors
-from ..source import Declared, Source, unit_values
-from . import rules
-from . import table as t
+from ...findings import Finding, Place
+from ..source import Declared, Source, read_declared
+from . import keys, rules
 from .address import IPNetwork
 from .rules import HostAddress, Subnet
 
@@ -23,22 +22,22 @@ class Network(Declared):
     @property
     def link(self) -> str:
         """The name in [Match]: a netdev of the tenant, the other end of its veth, or an uplink."""
-        return self.values.need(t.NAME)
+        return self.values.need(keys.NAME)
 
     @property
     def link_place(self) -> Place:
         """Where that name is."""
-        return self.values.places(t.NAME)[0]
+        return self.values.places(keys.NAME)[0]
 
     @property
     def bridge(self) -> str | None:
         """The bridge that this is a port of."""
-        return self.values.get(t.BRIDGE)
+        return self.values.get(keys.BRIDGE)
 
     @property
     def vlans(self) -> tuple[tuple[str, Place], ...]:
         """The VLANs that are put on this uplink: the netdev's name, and where it is written. Else nothing."""
-        return tuple(zip(self.values.all(t.VLAN), self.values.places(t.VLAN)))
+        return tuple(zip(self.values.all(keys.VLAN), self.values.places(keys.VLAN)))
 
     @property
     def uplinks(self) -> tuple[tuple[str, Place], ...]:
@@ -58,20 +57,17 @@ class Network(Declared):
     @property
     def routes(self) -> tuple[Subnet, ...]:
         """The IPv6 prefixes that are announced as reached through the host, but are not of this network."""
-        rows = zip(self.values.all(t.ROUTE_PREFIX), self.values.places(t.ROUTE_PREFIX))
+        rows = zip(self.values.all(keys.ROUTE_PREFIX), self.values.places(keys.ROUTE_PREFIX))
         return tuple(Subnet(prefix, place) for prefix, place in rows)
 
 
 def read_network(source: Source) -> tuple[Network | None, tuple[Finding, ...]]:
     """The network of a file, None when it has errors."""
-    values, findings = unit_values(source, t.TABLE)
-    if not errors(findings):
-        findings += tuple(rules.contradictions(values))
-    return None if errors(findings) else Network(name=source.name, file=source.file, values=values), findings
+    return read_declared(source, keys.TABLE, Network, sound=lambda network: rules.contradictions(network.values))
 
 
 def overlaps(networks: Mapping[str, Network]) -> Iterator[Finding]:
-    """Subnets that two networks of one tenant share (BB304); within one network see networkrules.py."""
+    """Subnets that two networks of one tenant share (BB304); within one network see rules.py."""
     spans = [_joined(network) for _, network in sorted(networks.items())]
     yield from rules.overlapping(one for span in spans for one in span)
 

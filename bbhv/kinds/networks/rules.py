@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from ...findings import Finding, Place
 from ..settings import Setting, Values, Verdict
 from ..values import show_boolean, show_span
-from . import table as t
+from . import keys
 from .address import IPAddress, IPInterface, IPNetwork
 
 # What systemd-networkd takes for PreferredLifetimeSec=; ValidLifetimeSec= is twice as long.
@@ -38,12 +38,12 @@ def addresses(values: Values) -> tuple[HostAddress, ...]:
     """The addresses of the host, in the order of the file. ServerAddress= is one too, as in systemd.network(5)."""
     found = [
         HostAddress(value, place)
-        for row in (t.PLAIN_ADDRESS, t.ADDRESS)
+        for row in (keys.PLAIN_ADDRESS, keys.ADDRESS)
         for value, place in zip(values.all(row), values.places(row))
     ]
-    server = values.get(t.SERVER_ADDRESS)
+    server = values.get(keys.SERVER_ADDRESS)
     if server is not None and server not in [one.interface for one in found]:
-        found.append(HostAddress(server, values.places(t.SERVER_ADDRESS)[0]))
+        found.append(HostAddress(server, values.places(keys.SERVER_ADDRESS)[0]))
     return tuple(sorted(found, key=lambda one: one.place.line))
 
 
@@ -52,7 +52,7 @@ def subnets(values: Values) -> tuple[Subnet, ...]:
     found: dict[IPNetwork, Subnet] = {}
     for one in addresses(values):
         found.setdefault(one.interface.network, Subnet(one.interface.network, one.place))
-    for prefix, place in zip(values.all(t.PREFIX), values.places(t.PREFIX)):
+    for prefix, place in zip(values.all(keys.PREFIX), values.places(keys.PREFIX)):
         found.setdefault(prefix, Subnet(prefix, place))
     return tuple(found.values())
 
@@ -76,55 +76,52 @@ def _against(values: Values, row: Setting[object], message: str, hint: str, code
 def _set(values: Values, sections: Iterable[str]) -> Iterator[Setting[object]]:
     """The rows of these sections that the file sets, in the order of the file."""
     wanted = tuple(sections)
-    rows = [row for row in t.TABLE if row.section in wanted and row.verdict is Verdict.ALLOWED and values.given(row)]
+    rows = [row for row in keys.TABLE if row.section in wanted and row.verdict is Verdict.ALLOWED and values.given(row)]
     yield from sorted(rows, key=lambda row: values.places(row)[0].line)
 
 
 def _uplink(values: Values) -> Iterator[Finding]:
     """An uplink belongs to the host: a tenant puts its VLANs on it, and nothing else."""
-    if not values.given(t.VLAN):
+    if not values.given(keys.VLAN):
         return
-    fine = (t.NAME.name, t.VLAN.name, t.DESCRIPTION.name)
-    for row in _set(values, t.TABLE.sections):
+    fine = (keys.NAME.name, keys.VLAN.name, keys.DESCRIPTION.name)
+    for row in _set(values, keys.TABLE.sections):
         if row.name not in fine:
             message = f"{row.key}= contradicts VLAN=: an uplink belongs to the host."
             hint = "Put it into the file of the network, and leave only VLAN= in the file of the uplink."
             yield _against(values, row, message, hint)
-    seen: set[str] = set()
-    for name, place in zip(values.all(t.VLAN), values.places(t.VLAN)):
-        if name in seen:
-            yield Finding(place, "BB304", f"VLAN={name} is there already.", "Leave it out.")
-        seen.add(name)
+    for name, place in values.repeats(keys.VLAN):
+        yield Finding(place, "BB304", f"VLAN={name} is there already.", "Leave it out.")
 
 
 def _port(values: Values) -> Iterator[Finding]:
     """A port of a bridge has no addresses: they belong to the bridge."""
-    if not values.given(t.BRIDGE):
-        for row in list(_set(values, (t.PORT,)))[:1]:
+    if not values.given(keys.BRIDGE):
+        for row in list(_set(values, (keys.PORT,)))[:1]:
             hint = "Write Bridge= in [Network], or leave the section out."
             yield _against(values, row, "Section [Bridge] is about a port, but there is no Bridge=.", hint)
         return
-    sections = (*t.SERVER_SECTIONS, *t.RA_SECTIONS, "Address")
-    own = {row.name for row in (t.PLAIN_ADDRESS, t.DHCP_SERVER, t.SEND_RA, t.LINK_LOCAL)}
+    sections = (*keys.SERVER_SECTIONS, *keys.RA_SECTIONS, "Address")
+    own = {row.name for row in (keys.PLAIN_ADDRESS, keys.DHCP_SERVER, keys.SEND_RA, keys.LINK_LOCAL)}
     for row in _set(values, (*sections, "Network")):
         if row.section in sections or row.name in own:
             message = f"{row.key}= contradicts Bridge=: a port of a bridge has no addresses."
-            yield _against(values, row, message, f"Put it into the file of the bridge {values.need(t.BRIDGE)}.")
+            yield _against(values, row, message, f"Put it into the file of the bridge {values.need(keys.BRIDGE)}.")
 
 
 def _needed(values: Values) -> Iterator[Finding]:
     """Settings that do nothing without another one."""
-    for switch, sections in ((t.DHCP_SERVER, t.SERVER_SECTIONS), (t.SEND_RA, t.RA_SECTIONS)):
+    for switch, sections in ((keys.DHCP_SERVER, keys.SERVER_SECTIONS), (keys.SEND_RA, keys.RA_SECTIONS)):
         first = next(_set(values, sections), None)
         if first is not None and not values.get(switch):
             message = f"Section [{first.section}] does nothing without {switch.key}=yes."
             yield _against(values, first, message, f"Write {switch.key}=yes in [Network], or leave the section out.")
-    if values.get(t.SEND_RA) and values.get(t.LINK_LOCAL) == "no":
+    if values.get(keys.SEND_RA) and values.get(keys.LINK_LOCAL) == "no":
         hint = "Leave LinkLocalAddressing= out."
-        yield _against(values, t.LINK_LOCAL, "IPv6SendRA=yes needs a link-local address.", hint)
-    if values.get(t.SEND_RA) and not values.each("IPv6Prefix"):
+        yield _against(values, keys.LINK_LOCAL, "IPv6SendRA=yes needs a link-local address.", hint)
+    if values.get(keys.SEND_RA) and not values.each("IPv6Prefix"):
         hint = "Add a section [IPv6Prefix] with Prefix=."
-        yield _against(values, t.SEND_RA, "IPv6SendRA=yes, but there is no prefix to announce.", hint)
+        yield _against(values, keys.SEND_RA, "IPv6SendRA=yes, but there is no prefix to announce.", hint)
 
 
 def _collisions(values: Values) -> Iterator[Finding]:
@@ -136,7 +133,7 @@ def _collisions(values: Values) -> Iterator[Finding]:
             message = f"The address {one.interface.ip} is there already, in line {first.line}."
             yield Finding(one.place, "BB304", message, "Leave one out.")
     yield from overlapping(subnets(values))
-    for row in (t.PREFIX, t.ROUTE_PREFIX):
+    for row in (keys.PREFIX, keys.ROUTE_PREFIX):
         seen = set()
         for prefix, place in zip(values.all(row), values.places(row)):
             if prefix in seen:
@@ -159,54 +156,54 @@ def overlapping(found: Iterable[Subnet]) -> Iterator[Finding]:
 
 def _server(values: Values) -> Iterator[Finding]:
     """The DHCP server: which subnet it hands out, and that all it hands out lies in there."""
-    if not values.get(t.DHCP_SERVER):
+    if not values.get(keys.DHCP_SERVER):
         return
     own = {one.interface for one in addresses(values) if isinstance(one.interface, IPv4Interface)}
     if not own:
         hint = "Write Address= with an IPv4 address, such as 10.77.0.1/24."
-        yield _against(values, t.DHCP_SERVER, "DHCPServer=yes needs an IPv4 address of the host.", hint)
+        yield _against(values, keys.DHCP_SERVER, "DHCPServer=yes needs an IPv4 address of the host.", hint)
         return
-    server = values.get(t.SERVER_ADDRESS) or min(own)
-    if not values.given(t.SERVER_ADDRESS) and len({one.network for one in own}) > 1:
+    server = values.get(keys.SERVER_ADDRESS) or min(own)
+    if not values.given(keys.SERVER_ADDRESS) and len({one.network for one in own}) > 1:
         message = "DHCPServer=yes does not say which of the subnets it hands out."
-        yield _against(values, t.DHCP_SERVER, message, "Write ServerAddress= in [DHCPServer].")
+        yield _against(values, keys.DHCP_SERVER, message, "Write ServerAddress= in [DHCPServer].")
         return
     yield from _pool(values, server)
     yield from _leases(values, server, {one.ip for one in own})
-    router = values.get(t.ROUTER)
+    router = values.get(keys.ROUTER)
     if router is not None and router not in server.network:
         hint = f"Write an address inside of {server.network}."
-        yield _against(values, t.ROUTER, f"Router={router} is not in the subnet {server.network}.", hint)
-    usual, most = values.get(t.DEFAULT_LEASE), values.get(t.MAX_LEASE)
+        yield _against(values, keys.ROUTER, f"Router={router} is not in the subnet {server.network}.", hint)
+    usual, most = values.get(keys.DEFAULT_LEASE), values.get(keys.MAX_LEASE)
     if usual is not None and most is not None and usual > most:
         message = f"DefaultLeaseTimeSec={show_span(usual)} is longer than MaxLeaseTimeSec={show_span(most)}."
-        yield _against(values, t.DEFAULT_LEASE, message, "Make the one shorter, or the other longer.")
+        yield _against(values, keys.DEFAULT_LEASE, message, "Make the one shorter, or the other longer.")
 
 
 def _pool(values: Values, server: IPv4Interface) -> Iterator[Finding]:
-    offset, size = values.get(t.POOL_OFFSET) or 1, values.get(t.POOL_SIZE) or 1
+    offset, size = values.get(keys.POOL_OFFSET) or 1, values.get(keys.POOL_SIZE) or 1
     last = server.network.num_addresses - 2  # the last one is the broadcast address
     hint = f"The subnet {server.network} has addresses from 1 to {last}."
     if offset > last:
-        yield _against(values, t.POOL_OFFSET, f"PoolOffset={offset} lies outside of the subnet.", hint)
+        yield _against(values, keys.POOL_OFFSET, f"PoolOffset={offset} lies outside of the subnet.", hint)
     elif offset + size - 1 > last:
         message = f"A pool of {size} addresses from {offset} on goes beyond the subnet."
-        yield _against(values, t.POOL_SIZE, message, hint)
+        yield _against(values, keys.POOL_SIZE, message, hint)
 
 
 def _leases(values: Values, server: IPv4Interface, own: set[IPv4Address]) -> Iterator[Finding]:
     """Static leases: inside of the subnet, not an address of the host, and each device and address once."""
     seen: dict[object, int] = {}
     for lease in values.each("DHCPServerStaticLease"):
-        address, mac = lease.get(t.LEASE_ADDRESS), lease.get(t.LEASE_MAC)
+        address, mac = lease.get(keys.LEASE_ADDRESS), lease.get(keys.LEASE_MAC)
         ends = (server.network.network_address, server.network.broadcast_address)
         if address is not None and (address not in server.network or address in ends):
             message = f"Address={address} is not an address of the subnet {server.network}."
-            yield _against(lease, t.LEASE_ADDRESS, message, "Choose one inside of it.")
+            yield _against(lease, keys.LEASE_ADDRESS, message, "Choose one inside of it.")
         elif address is not None and address in own:
             message = f"Address={address} is the host's own."
-            yield _against(lease, t.LEASE_ADDRESS, message, "Choose another one.", "BB304")
-        for row, value in ((t.LEASE_ADDRESS, address), (t.LEASE_MAC, mac)):
+            yield _against(lease, keys.LEASE_ADDRESS, message, "Choose another one.", "BB304")
+        for row, value in ((keys.LEASE_ADDRESS, address), (keys.LEASE_MAC, mac)):
             line = lease.places(row)[0].line
             if value is not None and seen.setdefault(value, line) != line:
                 message = f"{row.key}={value} has a lease already, in line {seen[value]}."
@@ -215,7 +212,7 @@ def _leases(values: Values, server: IPv4Interface, own: set[IPv4Address]) -> Ite
 
 def _emitted(values: Values) -> Iterator[Finding]:
     """EmitNTP=yes and its like without a value would hand out what is the host's, or nothing."""
-    for switch, row in t.EMITTED:
+    for switch, row in keys.EMITTED:
         if values.get(switch) and not values.given(row):
             hint = f"Write {row.key}=, or leave {switch.key}= out."
             yield _against(values, switch, f"{switch.key}=yes, but there is no {row.key}= to hand out.", hint)
@@ -227,20 +224,20 @@ def _emitted(values: Values) -> Iterator[Finding]:
 def _announced(values: Values) -> Iterator[Finding]:
     """Prefixes: a length that addresses can be made of, and lifetimes in order."""
     for one in values.each("IPv6Prefix"):
-        prefix, preferred, valid = one.get(t.PREFIX), one.get(t.PREFERRED), one.get(t.VALID)
-        if prefix is not None and prefix.prefixlen != 64 and one.get(t.AUTOCONF) is not False:
+        prefix, preferred, valid = one.get(keys.PREFIX), one.get(keys.PREFERRED), one.get(keys.VALID)
+        if prefix is not None and prefix.prefixlen != 64 and one.get(keys.AUTOCONF) is not False:
             message = f"Prefix={prefix} has not the length 64, so that no addresses can be made of it."
             hint = "Choose a /64, or write AddressAutoconfiguration=no."
-            yield _against(one, t.PREFIX, message, hint)
+            yield _against(one, keys.PREFIX, message, hint)
         if (preferred or _HALF_HOUR) > (valid or 2 * _HALF_HOUR):
-            row = t.PREFERRED if preferred else t.VALID
+            row = keys.PREFERRED if preferred else keys.VALID
             message = "PreferredLifetimeSec= is longer than ValidLifetimeSec=."
             yield _against(one, row, message, "Make the one shorter, or the other longer.")
 
 
 def _queues(values: Values) -> Iterator[Finding]:
     """One queue, at the root; and a token bucket has all that the kernel needs."""
-    queues = sorted((one for section in t.QUEUES for one in values.each(section)), key=lambda one: one.place.line)
+    queues = sorted((one for section in keys.QUEUES for one in values.each(section)), key=lambda one: one.place.line)
     for one in queues[1:]:
         message = f"There is a queue already, in line {queues[0].place.line}."
         yield Finding(one.place, "BB209", message, _ONE_QUEUE)
@@ -249,14 +246,14 @@ def _queues(values: Values) -> Iterator[Finding]:
 
 
 def _bucket(one: Values) -> Iterator[Finding]:
-    for row in (t.TBF_RATE, t.TBF_BURST):
+    for row in (keys.TBF_RATE, keys.TBF_BURST):
         if not one.given(row):
             message = f"[TokenBucketFilter] needs {row.key}=."
             yield Finding(one.place, "BB209", message, row.doc)
-    if one.given(t.TBF_LATENCY) is one.given(t.TBF_LIMIT):
+    if one.given(keys.TBF_LATENCY) is one.given(keys.TBF_LIMIT):
         message = "[TokenBucketFilter] needs one of LatencySec= and LimitBytes=."
         yield Finding(one.place, "BB209", message, "Write for example LatencySec=50ms.")
-    rate, peak = one.get(t.TBF_RATE), one.get(t.TBF_PEAK)
-    if peak is not None and (not one.given(t.TBF_MTU) or (rate is not None and peak <= rate)):
+    rate, peak = one.get(keys.TBF_RATE), one.get(keys.TBF_PEAK)
+    if peak is not None and (not one.given(keys.TBF_MTU) or (rate is not None and peak <= rate)):
         message = "PeakRate= needs MTUBytes=, and to be more than Rate=."
-        yield _against(one, t.TBF_PEAK, message, "Write MTUBytes=1500 and a higher rate, or leave PeakRate= out.")
+        yield _against(one, keys.TBF_PEAK, message, "Write MTUBytes=1500 and a higher rate, or leave PeakRate= out.")

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ...findings import Finding, Place, did_you_mean
 from ..source import Declared
-from . import netdev as device
-from . import table as t
+from . import keys, netdev
 from .netdev import Netdev
 from .network import Network
 
@@ -38,7 +37,7 @@ def connections(workloads: Iterable[Declared], netdevs: Netdevs, networks: Netwo
         for row, name, place in one.values.references() if netdevs or networks else ():
             if "netdev" not in row.refers:
                 continue
-            if name in netdevs and netdevs[name].kind != device.BRIDGE:
+            if name in netdevs and netdevs[name].kind != netdev.BRIDGE:
                 message = f"{row.key}={name} names a netdev of Kind={netdevs[name].kind}."
                 yield Finding(place, "BB209", message, "Name a netdev with Kind=bridge.")
             elif name in networks and name not in netdevs and networks[name].uplinks:
@@ -63,7 +62,7 @@ def _names(netdevs: Netdevs) -> Iterator[Finding]:
             first = taken.setdefault(one.peer, one.file)
             if first != one.file:
                 message = f"The name {one.peer} is taken by {first} already."
-                yield Finding(one.values.places(device.PEER)[0], "BB304", message, "Choose another name.")
+                yield Finding(one.values.places(netdev.PEER)[0], "BB304", message, "Choose another name.")
 
 
 def _subjects(netdevs: Netdevs, networks: Networks) -> Iterator[Finding]:
@@ -91,11 +90,11 @@ def _kinds(netdevs: Netdevs, networks: Networks) -> Iterator[Finding]:
     own = owners(netdevs)
     for _, one in sorted(networks.items()):
         target = netdevs.get(one.bridge or "")
-        if target is not None and target.kind != device.BRIDGE:
+        if target is not None and target.kind != netdev.BRIDGE:
             message = f"Bridge={target.name} names a netdev of Kind={target.kind}."
-            yield Finding(one.values.places(t.BRIDGE)[0], "BB209", message, "Name a netdev with Kind=bridge.")
+            yield Finding(one.values.places(keys.BRIDGE)[0], "BB209", message, "Name a netdev with Kind=bridge.")
         for name, place in one.vlans:
-            if name in netdevs and netdevs[name].kind != device.VLAN:
+            if name in netdevs and netdevs[name].kind != netdev.VLAN:
                 message = f"VLAN={name} names a netdev of Kind={netdevs[name].kind}."
                 yield Finding(place, "BB209", message, "Name a netdev with Kind=vlan.")
         subject = own.get(one.link)
@@ -104,10 +103,10 @@ def _kinds(netdevs: Netdevs, networks: Networks) -> Iterator[Finding]:
         if one.vlans:
             message = f"VLAN= is for uplinks of the host, but {one.link} is a network of the tenant."
             yield Finding(one.vlans[0][1], "BB209", message, "Write VLAN= into a file about an uplink.")
-        elif subject.kind == device.BRIDGE and one.bridge:
+        elif subject.kind == netdev.BRIDGE and one.bridge:
             message = f"Bridge= contradicts that {one.link} is a bridge itself."
             hint = "Connect two bridges by a netdev with Kind=veth."
-            yield Finding(one.values.places(t.BRIDGE)[0], "BB209", message, hint)
+            yield Finding(one.values.places(keys.BRIDGE)[0], "BB209", message, hint)
 
 
 def _unknown(netdevs: Netdevs, networks: Networks) -> Iterator[Finding]:
@@ -126,11 +125,11 @@ def _unused(netdevs: Netdevs, networks: Networks) -> Iterator[Finding]:
     listed = {name for one in networks.values() for name, _ in one.vlans}
     ports = {one.link for one in networks.values() if one.bridge}
     for name, one in sorted(netdevs.items()):
-        place = one.values.places(device.KIND)[0]
-        if one.kind == device.VLAN and name not in listed:
+        place = one.values.places(netdev.KIND)[0]
+        if one.kind == netdev.VLAN and name not in listed:
             hint = f"Add network/UPLINK.network with Name=UPLINK in [Match] and VLAN={name} in [Network]."
             yield Finding(place, "BB301", f"The VLAN {name} is on no uplink.", hint)
-        for link in one.links if one.kind != device.BRIDGE else ():
+        for link in one.links if one.kind != netdev.BRIDGE else ():
             if link not in ports:
                 hint = f"Add network/{link}.network with Name={link} in [Match] and Bridge= in [Network]."
                 yield Finding(place, "BB301", f"{link} leads into no bridge.", hint)
@@ -153,13 +152,13 @@ def _rings(netdevs: Netdevs, networks: Networks) -> Iterator[Finding]:
 
     for _, one in sorted(netdevs.items()):
         ends = [inside[link] for link in one.links if link in inside]
-        if one.kind == device.VLAN and ends:
+        if one.kind == netdev.VLAN and ends:
             ends.append(_OUTSIDE)
-        if one.kind == device.BRIDGE or len(ends) != 2:
+        if one.kind == netdev.BRIDGE or len(ends) != 2:
             continue
         first, second = find(ends[0]), find(ends[1])
         if first == second:
-            yield Finding(one.values.places(device.KIND)[0], "BB304", _ring(one.name, ends), "Leave one of them out.")
+            yield Finding(one.values.places(netdev.KIND)[0], "BB304", _ring(one.name, ends), "Leave one of them out.")
         root[first] = second
 
 

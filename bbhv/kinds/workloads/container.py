@@ -8,18 +8,17 @@ Which verdict a key has, and why, is the row's business; what a row cannot say a
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ...findings import Finding, errors
+from ...findings import Finding
 from .. import elsewhere
 from .. import values as v
-from ..settings import Cost, Setting, Table, Values, Verdict, refused
-from ..source import Source, unit_values
-from . import guest as g
-from . import workload as w
+from ..settings import Cost, Setting, Table, Verdict, refused
+from ..source import Source, read_declared
+from . import guest, workload
 from .attachment import link
 from .health import checks
 from .ports import port
 
-_EXEC, _FILES, _NETWORK, _OURS = "Exec", "Files", "Network", w.OURS
+_EXEC, _FILES, _NETWORK, _OURS = "Exec", "Files", "Network", workload.OURS
 _YES, _HOST, _NO, _LATER = Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN, Verdict.LATER
 
 _POWER = "It would give the container more power over the host than its user namespace may have."
@@ -60,18 +59,18 @@ PARAMETERS = Setting(
     "The program and its arguments, or with Boot=yes the arguments of init.", show=v.show_words,
 )
 ENVIRONMENT = Setting(
-    _EXEC, "Environment", _YES, g.environment, Cost.RESTART, "Assignments NAME=VALUE, quoted when they hold blanks.",
-    repeat=True, show=v.show_words, emit=_each("--setenv"),
+    _EXEC, "Environment", _YES, guest.environment, Cost.RESTART,
+    "Assignments NAME=VALUE, quoted when they hold blanks.", repeat=True, show=v.show_words, emit=_each("--setenv"),
 )
 USER = Setting(
-    _EXEC, "User", _YES, g.user, Cost.RESTART, "A user of the image.", emit=lambda user: ("-u", user),
+    _EXEC, "User", _YES, guest.user, Cost.RESTART, "A user of the image.", emit=lambda user: ("-u", user),
 )
 WORKING_DIRECTORY = Setting(
     _EXEC, "WorkingDirectory", _YES, v.path, Cost.RESTART, "An absolute path inside the container.",
     emit=_option("--chdir"),
 )
 DROP_CAPABILITY = Setting(
-    _EXEC, "DropCapability", _YES, g.capabilities, Cost.RESTART, "Capabilities to take away, such as CAP_NET_RAW.",
+    _EXEC, "DropCapability", _YES, guest.capabilities, Cost.RESTART, "Capabilities to take away, such as CAP_NET_RAW.",
     repeat=True, show=v.show_words, emit=_each("--drop-capability"),
 )
 NO_NEW_PRIVILEGES = Setting(
@@ -79,7 +78,7 @@ NO_NEW_PRIVILEGES = Setting(
     show=v.show_boolean, emit=_yes_no("--no-new-privileges"),
 )
 KILL_SIGNAL = Setting(
-    _EXEC, "KillSignal", _YES, g.signal, Cost.RESTART, "The signal that asks PID 1 to stop, such as SIGRTMIN+3.",
+    _EXEC, "KillSignal", _YES, guest.signal, Cost.RESTART, "The signal that asks PID 1 to stop, such as SIGRTMIN+3.",
     emit=_option("--kill-signal"),
 )
 PERSONALITY = Setting(
@@ -91,12 +90,12 @@ NOTIFY_READY = Setting(
     "Wait until the payload says that it is ready. The default is the value of Boot=.", show=v.show_boolean,
 )
 SYSTEM_CALL_FILTER = Setting(
-    _EXEC, "SystemCallFilter", _YES, g.denied_calls, Cost.RESTART, "System calls to deny, such as ~@keyring.",
+    _EXEC, "SystemCallFilter", _YES, guest.denied_calls, Cost.RESTART, "System calls to deny, such as ~@keyring.",
     repeat=True, show=lambda calls: "~" + v.show_words(calls),
     emit=lambda calls: ("--system-call-filter=~" + " ".join(calls),),
 )
 HOSTNAME = Setting(
-    _EXEC, "Hostname", _YES, g.hostname, Cost.RESTART, "One label of letters, digits and dashes, such as web1.",
+    _EXEC, "Hostname", _YES, guest.hostname, Cost.RESTART, "One label of letters, digits and dashes, such as web1.",
     emit=_option("--hostname"),
 )
 RESOLV_CONF = Setting(
@@ -119,19 +118,19 @@ READ_ONLY = Setting(
     show=v.show_boolean, emit=lambda value: ("--read-only",) if value else (),
 )
 TEMPORARY = Setting(
-    _FILES, "TemporaryFileSystem", _YES, g.tmpfs, Cost.RESTART, "A path and a size, such as /var/cache:size=64M.",
+    _FILES, "TemporaryFileSystem", _YES, guest.tmpfs, Cost.RESTART, "A path and a size, such as /var/cache:size=64M.",
     repeat=True, emit=_option("--tmpfs"),
 )
 INACCESSIBLE = Setting(
-    _FILES, "Inaccessible", _YES, g.mount_point, Cost.RESTART, "A path to hide.", repeat=True,
+    _FILES, "Inaccessible", _YES, guest.mount_point, Cost.RESTART, "A path to hide.", repeat=True,
     emit=_option("--inaccessible"),
 )
-PERSISTENT = replace(w.PERSISTENT, parse=v.switch(only=False))
+PERSISTENT = replace(workload.PERSISTENT, parse=v.switch(only=False))
 SCRATCH_SIZE = Setting(
     _OURS, "ScratchSize", _YES, v.bounded_size(1 << 20, 1 << 40), Cost.RESTART,
     "How much may be written into the root, in memory, such as 256M.", default=256 << 20, show=v.show_size,
 )
-HEALTH = replace(w.HEALTH, parse=checks("unit", later=("tcp", "http", "exec", "script")))
+HEALTH = replace(workload.HEALTH, parse=checks("unit", later=("tcp", "http", "exec", "script")))
 BRIDGE = Setting(
     _NETWORK, "Bridge", _LATER, v.name, Cost.RESTART, "The first network of the container, such as lan.",
     reason=_ALONE, refers=("netdev", "network"),
@@ -140,12 +139,14 @@ PORT = Setting(
     _NETWORK, "Port", _LATER, port, Cost.RESTART, "A port of the host that leads inside, such as tcp:8080:80.",
     reason=_ALONE, repeat=True,
 )
-CREDENTIAL = w.later(w.CREDENTIAL, "Leave it out: put what the container needs to know into a volume for now.")
+CREDENTIAL = workload.later(
+    workload.CREDENTIAL, "Leave it out: put what the container needs to know into a volume for now."
+)
 EXTENSION = Setting(
     _OURS, "Extension", _LATER, v.name, Cost.RESTART, "An extension of extensions/, by its name, such as monitoring.",
     reason="Leave it out: use an image that has what the extension adds.", repeat=True, refers=("sysext", "confext"),
 )
-ADDRESS = w.later(w.ADDRESS, _ALONE)
+ADDRESS = workload.later(workload.ADDRESS, _ALONE)
 NETWORK = Setting(
     _OURS, "Network", _LATER, link, Cost.RESTART, "One more network, and the address there, such as db:10.78.0.10.",
     reason=_ALONE, repeat=True, refers=("netdev", "network"), named=lambda one: one.network,
@@ -198,15 +199,15 @@ TABLE = Table(
     *refused(_NO, _NETWORK, "All tenants of the host would share the zone. Leave it out.", "Zone"),
     PORT,
     *refused(_NO, _NETWORK, "It names a path of the host. Leave it out.", "NamespacePath", since=259),
-    w.IMAGE,
+    workload.IMAGE,
     PERSISTENT,
     SCRATCH_SIZE,
-    w.VOLUME,
-    w.AFTER,
-    *w.LIMITS,
-    *w.RESTARTING,
+    workload.VOLUME,
+    workload.AFTER,
+    *workload.LIMITS,
+    *workload.RESTARTING,
     HEALTH,
-    *w.HEALTH_TIMES,
+    *workload.HEALTH_TIMES,
     CREDENTIAL,
     EXTENSION,
     ADDRESS,
@@ -217,7 +218,7 @@ TABLE = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Container(w.Workload):
+class Container(workload.Workload):
     """A container as declared."""
 
     @property
@@ -231,10 +232,7 @@ class Container(w.Workload):
 
 def read_container(source: Source) -> tuple[Container | None, tuple[Finding, ...]]:
     """The container of a file, None when it has errors."""
-    values, findings = unit_values(source, TABLE)
-    container = Container(name=source.name, file=source.file, values=values)
-    findings += tuple(_contradictions(container))
-    return None if errors(findings) else container, findings
+    return read_declared(source, TABLE, Container, always=_contradictions)
 
 
 def _contradictions(container: Container) -> Iterator[Finding]:
@@ -248,21 +246,9 @@ def _contradictions(container: Container) -> Iterator[Finding]:
     if not (values.need(BOOT) or values.given(PARAMETERS) or values.unread(BOOT) or values.unread(PARAMETERS)):
         hint = "Write Boot=yes, or Parameters= with the program."
         yield Finding(values.places(BOOT)[0], "BB209", "The container has nothing to run.", hint)
-    if values.get(SUPPRESS_SYNC) and values.all(w.VOLUME):
+    if values.get(SUPPRESS_SYNC) and values.all(workload.VOLUME):
         hint = "Leave SuppressSync= out."
         message = "SuppressSync=yes would lose what is written to a volume."
         yield Finding(values.places(SUPPRESS_SYNC)[0], "BB209", message, hint)
-    yield from w.waits_for_itself(container)
-    yield from _mount_collisions(values)
-
-
-def _mount_collisions(values: Values) -> Iterator[Finding]:
-    """Two things mounted on the same path: the later one is reported."""
-    taken: dict[str, str] = {}
-    mounts = [(mount.path, place) for mount, place in zip(values.all(w.VOLUME), values.places(w.VOLUME))]
-    mounts += [(mount.path, place) for mount, place in zip(values.all(TEMPORARY), values.places(TEMPORARY))]
-    for path, place in sorted(mounts, key=lambda mount: (mount[1].line, mount[0])):
-        if path in taken:
-            message = f"Something is mounted on {path} already, by {taken[path]}."
-            yield Finding(place, "BB304", message, "Choose another path.")
-        taken.setdefault(path, f"line {place.line}")
+    yield from workload.waits_for_itself(container)
+    yield from workload.mounted_twice(values, workload.VOLUME, TEMPORARY)

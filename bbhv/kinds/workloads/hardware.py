@@ -2,10 +2,12 @@
 
 from .. import values as v
 
+# Below, no kernel with an initrd starts; above, the amount is a slip of the pen.
 MIN_RAM = 64 << 20
 MAX_RAM = 16 << 40
 MAX_STRING = 1024
 _PLAIN_SECRET = "It would be readable by everybody who reads the repository. Write Credential= in [X-Bitbuilder]."
+# systemd.system-credentials(7), systemd-stub(7) and smbios-type-11(7) say what these words do.
 _KERNEL_SECRETS = ("systemd.set_credential=", "systemd.set_credential_binary=")
 _SMBIOS_KERNEL = ("io.systemd.stub.kernel-cmdline-extra=", "io.systemd.boot.kernel-cmdline-extra=")
 

@@ -86,6 +86,16 @@ _FORMS: dict[str, tuple[Callable[[str], Check], str]] = {
 }
 
 
+def _without_host(kind: str, rest: str) -> str:
+    """The check that a URL, or HOST:PORT, is meant for: it always connects to the workload itself. Else nothing."""
+    place, slash, path = rest.removeprefix("//").partition("/")
+    port = place.rpartition(":")[2] if ":" in place else "80" if rest.startswith("//") else ""
+    try:
+        return str({"tcp": _tcp, "http": _http}[kind](f"{port}/{path}" if kind == "http" else port))
+    except (KeyError, v.Unreadable):
+        return ""
+
+
 def checks(*ready: str, later: Collection[str] = ()) -> Callable[[str], Check]:
     """A reader of the checks of these kinds; one of a kind in `later` is read, but is not supported yet."""
     known = (*ready, *later)
@@ -102,7 +112,7 @@ def checks(*ready: str, later: Collection[str] = ()) -> Callable[[str], Check]:
                 raise v.Unreadable(f"{v.quoted(value)} is not {shape.partition(',')[0]}.")
             check = form(rest)
         except v.Unreadable as error:
-            raise v.Unreadable(str(error), error.hint or f"Write {shape}.") from None
+            raise v.Unreadable(str(error), error.hint or f"Write {_without_host(kind, rest) or shape}.") from None
         if kind in later:
             raise v.NotYet(f"The check {v.quoted(value)} is not supported yet.", forms)
         return check

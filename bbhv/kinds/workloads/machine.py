@@ -8,17 +8,16 @@ vmspawn.py says for every switch which key stands for it. What a row cannot say 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from ...findings import Finding, Place, errors
+from ...findings import Finding, Place
 from .. import elsewhere
 from .. import values as v
 from ..settings import Cost, Setting, Table, Values, Verdict, refused
-from ..source import Source, unit_values
-from . import hardware as h
-from . import workload as w
+from ..source import Source, read_declared
+from . import hardware, workload
 from .guest import VolumeMount, mount_point
 from .health import checks
 
-_VM, _NETWORK, _OURS = "VM", "Network", w.OURS
+_VM, _NETWORK, _OURS = "VM", "Network", workload.OURS
 _YES, _HOST, _NO = Verdict.ALLOWED, Verdict.HOST, Verdict.FORBIDDEN
 
 _DISK = "A machine starts from a disk image: write Image= in [X-Bitbuilder]."
@@ -53,7 +52,7 @@ CPUS = Setting(
     emit=_option("--cpus"),
 )
 RAM = Setting(
-    _VM, "RAM", _YES, h.ram, Cost.RESTART, "How much memory the machine has, at least 64M, such as 1G.",
+    _VM, "RAM", _YES, hardware.ram, Cost.RESTART, "How much memory the machine has, at least 64M, such as 1G.",
     default=2 << 30, show=v.show_size, emit=_option("--ram", v.show_size),
 )
 FIRMWARE = Setting(
@@ -79,32 +78,32 @@ INITRD = Setting(
     "An initrd for Linux=: infrastructure/NAME.image, or one that the host offers.", repeat=True,
 )
 KERNEL_COMMAND_LINE = Setting(
-    _VM, "KernelCommandLine", _YES, h.kernel_words, Cost.RESTART,
+    _VM, "KernelCommandLine", _YES, hardware.kernel_words, Cost.RESTART,
     "More words for the kernel's command line, such as console=ttyS0.", repeat=True, show=" ".join,
 )
 SMBIOS11 = Setting(
-    _VM, "SMBIOS11", _YES, h.smbios_string, Cost.RESTART,
-    "A string for the machine to read, see smbios-type-11(7), such as io.systemd.boot.timeout=1.", repeat=True,
-    emit=_option("--smbios11"),
+    _VM, "SMBIOS11", _YES, hardware.smbios_string, Cost.RESTART,
+    "A string for the machine to read, see smbios-type-11(7), such as io.systemd.boot.timeout=1.", since=258,
+    repeat=True, emit=_option("--smbios11"),
 )
 GROW_IMAGE = Setting(
     _VM, "GrowImage", _YES, v.bounded_size(1 << 20, 1 << 50), Cost.RESTART,
-    "How large to make the disk when it is smaller, such as 10G.", show=v.show_size,
+    "How large to make the disk when it is smaller, such as 10G.", since=258, show=v.show_size,
     emit=_option("--grow-image", v.show_size),
 )
 NOTIFY_READY = Setting(
     _VM, "NotifyReady", _YES, v.boolean, Cost.RESTART,
-    "Wait until the machine's init system says that it is ready, which systemd does over vsock.", default=True,
-    show=v.show_boolean, emit=_option("--notify-ready", v.show_boolean),
+    "Wait until the machine's init system says that it is ready, which systemd does over vsock.", since=258,
+    default=True, show=v.show_boolean, emit=_option("--notify-ready", v.show_boolean),
 )
 BRIDGE = Setting(
     _NETWORK, "Bridge", _YES, v.name, Cost.RESTART, "The network of the machine, such as lan.",
     refers=("netdev", "network"), emit=lambda name: ("--network-tap",),
 )
-VOLUME = replace(w.VOLUME, parse=_volume_mount, doc="A volume that becomes a drive, by its name, such as data.",
+VOLUME = replace(workload.VOLUME, parse=_volume_mount, doc="A volume that becomes a drive, by its name, such as data.",
                  show=lambda mount: mount.volume)  # fmt: skip
 HEALTH = replace(
-    w.HEALTH, parse=checks("unit", "tcp", "http", "script", "console"),
+    workload.HEALTH, parse=checks("unit", "tcp", "http", "script", "console"),
     doc="How to tell that the machine is healthy: unit, tcp:PORT, http:PORT/PATH, script:NAME or console:REGEX.",
 )
 
@@ -122,7 +121,7 @@ TABLE = Table(
     NOTIFY_READY,
     *refused(_HOST, _VM, "The host insists on KVM, unless its operator grants emulation.", "KVM"),
     *refused(_HOST, _VM, _VSOCK, "VSock", "VSockCID"),
-    *refused(_HOST, _VM, _STATE, "TPMState"),
+    *refused(_HOST, _VM, _STATE, "TPMState", since=258),
     *refused(_HOST, _VM, _STATE, "EFINVRAMState", since=261),
     *refused(_NO, _VM, "It names a path of the host. Leave it out: the host has variables to start from.",
              "EFINVRAMTemplate", since=261),
@@ -137,7 +136,8 @@ TABLE = Table(
     *refused(_NO, _VM, f"It would reach services of the host that only the host itself may use. {_ONE}",
              "NetworkUserMode"),
     *refused(_HOST, _VM, "It is derived from the name of the machine and stays the same.", "Machine", "UUID"),
-    *refused(_HOST, _VM, _PLACE, "Slice", "Property", "Register", "KeepUnit"),
+    *refused(_HOST, _VM, _PLACE, "Register", "KeepUnit"),
+    *refused(_HOST, _VM, _PLACE, "Slice", "Property", since=258),
     *refused(_HOST, _VM, _PLACE, "System", "User", since=260),
     *refused(_HOST, _VM, _DISK, "PrivateUsers"),
     *refused(_NO, _VM, _PATHS, "Bind", "BindRO"),
@@ -153,21 +153,21 @@ TABLE = Table(
     *refused(_NO, _VM, "It would be readable by everybody who reads the repository. Write Credential= in "
              "[X-Bitbuilder].", "SetCredential"),
     BRIDGE,
-    w.IMAGE,
-    w.PERSISTENT,
+    workload.IMAGE,
+    workload.PERSISTENT,
     *refused(_HOST, _OURS, "What a machine writes is bounded by its disk. Write GrowImage= in [VM] for a larger one.",
              "ScratchSize"),
     VOLUME,
-    w.CREDENTIAL,
-    w.ADDRESS,
+    workload.CREDENTIAL,
+    workload.ADDRESS,
     *refused(_NO, _OURS, _ONE, "Network"),
     *refused(_NO, _OURS, "A machine has its own system: build the extension into its image.", "Extension"),
     *refused(_NO, _OURS, "The socket of the API is for containers. Leave it out.", "Control"),
-    w.AFTER,
-    *w.LIMITS,
-    *w.RESTARTING,
+    workload.AFTER,
+    *workload.LIMITS,
+    *workload.RESTARTING,
     HEALTH,
-    *w.HEALTH_TIMES,
+    *workload.HEALTH_TIMES,
     meant={
         **elsewhere.MACHINE,
         "memory": "Write RAM= in [VM] for the machine's memory.",
@@ -189,14 +189,15 @@ TABLE = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine(w.Workload):
+class Machine(workload.Workload):
     """A machine as declared."""
 
     @property
     def images(self) -> tuple[tuple[str, Place], ...]:
         """The names of all images that it needs, and where they stand: of its disk, its kernel, its initrds."""
         values = self.values
-        return tuple(pair for row in (w.IMAGE, LINUX, INITRD) for pair in zip(values.all(row), values.places(row)))
+        rows = (workload.IMAGE, LINUX, INITRD)
+        return tuple(pair for row in rows for pair in zip(values.all(row), values.places(row)))
 
     @property
     def kernel_words(self) -> tuple[str, ...]:
@@ -206,22 +207,17 @@ class Machine(w.Workload):
 
 def read_machine(source: Source) -> tuple[Machine | None, tuple[Finding, ...]]:
     """The machine of a file, None when it has errors."""
-    values, findings = unit_values(source, TABLE)
-    machine = Machine(name=source.name, file=source.file, values=values)
-    findings += (*_contradictions(machine), *_doubts(values))
-    return None if errors(findings) else machine, findings
+    return read_declared(source, TABLE, Machine, always=_contradictions)
 
 
 def _contradictions(machine: Machine) -> Iterator[Finding]:
     yield from _start(machine.values)
     yield from _memory(machine.values)
     yield from _network(machine.values)
-    yield from w.waits_for_itself(machine)
-    seen: set[str] = set()
-    for mount, place in zip(machine.values.all(VOLUME), machine.values.places(VOLUME)):
-        if mount.volume in seen:
-            yield Finding(place, "BB304", f"Volume {mount.volume} is a drive of the machine already.", "Leave it out.")
-        seen.add(mount.volume)
+    yield from workload.waits_for_itself(machine)
+    for mount, place in machine.values.repeats(VOLUME):
+        yield Finding(place, "BB304", f"Volume {mount.volume} is a drive of the machine already.", "Leave it out.")
+    yield from _doubts(machine.values)
 
 
 def _start(values: Values) -> Iterator[Finding]:
@@ -233,7 +229,7 @@ def _start(values: Values) -> Iterator[Finding]:
         if firmware in ("bios", "none"):
             hint = "Write Firmware=uefi, or leave SecureBoot= out."
             yield Finding(place, "BB209", f"SecureBoot=yes contradicts Firmware={firmware}.", hint)
-        if direct or values.unread(LINUX):
+        if direct:
             message = "SecureBoot=yes contradicts Linux=: the firmware does not verify a kernel that it is given."
             yield Finding(place, "BB209", message, "Leave one out.")
     if direct or unknown:
@@ -251,12 +247,12 @@ def _start(values: Values) -> Iterator[Finding]:
 
 def _memory(values: Values) -> Iterator[Finding]:
     """QEMU itself needs some memory besides that of the machine."""
-    ram, most = values.need(RAM), values.get(w.MEMORY_MAX)
+    ram, most = values.need(RAM), values.get(workload.MEMORY_MAX)
     if most is not None and most <= ram and not values.unread(RAM):
         shown = f"RAM={v.show_size(ram)}{'' if values.given(RAM) else ', which is the default,'}"
         message = f"MemoryMax={v.show_size(most)} has no room for {shown} and what QEMU itself needs."
         hint = f"Write MemoryMax={v.show_size(ram + (256 << 20))} or more, or less RAM= in [VM]."
-        yield Finding(values.places(w.MEMORY_MAX)[0], "BB209", message, hint)
+        yield Finding(values.places(workload.MEMORY_MAX)[0], "BB209", message, hint)
 
 
 def _network(values: Values) -> Iterator[Finding]:
@@ -264,8 +260,8 @@ def _network(values: Values) -> Iterator[Finding]:
     if values.given(BRIDGE) or values.unread(BRIDGE):
         return
     hint = "Write Bridge= in [Network] with the name of a network."
-    if values.given(w.ADDRESS):
-        yield Finding(values.places(w.ADDRESS)[0], "BB209", "Address= needs a network.", hint)
+    if values.given(workload.ADDRESS):
+        yield Finding(values.places(workload.ADDRESS)[0], "BB209", "Address= needs a network.", hint)
     check = values.need(HEALTH)
     if check.needs_network:
         yield Finding(values.places(HEALTH)[0], "BB209", f"Health={check} needs a network.", hint)

@@ -8,8 +8,7 @@ import hashlib
 
 from ...names import workload
 from ..values import show_boolean
-from . import container as c
-from .container import Container
+from .container import BOOT, KILL_SIGNAL, NOTIFY_READY, PARAMETERS, Container
 from .workload import VOLUME
 
 UID_COUNT = 65536
@@ -28,8 +27,8 @@ def command(
 ) -> tuple[str, ...]:
     """The arguments, the program first. `root` is the prepared directory, `volumes` the folder of all volumes."""
     machine = workload(container.name, tenant)
-    boot = container.values.need(c.BOOT)
-    ready = container.values.get(c.NOTIFY_READY)
+    boot = container.values.need(BOOT)
+    ready = container.values.get(NOTIFY_READY)
     return (
         nspawn,
         "--quiet",
@@ -50,7 +49,7 @@ def command(
         *(f"--bind={volumes}/{mount.volume}:{mount.path}:idmap" for mount in container.values.all(VOLUME)),
         *_start(container, boot),
         "--",
-        *(container.values.get(c.PARAMETERS) or ()),
+        *(container.values.get(PARAMETERS) or ()),
     )
 
 
@@ -59,4 +58,4 @@ def _start(container: Container, boot: bool) -> tuple[str, ...]:
     if boot:
         return ("--boot",)
     mode, signal = (("--as-pid2",), "SIGRTMIN+3") if container.process_two else ((), "SIGTERM")
-    return mode if container.values.given(c.KILL_SIGNAL) else (*mode, f"--kill-signal={signal}")
+    return mode if container.values.given(KILL_SIGNAL) else (*mode, f"--kill-signal={signal}")

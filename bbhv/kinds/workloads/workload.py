@@ -11,9 +11,9 @@ from typing import TypeVar
 from ...findings import Finding, Place
 from .. import values as v
 from ..networks.address import address
-from ..settings import Cost, Setting, Verdict, refused
+from ..settings import Cost, Setting, Values, Verdict, refused
 from ..source import Declared
-from . import guest as g
+from . import guest
 from .health import Check, checks
 
 OURS = "X-Bitbuilder"
@@ -31,7 +31,7 @@ PERSISTENT = Setting(
     default=False, show=v.show_boolean,
 )
 VOLUME = Setting(
-    OURS, "Volume", _YES, g.volume_mount, Cost.RESTART, "A volume and where to see it, such as data:/srv/data.",
+    OURS, "Volume", _YES, guest.volume_mount, Cost.RESTART, "A volume and where to see it, such as data:/srv/data.",
     repeat=True, refers=("volume",), named=lambda mount: mount.volume,
 )
 CREDENTIAL = Setting(
@@ -122,9 +122,20 @@ class Workload(Declared):
         return tuple(sorted(set(self.values.all(AFTER))))
 
 
-def waits_for_itself(workload: Workload) -> Iterator[Finding]:
-    """A workload that is to start after itself."""
-    names = workload.values.all(AFTER)
-    if workload.name in names:
-        place = workload.values.places(AFTER)[names.index(workload.name)]
-        yield Finding(place, "BB302", "After= names the workload itself.", "Leave it out.")
+def waits_for_itself(one: Declared) -> Iterator[Finding]:
+    """What is to start after itself."""
+    names = one.values.all(AFTER)
+    if one.name in names:
+        place = one.values.places(AFTER)[names.index(one.name)]
+        yield Finding(place, "BB302", f"After={one.name} names this declaration itself.", "Leave it out.")
+
+
+def mounted_twice(values: Values, *rows: Setting[guest.VolumeMount | guest.Tmpfs]) -> Iterator[Finding]:
+    """Two things on one path: what comes later in the file is reported."""
+    taken: dict[str, int] = {}
+    mounts = [pair for row in rows for pair in zip(values.all(row), values.places(row))]
+    for mount, place in sorted(mounts, key=lambda pair: pair[1].line):
+        first = taken.setdefault(mount.path, place.line)
+        if first != place.line:
+            message = f"Something is mounted on {mount.path} already, by line {first}."
+            yield Finding(place, "BB304", message, "Choose another path.")

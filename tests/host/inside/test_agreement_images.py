@@ -12,7 +12,7 @@ from .support import run
 READER = """
 import hashlib, json, sys
 sys.path.insert(0, "/usr/bin/bbhv")
-from bbhv.formats import bls, dps, gpt, pe, uki
+from bbhv.formats.images import bls, dps, gpt, pe, uki
 from bbhv.host import inspect
 
 def table(path):

@@ -187,7 +187,7 @@ def test_names_that_mean_something_else(pair: Pair) -> None:
 def test_more_files_than_are_read(pair: Pair) -> None:
     blob = pair.wild.repo.git("hash-object", "-w", "--stdin", input="")
     for count, words in ((20_001, "has more than 20000 files."), (120_000, "has more than 20000 files, or")):
-        plant(pair.wild, [("100644", f"docs/{number:040}", blob) for number in range(count)])
+        plant(pair.wild, [("100644", f"docs/{number:020}", blob) for number in range(count)])
         assert pair.wild.sync(status=3) == "refused" and "docs/: error[BB110]: " in pair.wild.said
         assert words in pair.wild.said
 

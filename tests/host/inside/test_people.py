@@ -73,10 +73,10 @@ def test_none_one_and_many_tenants(make: Make) -> None:
 JUDGE = """
 import json, sys
 sys.path.insert(0, "/usr/bin/bbhv")
-from bbhv.formats.schema import compile
+from bbhv.formats.schema.compiler import compile_schema
 with open("/usr/lib/bitbuilder/schemas/output.schema.json", encoding="utf-8") as file:
     defined = json.load(file)["$defs"]
-schema = compile({"$ref": f"#/$defs/{sys.argv[1]}", "$defs": defined})
+schema = compile_schema({"$ref": f"#/$defs/{sys.argv[1]}", "$defs": defined})
 print([f"{one.path}: {one.message}" for one in schema.problems(json.load(sys.stdin))])
 """
 

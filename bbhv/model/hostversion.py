@@ -1,6 +1,7 @@
-"""Needs: what a tenant's declarations need of the host's systemd. Findings: BB210 (a key needs a newer one).
+"""What a tenant's declarations need of the version of the host's systemd. Findings: BB210 (a key needs a newer one).
 
-A key that systemd does not know is skipped by it with a line in its log; a tenant would not see that.
+systemd skips a key of a file that it does not know with a line in its log, and its programs fail at a switch that they
+do not know; a tenant would see neither.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ from ..kinds.settings import Values
 from ..kinds.source import Declared
 from .tenant import Tenant
 
+# The oldest systemd that is supported: that of Debian 13.
 OLDEST = 257
 
 

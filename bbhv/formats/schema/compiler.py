@@ -1,7 +1,7 @@
 """JSON Schema draft 2020-12: a schema is compiled once to closures, which check any number of documents.
 
-`compile` puts the keyword tables of the vocabularies together; a new keyword is a new row there. A document that is
-right is only seen by the short way (fast). Promises: all required tests of the official suite, and all of its
+`compile_schema` puts the keyword tables of the vocabularies together; a new keyword is a new row there. A document that
+is right is only seen by the short way (fast). Promises: all required tests of the official suite, and all of its
 formats; checking is bounded and never raises, but SchemaError when a pattern that Python cannot compile is first used;
 all problems of a document come back, as findings BB104 with line and column.
 """
@@ -60,7 +60,7 @@ class Schema:
         return run
 
 
-def compile(
+def compile_schema(
     schema: Json, *, library: Mapping[str, Json] | None = None, formats: bool = True, shortly: bool = True
 ) -> Schema:
     """Compile a schema. `library` holds other schemas by their URI; `formats` says whether `format` is asserted where

@@ -12,12 +12,13 @@ from ..settings import Setting, Verdict, refused
 
 _HOST, _NO = Verdict.HOST, Verdict.FORBIDDEN
 
-HOSTS_CHOICE = "A declaration is the same on every host; say in the registration which hosts the tenant runs on."
+HOSTS_CHOICE = "A declaration is the same on every host; the registration says on which of them the tenant runs."
 MATCH = "Write Name= with the name of the network; which interface of the host that is, the host decides."
 HARDWARE_ADDRESS = "The host gives every interface an address of its own, which stays the same."
 CLIENT = "The host never takes addresses, routes, servers or names from the network of a tenant."
 ROUTES = "Routes of the host belong to the operator; a network is reached by its addresses."
-RESOLVER = "It would change how the host finds names. Write DNS= in [DHCPServer] or [IPv6SendRA] for the workloads."
+RESOLVER = "It would change how the host finds names."
+RESOLVERS = "It would change how the host finds names. Write it into [DHCPServer] or [IPv6SendRA] for the workloads."
 FILTER = "The filter and the labels of the host keep tenants apart, and belong to the operator."
 PROXY = "The host never answers for the addresses of others."
 UNTAGGED = "Only untagged frames pass a network, so that no workload gets into another VLAN."
@@ -29,11 +30,12 @@ QUEUES = "Limit a network with [TokenBucketFilter], or share it fairly with [CAK
 HANDLES = "The host numbers its queues itself."
 
 _SHARING = "It would share an interface of the host past the bridges that keep tenants apart. Use Kind=bridge."
-_TUNNEL = "Both its ends would be addresses of the host. Run the tunnel inside of a workload."
+_TUNNEL = "Its end would be an address of the host. Run the tunnel inside of a workload."
 _KEYS = "Its keys and its end would be the host's. Run it inside of a workload, with a credential."
 _TAP = "It is the host that connects machines: write Bridge= in machines/NAME.vmspawn."
 _BOND = "It would bind interfaces of the host together."
 _HARDWARE = "It is about hardware of the host."
+_CAN = "No workload can be connected to a CAN bus."
 _VRF = "Routing tables of the host belong to the operator."
 _LABELS = "It would change how the host chooses addresses for all of its traffic."
 _NEIGHBOURS = "The host learns its neighbours, and pins those that workloads declare by Address=."
@@ -44,8 +46,8 @@ KINDS: Mapping[str, str] = {
     "bond": _BOND, "macvlan": _SHARING, "macvtap": _SHARING, "ipvlan": _SHARING, "ipvtap": _SHARING,
     "dummy": "No workload can be connected to it. Use Kind=bridge.",
     "ifb": QUEUES, "nlmon": "It would show the traffic between the kernel and all programs of the host.",
-    "tun": _TAP, "tap": _TAP, "vrf": _VRF, "vcan": _HARDWARE, "vxcan": _HARDWARE, "ipoib": _HARDWARE, "wlan": _HARDWARE,
-    "hsr": _HARDWARE, "batadv": _HARDWARE, "wireguard": _KEYS, "macsec": _KEYS, "xfrm": _KEYS, "vti": _KEYS,
+    "tun": _TAP, "tap": _TAP, "vrf": _VRF, "vcan": _CAN, "vxcan": _CAN, "ipoib": _HARDWARE, "wlan": _HARDWARE,
+    "hsr": _BOND, "batadv": _BOND, "wireguard": _KEYS, "macsec": _KEYS, "xfrm": _KEYS, "vti": _KEYS,
     "vti6": _KEYS,
     **{kind: _TUNNEL for kind in ("gre", "gretap", "erspan", "ip6gre", "ip6tnl", "ip6gretap", "ipip", "sit", "vxlan",
                                   "geneve", "l2tp", "fou", "bareudp")},
@@ -84,7 +86,7 @@ NETDEV = (
     *group(_NO, "VXLAN", _TUNNEL, "External VNIFilter", since=258),
     *group(_NO, "GENEVE", _TUNNEL, """Id Remote TOS TTL UDPChecksum UDP6ZeroChecksumTx UDP6ZeroChecksumRx
         DestinationPort FlowLabel IPDoNotFragment InheritInnerProtocol"""),
-    *group(_NO, "HSR", _HARDWARE, "Ports Protocol Supervision", since=258),
+    *group(_NO, "HSR", _BOND, "Ports Protocol Supervision", since=258),
     *group(_NO, "BareUDP", _TUNNEL, "DestinationPort EtherType MinSourcePort"),
     *group(_NO, "L2TP", _TUNNEL, """TunnelId PeerTunnelId Remote Local EncapsulationType UDPSourcePort
         UDPDestinationPort UDPChecksum UDP6ChecksumTx UDP6ChecksumRx"""),
@@ -98,7 +100,7 @@ NETDEV = (
         FooOverUDP FOUDestinationPort FOUSourcePort Encapsulation IPv6RapidDeploymentPrefix ISATAP
         SerializeTunneledPackets ERSPANVersion ERSPANIndex ERSPANDirection ERSPANHardwareId"""),
     *group(_NO, "FooOverUDP", _TUNNEL, "Encapsulation Port PeerPort Protocol Peer Local"),
-    *group(_NO, "VXCAN", _HARDWARE, "Peer"),
+    *group(_NO, "VXCAN", _CAN, "Peer"),
     *group(_NO, "Tun", _TAP, _TUN),
     *group(_NO, "Tap", _TAP, _TUN),
     *group(_NO, "WireGuard", _KEYS, "PrivateKey PrivateKeyFile ListenPort FirewallMark RouteTable RouteMetric"),
@@ -110,7 +112,7 @@ NETDEV = (
         PacketsPerSlave GratuitousARP AllSlavesActive DynamicTransmitLoadBalancing MinLinks ARPMissedMax"""),
     *group(_NO, "Xfrm", _KEYS, "InterfaceId Independent"),
     *group(_NO, "VRF", _VRF, "Table"),
-    *group(_NO, "BatmanAdvanced", _HARDWARE, """GatewayMode Aggregation BridgeLoopAvoidance DistributedArpTable
+    *group(_NO, "BatmanAdvanced", _BOND, """GatewayMode Aggregation BridgeLoopAvoidance DistributedArpTable
         Fragmentation HopPenalty OriginatorIntervalSec GatewayBandwidthDown GatewayBandwidthUp RoutingAlgorithm"""),
     *group(_NO, "IPoIB", _HARDWARE, "PartitionKey Mode IgnoreUserspaceMulticastGroups"),
     *group(_NO, "WLAN", _HARDWARE, "PhysicalDevice Type WDS"),

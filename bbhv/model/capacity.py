@@ -16,22 +16,23 @@ from ..kinds import limits
 from ..kinds.settings import Setting
 from ..kinds.values import INFINITY, show_limit, show_quota, show_size
 from ..kinds.workloads import machine
-from ..kinds.workloads import workload as w
 from ..kinds.workloads.machine import Machine
-from ..kinds.workloads.workload import Workload
+from ..kinds.workloads.workload import CPU_QUOTA, MEMORY_MAX, TASKS_MAX, Workload
+from .registration import Grants
 from .tenant import Tenant
 
-_ASK = "Ask the operator for more, or declare less."
+ASK = "Ask the operator for more, or declare less."
+# One CPU all of the time, in hundredths of a percent.
 FULL_CPU = 10_000
 
 
-def findings(tenant: Tenant, *, memory: int | None, quota: int | None, tasks: int | None) -> Iterator[Finding]:
-    """Everything that is too much. Memory is in bytes, the quota in hundredths of a percent; None: not granted."""
-    room = _room(tenant, memory)
+def findings(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
+    """Everything that is too much. What is not granted at all is not compared: that has a finding elsewhere."""
+    room = _room(tenant, grants.memory)
     for name, workload in sorted(tenant.workloads.items()):
-        yield from _limits(workload, memory=memory, quota=quota, tasks=tasks)
+        yield from _limits(workload, grants)
         if isinstance(workload, Machine):
-            yield from _hardware(workload, memory=memory, room=room, quota=quota)
+            yield from _hardware(workload, grants, room)
     if room is not None:
         yield from _together(tenant, room)
 
@@ -42,34 +43,35 @@ def _room(tenant: Tenant, memory: int | None) -> int | None:
     return own if memory is None else min(memory, memory if own is None else own)
 
 
-def _limits(workload: Workload, *, memory: int | None, quota: int | None, tasks: int | None) -> Iterator[Finding]:
+def _limits(workload: Workload, grants: Grants) -> Iterator[Finding]:
     """A limit of one workload that is above a grant. No limit at all is fine: the slice has one."""
     rows = (
-        (w.MEMORY_MAX, memory, show_size),
-        (w.CPU_QUOTA, quota, show_quota),
-        (w.TASKS_MAX, tasks, show_limit),
+        (MEMORY_MAX, grants.memory, show_size),
+        (CPU_QUOTA, grants.cpu_quota, show_quota),
+        (TASKS_MAX, grants.tasks, show_limit),
     )
     for row, granted, show in rows:
         wanted = workload.values.get(row)
         if granted is not None and wanted is not None and granted < wanted != INFINITY:
             message = f"{row.key}={show(wanted)} is more than the {show(granted)} that are granted to the tenant."
-            yield Finding(_place(workload, row), "BB401", message, _ASK)
+            yield Finding(_place(workload, row), "BB401", message, ASK)
 
 
-def _hardware(one: Machine, *, memory: int | None, room: int | None, quota: int | None) -> Iterator[Finding]:
+def _hardware(one: Machine, grants: Grants, room: int | None) -> Iterator[Finding]:
     """A machine with more memory than there is, or more CPUs than can ever run at once."""
     ram, cpus = one.values.need(machine.RAM), one.values.need(machine.CPUS)
+    memory, quota = grants.memory, grants.cpu_quota
     shown = f"RAM={show_size(ram)}{'' if one.values.given(machine.RAM) else ', which is the default,'}"
     if memory is not None and ram > memory:
         message = f"{shown} is more than the {show_size(memory)} that are granted to the tenant."
-        yield Finding(_place(one, machine.RAM), "BB401", message, _ASK)
+        yield Finding(_place(one, machine.RAM), "BB401", message, ASK)
     elif room is not None and ram > room:
         message = f"{shown} is more than the MemoryMax={show_size(room)} of the tenant's own slice."
         hint = "Write a larger MemoryMax= in infrastructure/tenant.slice, or less RAM=."
         yield Finding(_place(one, machine.RAM), "BB209", message, hint)
     if quota is not None and cpus > (whole := -(-quota // FULL_CPU)):
         message = f"CPUs={cpus} is more than the {whole} that can run at once of the {show_quota(quota)} granted."
-        yield Finding(_place(one, machine.CPUS), "BB401", message, _ASK)
+        yield Finding(_place(one, machine.CPUS), "BB401", message, ASK)
 
 
 def _together(tenant: Tenant, room: int) -> Iterator[Finding]:
@@ -80,7 +82,7 @@ def _together(tenant: Tenant, room: int) -> Iterator[Finding]:
         if total > room:
             message = f"With {name} the workloads may use {show_size(total)} of memory, but the tenant has "
             message += f"{show_size(room)}: when all use theirs, something is killed."
-            row: Setting[object] = machine.RAM if isinstance(workload, Machine) else w.MEMORY_MAX
+            row: Setting[object] = machine.RAM if isinstance(workload, Machine) else MEMORY_MAX
             hint = "Declare less, or leave it when they never need it all at once."
             yield Finding(_place(workload, row), "BB401", message, hint, severity="warning")
             return
@@ -88,7 +90,7 @@ def _together(tenant: Tenant, room: int) -> Iterator[Finding]:
 
 def memory_of(workload: Workload) -> int:
     """The memory that a workload is promised, in bytes; 0 when nothing bounds it but its tenant's slice."""
-    most = workload.values.get(w.MEMORY_MAX) or 0
+    most = workload.values.get(MEMORY_MAX) or 0
     bounded = 0 if most == INFINITY else most
     return max(bounded, workload.values.need(machine.RAM)) if isinstance(workload, Machine) else bounded
 

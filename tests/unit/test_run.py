@@ -1,0 +1,75 @@
+"""Programs: what they are given, what they say, and what is left of them when they say or take too much."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bbhv.errors import CommandError
+from bbhv.host import run
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_program_gets_its_data_and_says_its_words() -> None:
+    data = os.urandom(1 << 20)
+    assert run.run(["cat"], timeout=30, stdin=data).stdout == data
+    done = run.run(["sh", "-c", "echo out; echo words >&2; exit 3"], timeout=30, ok=(3,))
+    assert (done.returncode, done.text, done.stderr) == (3, "out", "words\n")
+
+
+def test_a_program_that_does_not_read_its_data_is_no_failure() -> None:
+    assert run.run(["true"], timeout=30, stdin=bytes(1 << 20)).returncode == 0
+    assert run.run(["cat"], timeout=30, stdin=b"").stdout == b""
+    assert run.run(["cat"], timeout=30).stdout == b""
+
+
+def test_a_file_is_handed_on_as_it_is() -> None:
+    with open(__file__, "rb") as file:
+        assert run.run(["cat"], timeout=30, stdin=file.fileno()).stdout == Path(__file__).read_bytes()
+
+
+@pytest.mark.parametrize(("script", "words"), [
+    ("exec tail -f /dev/null", "no answer within 0.3 s"), ("echo why >&2; exec tail -f /dev/null", "why"),
+    ("exec >&- 2>&-; exec sleep 60", "no answer within 0.3 s"), ("exec yes >&2", "y y y"),
+])  # fmt: skip
+def test_a_program_that_takes_too_long_is_ended(script: str, words: str, tmp_path: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(CommandError, match=f"took too long and was ended: {words}"):
+        run.run(["sh", "-c", f"echo $$ >{tmp_path}/pid; {script}"], timeout=0.3)
+    assert time.monotonic() - start < 10
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+def test_a_program_that_writes_a_gigabyte_is_ended_and_not_held_in_memory() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from bbhv.errors import CommandError\nfrom bbhv.host import run\n"
+        "try: run.run(['head', '-c', '1G', '/dev/zero'], timeout=60)\n"
+        "except CommandError as error: print(error.message)\n"
+        "run.run(['sh', '-c', 'head -c 1G /dev/zero >&2'], timeout=60)\n"
+        "print(*(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-IS", "-c", code, ROOT], capture_output=True, text=True, check=True)
+    message, memory = done.stdout.splitlines()
+    assert message == "head -c 1G /dev/zero was ended by signal SIGKILL: it wrote more than 67108864 bytes."
+    assert int(memory) < 200 << 10  # the most that is kept, twice while it grows
+    assert time.monotonic() - start < 30
+
+
+def test_only_the_end_of_many_complaints_is_kept() -> None:
+    done = run.run(["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x >&2; echo end >&2"], timeout=30)
+    assert len(done.stderr) == run.LAST_WORDS and done.stderr.endswith("xend\n")
+
+
+def test_a_failure_is_worded_once() -> None:
+    with pytest.raises(CommandError, match="^false exited with status 1.$"):
+        run.run(["false"], timeout=30)
+    with pytest.raises(CommandError, match="was ended by signal SIGTERM"):
+        run.run(["sh", "-c", "kill $$"], timeout=30, ok=())
+    with pytest.raises(CommandError, match="nothing-of-this-name was not found on this host."):
+        run.run(["nothing-of-this-name"], timeout=30)
