@@ -80,8 +80,6 @@ def read_tenant(
     for kind, source in sources:
         declaration, found = kind.read(source)
         findings += found
-        if kind.pending:
-            findings.append(_pending(kind, source))
         if declaration is not None:
             declarations.append(declaration)
         if len(findings) > MAX_FINDINGS:
@@ -89,6 +87,7 @@ def read_tenant(
     if METADATA not in files and complete:
         hint = f'Write {{"apiVersion": "bitbuilder.io/v1", "tenant": "{tenant or "ID"}"}} into it.'
         findings.append(Finding(Place(METADATA), "BB109", "The file is missing.", hint))
+    findings += _pending(sources)
     findings += _collisions(sources)
     tried = {(kind.name, source.name) for kind, source in sources}
     findings += islice(_references(declarations, tried), MAX_FINDINGS if complete else 0)
@@ -160,10 +159,17 @@ def _by_name(declarations: list[Declaration], kind: type[C]) -> dict[str, C]:
     return {one.name: one for one in declarations if isinstance(one, kind)}
 
 
-def _pending(kind: Kind, source: Source) -> Finding:
-    message = f"A {kind.noun} is checked, but this version does not run it yet."
-    hint = "Everything else of the repository runs."
-    return Finding(Place(source.file), "BB211", message, hint, severity="warning")
+def _pending(sources: list[tuple[Kind, Source]]) -> Iterator[Finding]:
+    """Once per kind, at its first declaration: what is checked, and not run."""
+    waiting: dict[str, list[tuple[Kind, Source]]] = {}
+    for kind, source in sources:
+        if kind.pending:
+            waiting.setdefault(kind.name, []).append((kind, source))
+    for (kind, source), *more in waiting.values():
+        one = f"A {kind.noun} is checked, but this version does not run it yet."
+        all_of = f"{len(more) + 1} {kind.noun}s are checked, but this version does not run them yet."
+        hint = "Everything else of the repository runs."
+        yield Finding(Place(source.file), "BB211", all_of if more else one, hint, severity="warning")
 
 
 def _collisions(sources: list[tuple[Kind, Source]]) -> Iterator[Finding]:

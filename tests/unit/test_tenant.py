@@ -181,6 +181,12 @@ def test_what_is_not_run_yet_is_called_as_people_call_it() -> None:
     ]
 
 
+def test_what_is_not_run_yet_is_said_once_per_kind() -> None:
+    networks = {f"network/n{number}.network": b"[Match]\nName=x\n" for number in range(3000)}
+    found = [one for one in read_tenant({**FILES, **networks}, "acme", METADATA_SCHEMA)[1] if one.code == "BB211"]
+    assert [one.message for one in found] == ["3000 networks are checked, but this version does not run them yet."]
+
+
 def test_what_was_not_reached_is_not_called_missing() -> None:
     volume = {f"infrastructure/x{number}.volume": b"[Volume]\nSize=1M\n" for number in range(5000)}
     files = {**FILES, "infrastructure/data.volume": b"", **volume}
