@@ -92,7 +92,7 @@ FORBIDDEN = {
     "[Exec]\nCapability=CAP_SYS_ADMIN": "not allowed for tenants", "[Network]\nPrivate=no": "set by the host",
     "[X-Bitbuilder]\nVolume=data:/a:/b": "is followed by",
     "[X-Bitbuilder]\nVolume=data:/proc/x": "Nothing can be mounted",
-    "[X-Bitbuilder]\nVolume=../x:/a": "not a name", "[X-Bitbuilder]\nVolume=data:/a\\nb": "backslash",
+    "[X-Bitbuilder]\nVolume=../x:/a": "is a path", "[X-Bitbuilder]\nVolume=data:/a\\nb": "backslash",
     "[X-Bitbuilder]\nVolume=data:/": "Nothing can be mounted", "[X-Bitbuilder]\nMemoryMax=50%": "relative",
     "[X-Bitbuilder]\nRestart=always\\\n\nDelegate=yes": "Delegate",
     "[X-Bitbuilder]\nCPUQuota=1%\x85Slice=x": "CPUQuota",
