@@ -188,7 +188,7 @@ def test_a_disk_with_all_its_partitions_is_good_to_dissect_and_to_us(tmp_path: P
     }  # fmt: skip
     image = make(tmp_path, "disk.raw", partitions, system)
     agree_on_table(image, 512)
-    assert findings(image) == []
+    assert [code for code, _ in findings(image)] == ["BB115", "BB115"]  # nobody looks into the two for booting
     run(["systemd-dissect", "--validate", image])
 
 
