@@ -156,7 +156,7 @@ def test_everything_that_is_no_plain_file(pair: Pair) -> None:
     for place, words in (("containers/link.nspawn", "symbolic link"), ("containers/module", "submodule"),
                          ("docs/line\\nbreak", "control character"), ("docs/esc\\x1b[31m", "control character"),
                          ("docs/twin", "upper and lower case"), ("d/d/d", "deeper than"), ("nnn", "longer than"),
-                         ("docs/large", "larger than 1 MiB"), ("containers/UPPER.nspawn", "not a container name")):
+                         ("docs/large", "larger than 1 MiB"), ("containers/UPPER.nspawn", "name of the container")):
         assert any(place in line and words in line for line in said.splitlines()), (place, said)
     assert "\x1b" not in said
 
