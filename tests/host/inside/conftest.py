@@ -11,6 +11,7 @@ from .world import Tenant, new_tenant
 
 Make = Callable[..., Tenant]
 SETTINGS = Path("/etc/bitbuilder/bitbuilder.conf")
+TIMER = Path("/run/systemd/system/tenant-sync.timer.d/50-tests.conf")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,6 +19,9 @@ def settings() -> None:
     """This host takes local repositories, and syncs when a test says so."""
     SETTINGS.parent.mkdir(parents=True, exist_ok=True)
     SETTINGS.write_text("[System]\nAllowFile=yes\n")
+    TIMER.parent.mkdir(parents=True, exist_ok=True)
+    TIMER.write_text("[Timer]\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=1d\n")  # a restart starts it again
+    run(["systemctl", "daemon-reload"])
     run(["systemctl", "stop", "tenant-sync.timer"])
 
 
