@@ -37,8 +37,13 @@ FAST = frozenset(
     f"{name}.pyc" for name in ("__main__", "bbhv/__init__", "bbhv/__main__", "bbhv/version", "bbhv/engine/__init__",
                                "bbhv/engine/generator")
 )
-# Rooms that are source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
-SLOW = ("bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/")
+# What is source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
+SLOW = (
+    "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
+    *(f"bbhv/cli/{name}.py" for name in "artefacts asking completion explaining making manual shelf".split()),
+    *(f"bbhv/formats/{name}.py" for name in ("pubkeys", "voa", "schema/nearest")),
+    "bbhv/host/inspect.py", "bbhv/model/neighbours.py", "bbhv/model/template.py",
+)
 # Data inside the archive: a rescue shell and a laptop have this one file only.
 DATA = ("schemas/*", "templates/**/*")
 TIERS = ("unit", "host", "vm")

@@ -185,7 +185,7 @@ def check(job: Job, commit: verify.VerifiedCommit, facts: HostFacts, schema: Sch
     findings: tuple[Finding, ...] = (*problems, *found)
     if tenant is not None:
         findings += tuple(grants.check(tenant, job.registration, allow_file=job.allow_file, offered=facts.offered))
-        findings += hostversion.newer(tenant, facts.systemd_version)
+        findings += hostversion.newer(tenant, facts.systemd_version, on_host=True)
     bad = errors(findings)
     if tenant is not None and not bad:
         job.warnings = ordered(findings)

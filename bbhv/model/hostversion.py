@@ -10,34 +10,40 @@ from ..findings import Finding, Severity
 from ..kinds.extension import ExtensionImage
 from ..kinds.settings import Values
 from ..kinds.source import Declared
+from ..kinds.table import kind_of
 from .tenant import Tenant
 
 # The oldest systemd that is supported: that of Debian 13.
 OLDEST = 257
 
 
-def newer(tenant: Tenant, version: int | None) -> tuple[Finding, ...]:
+def newer(tenant: Tenant, version: int | None, *, on_host: bool = False) -> tuple[Finding, ...]:
     """Every key that systemd of this version does not know, at the place where it is set first.
 
-    None is that no host was named: what not every host has is then a warning. A host whose version could not be told,
-    which is 0, is taken for one that has it all.
+    None is that no host was named: what not every host has is then a warning. So it is `on_host` for what is checked
+    but not run yet. A host whose version could not be told, which is 0, is taken for one that has it all.
     """
-    severity: Severity = "warning" if version is None else "error"
-    found = [] if version == 0 else [row for values in _values(tenant) for row in values.newer(version or OLDEST)]
     there = "the oldest that is supported" if version is None else "what this host has"
     findings = []
-    for row, place in found:
-        message = f"{row.key}= in section [{row.section}] needs systemd {row.since}; {version or OLDEST} is {there}."
-        findings.append(Finding(place, "BB210", message, "Leave it out, or use a newer host.", severity))
+    for kind, values in _values(tenant) if version != 0 else ():
+        lenient = version is None or (on_host and kind_of(kind).pending)
+        severity: Severity = "warning" if lenient else "error"
+        for row, place in values.newer(version or OLDEST):
+            needs = f"{row.key}= in section [{row.section}] needs systemd {row.since}"
+            message = f"{needs}; {version or OLDEST} is {there}."
+            findings.append(Finding(place, "BB210", message, "Leave it out, or use a newer host.", severity))
     return tuple(findings)
 
 
-def _values(tenant: Tenant) -> Iterator[Values]:
-    declared: tuple[Iterable[Declared], ...] = (
-        tenant.images.values(), tenant.volumes.values(), tenant.containers.values(), tenant.machines.values(),
-        tenant.netdevs.values(), tenant.networks.values(), tenant.portables.values(),
-    )  # fmt: skip
-    for group in declared:
-        yield from (one.values for one in group)
-    yield from (one.values for one in tenant.extensions if isinstance(one, ExtensionImage))
-    yield from (tenant.limits.values,) if tenant.limits else ()
+def _values(tenant: Tenant) -> Iterator[tuple[str, Values]]:
+    """The settings of each declaration, with the name of its kind."""
+    declared: tuple[tuple[str, Iterable[Declared]], ...] = (
+        ("image", tenant.images.values()), ("volume", tenant.volumes.values()),
+        ("container", tenant.containers.values()), ("machine", tenant.machines.values()),
+        ("netdev", tenant.netdevs.values()), ("network", tenant.networks.values()),
+        ("portable", tenant.portables.values()),
+        ("sysext", [one for one in tenant.extensions if isinstance(one, ExtensionImage)]),
+        ("limits", (tenant.limits,) if tenant.limits else ()),
+    )
+    for kind, group in declared:
+        yield from ((kind, one.values) for one in group)
