@@ -108,18 +108,20 @@ def assignments(words: list[str]) -> list[str]:
 
 
 def test_what_we_read_of_a_unit_file_is_what_systemd_reads(units: dict[str, bytes]) -> None:
-    compared = 0
+    compared = broken = 0
     for (name, data), (description, words, findings, problems, _) in zip(units.items(), ours(list(units))):
         state, told, environment = theirs(name)
-        if state != "loaded":
-            assert findings or problems or b"ExecStart" not in data or state == "bad-setting", (data, state)
+        if state == "error":  # its form is broken
+            assert findings, data
+            broken += 1
+        if state != "loaded":  # or a setting of it is wrong, which a reader of forms does not judge
             continue
         if problems or b"%" in data:
             continue  # systemd keeps what came before the problem; we refuse the value
         compared += 1
         assert (told if told != name else "") == description, (data, findings)
         assert sorted(environment) == assignments(words), (data, findings)
-    assert compared > COUNT / 3
+    assert compared > COUNT / 3 and broken > COUNT / 20
 
 
 BROKEN_HEADER = re.compile(r"(?:Invalid section header|Section header invalid|Bad characters in section header)")
