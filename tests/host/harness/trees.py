@@ -17,6 +17,8 @@ _HOST_PACKAGES = (
     "systemd", "systemd-sysv", "systemd-container", "systemd-resolved", "dbus", "git", "openssh-client",
     "python3-minimal", "libpython3-stdlib", "squashfs-tools", "erofs-utils", "iproute2", "kmod", "udev", "nftables",
     "gnupg", "curl", "strace",
+    # What signs commits, and what serves repositories over ssh, in tests.
+    "openssh-server", "sqv",
     # What makes and reads the images with which our readers are compared.
     "systemd-repart", "systemd-ukify", "systemd-boot-efi", "systemd-boot-tools", "cryptsetup-bin", "dosfstools",
     "mtools", "openssl",
@@ -41,6 +43,9 @@ chroot "$1" systemctl --quiet mask systemd-networkd-wait-online.service
 # Timers of the distribution that would run in the middle of a test.
 chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
     fstrim.timer motd-news.timer
+# Tests start servers of their own, with keys of their own.
+chroot "$1" systemctl --quiet mask ssh.service ssh.socket
+rm -f "$1"/etc/ssh/ssh_host_*
 # The kernel makes loop devices on demand, but no udev runs here to make their nodes.
 for n in $(seq 0 63); do echo "b! /dev/loop$n 0660 root disk - 7:$n"; done > "$1/etc/tmpfiles.d/loop-nodes.conf"
 mkdir -p "$1/srv/images" "$1/srv/git" "$1/var/lib/bitbuilder/offered/debian-13" "$1/var/lib/extensions"
