@@ -35,6 +35,13 @@ class Mode(Enum):
     START = "start"  # bring the tenant up: everything is to run afterwards
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the caller asked for beyond the mode: the operator's word that history may be rewound."""
+
+    allow_rewind: bool = False
+
+
 @dataclass(slots=True)
 class Job:
     """What one run knows about one tenant."""
@@ -42,6 +49,7 @@ class Job:
     registration: Registration
     mode: Mode
     allow_file: bool
+    asked: Asked = Asked()
     state: State = State()
     commit: str = ""
     generation: Generation | None = None

@@ -18,7 +18,7 @@ _HOST_PACKAGES = (
     "python3-minimal", "libpython3-stdlib", "squashfs-tools", "erofs-utils", "iproute2", "kmod", "udev", "nftables",
     "gnupg", "curl", "strace",
     # What signs commits, and what serves repositories over ssh, in tests.
-    "openssh-server", "sqv",
+    "openssh-server", "sqv", "gpgv",
     # What makes and reads the images with which our readers are compared.
     "systemd-repart", "systemd-ukify", "systemd-boot-efi", "systemd-boot-tools", "cryptsetup-bin", "dosfstools",
     "mtools", "openssl",
