@@ -61,7 +61,7 @@ def reload(call: Call, output: Output) -> int:
 
 
 def tenant(call: Call, output: Output) -> int:
-    """tenant@.service starts, reloads or stops."""
+    """tenant@.service starts, reloads or stops; tenant-sync@.service syncs."""
     what, name = call.arguments
     match what:
         case "start":
@@ -70,8 +70,10 @@ def tenant(call: Call, output: Output) -> int:
             manager.tenant_reload(parse_name(name))
         case "stop":
             manager.tenant_stop(parse_name(name))
+        case "sync":
+            return _report(manager.tenant_sync(parse_name(name)), output)
         case _:
-            raise UsageError("bbhv tenant takes start, reload or stop.")
+            raise UsageError("bbhv tenant takes start, reload, stop or sync.")
     return EXIT_OK
 
 

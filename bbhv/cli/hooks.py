@@ -1,4 +1,4 @@
-"""The verb that git calls: hook. As pre-receive it keeps a push with errors out of any bare repository.
+"""The hook pre-receive: keeps a push with errors out of any bare repository.
 
 It runs on a git server, as whoever pushes, with nothing but git >= 2.25: no root, no state, no bbhv host. What was
 pushed is read by object id, by the same reader as on a host, before any ref points to it. Whatever goes wrong rejects
@@ -6,11 +6,9 @@ the push with a sentence; standard output is what the pusher sees.
 """
 
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from ..engine.read import read_tree
 from ..errors import EXIT_FAILED, EXIT_OK, BbhvError, UsageError
@@ -20,14 +18,13 @@ from ..host import git
 from ..model.bounds import is_complete
 from ..model.fleet import not_checked
 from ..model.registration import Registration
-from ..names import is_object_id
 from .main import Call
 from .output import MOST, Output, total
+from .pushed import HEADS, is_wanted, standard_input, updates
 from .repositories import check_files, grant_of
 
 MAX_INPUT = 4 << 20
 MAX_TREES = 64
-HEADS = "refs/heads/"
 _NOTHING_TAKEN = "Nothing was taken. Tell the operator of this server."
 # How git tells a hook where the objects of the push are, before they belong to the repository (githooks(5)).
 QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
@@ -43,9 +40,7 @@ class _Report:
 
 
 def hook(call: Call, output: Output) -> int:
-    """bbhv hook pre-receive: 0 takes the push, everything else rejects it."""
-    if call.arguments != ["pre-receive"]:
-        raise UsageError(f"There is no hook {ascii(call.arguments[0][:40])}.", hint="There is pre-receive.")
+    """0 takes the push, everything else rejects it."""
     try:
         return _pre_receive(call, output)
     except BbhvError:
@@ -71,7 +66,7 @@ def _pre_receive(call: Call, output: Output) -> int:
     wanted = call.all("--branch") or ((grant.branch,) if grant else ("*",))
     if not all(wanted):
         raise UsageError("--branch= has no value, so that no branch would be checked.", hint="Write --branch=main.")
-    pushed = [(ref, oid) for ref, oid in _updates(_standard_input()) if _is_wanted(ref, wanted)]
+    pushed = [(ref, oid) for ref, oid in updates(_lines(), "pre-receive") if is_wanted(ref, wanted)]
     notes: list[str] = []
     known: dict[str, _Report] = {}
     gitdir = os.path.abspath(os.environ.get("GIT_DIR", "."))
@@ -100,31 +95,12 @@ def _say(reports: list[_Report], notes: list[str], output: Output) -> int:
     return EXIT_FAILED if bad else EXIT_OK
 
 
-def _standard_input() -> bytes:
-    """What git says on standard input. Raises UsageError when it cannot be git."""
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("git calls this verb, with the refs of a push on standard input.", hint="See bbhv(1).")
-    data = sys.stdin.buffer.read(MAX_INPUT + 1)
+def _lines() -> list[bytes]:
+    """What git says, a line for each ref. Raises BbhvError when it is too much."""
+    data = standard_input().read(MAX_INPUT + 1)
     if len(data) > MAX_INPUT:
         raise BbhvError("The push updates too many refs at once.", hint="Push fewer.")
-    return data
-
-
-def _updates(data: bytes) -> Iterator[tuple[str, str]]:
-    """The refs that a push creates or moves, with what they are to mean; a ref that is deleted is none of them."""
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n") if data else (), 1):
-        old, _, rest = line.decode("utf-8", "surrogateescape").partition(" ")
-        new, _, ref = rest.partition(" ")
-        if not is_object_id(old) or not is_object_id(new) or not ref:
-            message = f"Line {number} of standard input is not OLD NEW REF, as githooks(5) has it for pre-receive."
-            raise UsageError(message)
-        if new.strip("0"):
-            yield ref, new
-
-
-def _is_wanted(ref: str, branches: Sequence[str]) -> bool:
-    """Whether a ref is a branch that is checked. No branch has a * in its name, so that these can be patterns."""
-    return ref.startswith(HEADS) and any(fnmatchcase(ref[len(HEADS):], one) for one in branches)
+    return data.removesuffix(b"\n").split(b"\n") if data else []
 
 
 def _quarantine(environment: Mapping[str, str]) -> dict[str, str]:

@@ -81,9 +81,9 @@ VERBS = (
     )),
     Verb("explain", "[CODE…]", 0, MANY, MAKE, "explaining:explain", "Say what the codes of findings mean"),
     Verb("help", "[VERB|PAGE]", 0, 1, MAKE, "explaining:help_about", "Show help about a verb, or a manual page"),
-    Verb("hook", "pre-receive", 1, 1, MAKE, "hooks:hook", "Reject a push with errors, as a hook of git", (
+    Verb("hook", "pre-receive|post-receive [TENANT]", 1, 2, MAKE, "receiving:hook", "Check or run what is pushed", (
         Option("--registration", "FILE", "Check the grant and branch in this file"),
-        Option("--branch", "NAME", "Check only this (may be repeated, may be a*)", (), "", True),
+        Option("--branch", "NAME", "Only this branch (may be repeated, may be a*)", (), "", True),
     )),
     Verb("list", "", 0, 0, LOOK, "looking:list_tenants", "List the tenants"),
     Verb("status", "[TENANT…]", 0, MANY, LOOK, "looking:status", "Show what runs and how the last sync ended"),
@@ -97,7 +97,8 @@ VERBS = (
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),
-    Verb("tenant", "start|reload|stop TENANT", 2, 2, UNITS, "changing:tenant", "Called by tenant@", hidden=True),
+    Verb("tenant", "start|reload|stop|sync TENANT", 2, 2, UNITS, "changing:tenant", "Called by tenant@", hidden=True),
+    Verb("requests", "", 0, 0, UNITS, "serving:requests", "Do what callers of the API asked for", hidden=True),
     Verb("worker", "KIND …", 1, 9, UNITS, "serving:worker", "Called in sandboxes", hidden=True, sandboxed=True),
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ from ..model.compile import Generation
 from ..model.plan import plan
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import activate, paths, publish, sync, system, world
+from . import activate, paths, publish, requests, sync, system, world
 from .job import Job, Mode, is_active, now_usec, sentence, tenant_lock
 from .state import Hold, Outcome, Store, known_tenants
 from .world import World
@@ -139,7 +139,28 @@ def sync_all(tenants: Sequence[str] = ()) -> Run:
         return Run(_apply_registrations(host, tenants or None, Mode.SYNC, block=True), problem)
 
 
-def _apply_registrations(host: World, only: Sequence[str] | None, mode: Mode, *, block: bool) -> list[Job]:
+def tenant_sync(tenant: str) -> list[Job]:
+    """tenant-sync@: somebody has pushed. What the system repository says is known from the last sync of all.
+
+    Raises NotFoundError when nobody registered the tenant.
+    """
+    requests.begin(tenant)
+    host = open_world()
+    if tenant not in host.refused:
+        host.registered(tenant)
+    return _apply_registrations(host, [tenant], Mode.SYNC, block=True, wait=True)
+
+
+def carry_out() -> None:
+    """Does what callers of the varlink interface asked for. After a sync that failed to run at all: nothing."""
+    publish.prepare()
+    if os.environ.get("SERVICE_RESULT", "success") == "success":
+        requests.carry_out()
+
+
+def _apply_registrations(
+    host: World, only: Sequence[str] | None, mode: Mode, *, block: bool, wait: bool = False
+) -> list[Job]:
     """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
     chosen = sorted(only if only is not None else {*host.registrations, *host.refused, *known_tenants()})
     states = systemd.states(["tenant@*.service"])
@@ -156,7 +177,7 @@ def _apply_registrations(host: World, only: Sequence[str] | None, mode: Mode, *,
         else:
             going.append(tenant)
     _end(host, ended)
-    jobs += sync.run(host, going, mode, alone=only is not None and len(only) == 1)
+    jobs += sync.run(host, going, mode, wait=wait, alone=only is not None and len(only) == 1)
     return sorted(jobs + _start(host, new, block), key=lambda job: job.tenant)
 
 

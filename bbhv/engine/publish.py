@@ -14,11 +14,15 @@ from ..host import files
 from ..names import tenant_slice
 from . import paths
 
+_PRIVATE = (
+    paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED, paths.RUN_REQUESTS, paths.RUN_WANTED,
+)  # fmt: skip
+
 
 def prepare() -> None:
     """Makes the folders, with the owners and modes that the generator trusts."""
     files.make_dir(paths.RUN, 0o755)
-    for folder in (paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED):
+    for folder in _PRIVATE:
         files.make_private(folder)
 
 

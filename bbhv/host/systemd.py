@@ -75,13 +75,17 @@ def act(verb: str, units: Iterable[str], *, timeout: float = 300.0, ok: Sequence
         run.run(("systemctl", verb, "--", *names), timeout=timeout, ok=ok)
 
 
-def urge(verb: str, units: Iterable[str]) -> None:
-    """Queues what is to happen to units, without waiting. What systemd will not do is said, and seen by the watch."""
+def urge(verb: str, units: Iterable[str]) -> str:
+    """Queues what is to happen to units, without waiting. What systemd will not do is logged, returned, and seen by
+    the watch."""
     names = tuple(units)
-    if names:
-        done = run.run(("systemctl", verb, "--no-block", "--", *names), timeout=QUICK, ok=())
-        if done.returncode:
-            log.write("warning", " ".join(done.stderr.split()))
+    if not names:
+        return ""
+    done = run.run(("systemctl", verb, "--no-block", "--", *names), timeout=QUICK, ok=())
+    problem = " ".join(done.stderr.split()) if done.returncode else ""
+    if problem:
+        log.write("warning", problem)
+    return problem
 
 
 def show(patterns: Sequence[str], properties: Sequence[str]) -> dict[str, dict[str, str]]:

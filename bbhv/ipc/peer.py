@@ -20,11 +20,12 @@ _UNSET_ID = (1 << 32) - 1
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A peer of this host: its process and user, and whether it is root or one of the operators."""
+    """A peer of this host: its process and user, whether it is root or one of the operators, and all its groups."""
 
     pid: int
     uid: int
     operator: bool
+    groups: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"uid {self.uid} (pid {self.pid})"
@@ -46,7 +47,7 @@ def judge(pid: int, uid: int, groups: tuple[int, ...], operators: int | None) ->
     """
     if pid <= 0 or uid in (_OVERFLOW_ID, _UNSET_ID):
         raise RefusedError(f"A peer from a foreign namespace (pid {pid}, uid {uid}) was refused.")
-    return Caller(pid, uid, uid == 0 or operators in groups)
+    return Caller(pid, uid, uid == 0 or operators in groups, groups)
 
 
 def group_id(name: str) -> int | None:

@@ -297,7 +297,29 @@ def test_an_error_of_our_own_rejects_with_a_sentence() -> None:
 def test_there_is_no_other_hook(server: Server) -> None:
     done = subprocess.run(["bbhv", "hook", "update"], env=server.env, capture_output=True, text=True, check=False,
                           stdin=subprocess.DEVNULL)
-    assert (done.returncode, done.stderr) == (2, "bbhv: There is no hook 'update'.\n      There is pre-receive.\n")
+    there_are = "There are pre-receive and post-receive."
+    assert (done.returncode, done.stderr) == (2, f"bbhv: There is no hook 'update'.\n      {there_are}\n")
+
+
+@pytest.mark.parametrize(("words", "why"), [
+    (["pre-receive", "acme"], "takes no tenant"), (["post-receive", "../acme"], "is not a tenant name"),
+    (["post-receive", "--registration=x"], "takes no --registration="), (["post-receive", "acme", "x"], "takes"),
+])  # fmt: skip
+def test_a_hook_that_is_called_wrongly_says_so(server: Server, words: list[str], why: str) -> None:
+    done = subprocess.run(["bbhv", "hook", *words], env=server.env, capture_output=True, text=True, check=False,
+                          stdin=subprocess.DEVNULL)
+    assert done.returncode == 2 and why in done.stderr
+
+
+def test_a_push_is_taken_and_the_pusher_told_where_there_is_no_host(server: Server) -> None:
+    hook = server.bare / "hooks/post-receive"
+    hook.write_text("#!/bin/sh\nexec bbhv hook post-receive --branch=main\n")
+    hook.chmod(0o755)
+    server.commit()
+    assert server.push("main:side") == (True, [UNCHECKED])
+    taken, said = server.push("main")
+    assert taken and said[0] == UNCHECKED and len(said) == 2 and server.refs() == ["refs/heads/main", "refs/heads/side"]
+    assert said[1].startswith("bbhv: no sync was asked for, the timer does it: ")
 
 
 def test_a_person_who_calls_it_is_told_who_does(server: Server) -> None:

@@ -47,7 +47,7 @@ WAYS = {
         "from bbhv.cli import main, serving\nfrom bbhv.errors import BbhvError\n"
         "try: serving.serve(main.Call(next(v for v in main.VERBS if v.name == 'serve'), [], {}), main.Output())\n"
         "except BbhvError: pass",
-        {"cli.serving", "version"} | COMMAND | REPORT | VARLINK,
+        {"cli.serving", "version", "engine.access", "model.requests"} | COMMAND | REPORT | VARLINK,
     ),
     "the workers": (
         "import bbhv.cli.main, bbhv.cli.serving, bbhv.engine.worker",

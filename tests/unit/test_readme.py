@@ -6,6 +6,8 @@ from itertools import takewhile
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
 import build
 from bbhv.cli import shelf
 from bbhv.cli.main import parse
@@ -37,9 +39,9 @@ def test_every_verb_and_option_exists() -> None:
         assert options <= known, call
 
 
-def block(beginning: str) -> str:
-    """The indented block that begins so."""
-    lines = README.partition(f"    {beginning}\n")[2].splitlines()
+def block(beginning: str, below: str = "") -> str:
+    """The indented block that begins so, the first one below a heading."""
+    lines = README[README.index(below):].partition(f"    {beginning}\n")[2].splitlines()
     inside = takewhile(lambda line: not line or line.startswith("    "), lines)
     return dedent("\n".join(inside)).strip() + "\n"
 
@@ -52,15 +54,18 @@ def test_the_pipelines_are_what_these_services_read() -> None:
     assert "validate --format=github ." in github and "validate ." in gitlab
 
 
-def test_the_hook_is_the_one_that_works(tmp_path: Path) -> None:
-    hook = block("#!/bin/sh")
+@pytest.mark.parametrize(("below", "name", "given"), [
+    ("## Check every push", "pre-receive", {"--registration"}), ("## Push on the same host", "post-receive", set()),
+])  # fmt: skip
+def test_the_hooks_are_the_ones_that_work(tmp_path: Path, below: str, name: str, given: set[str]) -> None:
+    hook = block("#!/bin/sh", below)
     program = tmp_path / "bbhv"
     program.write_text('#!/bin/sh\necho "$@"\n')
     program.chmod(0o755)
     done = subprocess.run(["sh", "-c", hook], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, text=True, check=True,
                           capture_output=True)
     verb, arguments, options = parse(done.stdout.split())
-    assert verb and (verb.name, arguments, set(options)) == ("hook", ["pre-receive"], {"--registration"})
+    assert verb and (verb.name, arguments, set(options)) == ("hook", [name], given)
 
 
 def test_the_finding_is_the_one_of_this_mistake() -> None:

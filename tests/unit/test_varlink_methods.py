@@ -13,6 +13,7 @@ from .varlink_client import SCHEMAS, Engine, tenant
 ROOT = Caller(1, 0, True)
 NOBODY_SPECIAL = Caller(1, 1000, False)
 LIST = f"{HYPERVISOR}.ListTenants"
+SYNC = f"{HYPERVISOR}.Sync"
 
 
 def texts() -> dict[str, str]:
@@ -125,13 +126,38 @@ def test_a_reply_that_is_not_of_its_type_does_not_leave_the_house() -> None:
 def test_a_tenant_of_which_nothing_is_known_is_of_its_type() -> None:
     nothing: dict[str, Json] = dict.fromkeys(set(tenant("acme")) - {"id", "workloads", "findings"})
 
-    class Empty:
+    class Empty(Engine):
         """An engine that has only just been told of a tenant."""
 
         def tenants(self, tenant_id: str | None) -> list[dict[str, Json]]:
             return [{"id": "acme", **nothing, "workloads": [], "findings": []}]
 
     assert answer(load(texts(), Empty(), "1"), ROOT, Call(LIST, {}))["tenants"] == Empty().tenants(None)
+
+
+def test_a_sync_is_asked_for_by_an_operator_or_by_a_user_of_the_tenant() -> None:
+    one = service()
+    assert answer(one, ROOT, Call(SYNC, {"tenant": "beta"})) == {"tenants": ["beta"]}
+    assert answer(one, ROOT, Call(SYNC, {"repository": "/srv/git/team-a.git"})) == {"tenants": ["team-a"]}
+    assert answer(one, NOBODY_SPECIAL, Call(SYNC, {"tenant": "acme"})) == {"tenants": ["acme"]}
+    assert isinstance(one.backend, Engine) and one.backend.asked == ["sync beta", "sync team-a", "sync acme"]
+
+
+@pytest.mark.parametrize("name", ["beta", "nobody", "", "../acme", "acme\0"])
+def test_a_stranger_cannot_tell_a_tenant_from_none(name: str) -> None:
+    for parameters in ({"tenant": name}, {"repository": f"/srv/git/{name}.git"}):
+        assert error(NOBODY_SPECIAL, SYNC, **parameters) == ("org.varlink.service.PermissionDenied", {})
+
+
+def test_an_operator_is_told_that_there_is_no_such_tenant_or_repository() -> None:
+    assert error(ROOT, SYNC, tenant="../x") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "../x"})
+    assert error(ROOT, SYNC, tenant="nobody") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "nobody"})
+    assert error(ROOT, SYNC, repository="/srv") == (f"{HYPERVISOR}.NoSuchRepository", {"repository": "/srv"})
+
+
+@pytest.mark.parametrize("given", [{}, {"tenant": "acme", "repository": "/srv/git/acme.git"}, {"tenant": 1}])
+def test_a_sync_is_of_a_tenant_or_of_a_repository(given: dict[str, Json]) -> None:
+    assert error(ROOT, SYNC, **given) == ("org.varlink.service.InvalidParameter", {"parameter": "tenant"})
 
 
 def test_a_description_under_another_name_is_refused() -> None:

@@ -4,9 +4,10 @@ import contextlib
 import socket
 from pathlib import Path
 
-from bbhv.errors import BbhvError, NotFoundError
+from bbhv.errors import BbhvError, NotFoundError, RefusedError
 from bbhv.formats.jsontext import Json
 from bbhv.formats.varlink import Call, Framer, Reply, encode_call, parse_reply
+from bbhv.ipc.peer import Caller
 from bbhv.names import is_name
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -67,6 +68,17 @@ class Engine:
             case "large":
                 return [tenant("large", outcome="x" * 70_000)]
         raise NotFoundError(f"There is no tenant {tenant_id}.")
+
+    def ask(self, verb: str, tenant_id: str | None, repository: str | None, caller: Caller) -> tuple[str, ...]:
+        """What is asked for acme's repository, or by the user 1000 for acme; root may everything."""
+        known = ("acme", "beta", "team-a")
+        meant = tuple(one for one in known if one == tenant_id or repository == f"/srv/git/{one}.git")
+        if not caller.operator and (caller.uid != 1000 or meant != ("acme",)):
+            raise RefusedError("You may not.")
+        if not meant:
+            raise NotFoundError("There is no such tenant.")
+        self.asked += [f"{verb} {one}" for one in meant]
+        return meant
 
 
 class Client:

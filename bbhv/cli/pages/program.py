@@ -37,10 +37,17 @@ PROSE = {
     and `github` for GitHub Actions, which shows each finding beside its line. At most 200 findings are shown as `text`
     and `github`, and at most 5000 as `json` and `sarif`, with the whole number beside them; the exit status counts
     all. `--json=` says how JSON and SARIF are laid out.""",
-    "hook": """Called by git, as the hook `pre-receive` of a bare repository: rejects a push in which a branch has
-    errors, and shows the findings to whoever pushes. A hook is a file `hooks/pre-receive` with the two lines
-    `#!/bin/sh` and `exec bbhv hook pre-receive`. With `--registration=` the grant is checked too, and only the branch
-    that the registration follows; `--branch=` says which branches are checked instead.""",
+    "hook": """Called by git, as a hook of a bare repository: a file such as `hooks/pre-receive` with the two lines
+    `#!/bin/sh` and `exec bbhv hook pre-receive`.
+
+    `pre-receive` rejects a push in which a branch has errors, and shows the findings to whoever pushes. With
+    `--registration=` the grant is checked too, and only the branch that the registration follows; `--branch=` says
+    which branches are checked instead.
+
+    `post-receive` is for a repository on the host itself, and asks for a sync of the <TENANT>, or of those whose
+    registration names this repository as a `file://` URL, when a branch was pushed (with `--branch=`, one of these). It
+    does not wait, never fails a push, and tells the pusher in a line what happens. Whoever pushes is root, or is named
+    by `access` in the registration.""",
     "explain": """Says what the codes of findings mean, each with an example of wrong and of right, and what to do;
     without a code, lists them all. `bbhv-findings`(7) has the same text.""",
     "help": """Shows what a verb does, or one of the manual pages as plain text, for a terminal without `man`(1).""",
@@ -122,6 +129,7 @@ UNIT_FILES = (
     ("tenant-container@NAME.ID.service", "One container; its name in `machinectl` is `NAME.ID`."),
     ("tenants-ID.slice", "Where all of a tenant runs, with its limits."),
     ("tenant-sync.timer", "Calls `bbhv sync`."),
+    ("tenant-sync@ID.service", "Syncs one tenant, as after a push; started while it runs, it runs once more."),
     ("bitbuilder-varlink.socket", "The varlink interface `io.bitbuilder.Hypervisor`."),
 )  # fmt: skip
 

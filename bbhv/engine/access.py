@@ -1,0 +1,80 @@
+"""Who may ask for what: the operators everything, whom a registration names in `access` only what is its tenant's.
+
+The registrations are read at most once a second, so that whoever asks without a right cannot keep the host at reading.
+"""
+
+import grp
+import os
+import pwd
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from ..errors import NotFoundError, RefusedError
+from ..model.registration import Registration
+from ..model.requests import admits, folders
+from . import world
+from .world import World
+
+FRESH = 1.0
+
+
+class Access:
+    """What is known of the registrations, not older than a second."""
+
+    def __init__(self, load: Callable[[], World] = world.load, clock: Callable[[], float] = time.monotonic) -> None:
+        self._load = load
+        self._clock = clock
+        self._world: World | None = None
+        self._read = 0.0
+
+    def _now(self) -> World:
+        if self._world is None or self._clock() - self._read >= FRESH:
+            self._world, self._read = self._load(), self._clock()
+        return self._world
+
+    def chosen(
+        self, tenant: str | None, repository: str | None, uid: int, groups: Sequence[int], operator: bool
+    ) -> tuple[str, ...]:
+        """The tenants that a call means and its caller may act on: the one of a name, or those of a repository here.
+
+        Raises RefusedError when the caller may act on none of them, also when there are none: a stranger learns
+        nothing. Raises NotFoundError to an operator.
+        """
+        host = self._now()
+        meant = _of_repository(host.registrations, os.path.realpath(repository or ""))
+        if tenant is not None:
+            meant = tuple(one for one in (tenant,) if one in host.registrations or one in host.refused)
+        if not operator:
+            meant = tuple(one for one in meant if _admitted(host.registrations.get(one), uid, groups))
+        if not meant and not operator:
+            raise RefusedError("You may not act on this tenant.")
+        if not meant:
+            raise NotFoundError(f"No tenant {tenant} is registered on this host." if tenant is not None else
+                                f"No tenant's repository is {repository}.")
+        return meant
+
+
+def chosen_by_root(tenant: str | None, repository: str) -> tuple[str, ...]:
+    """What `Access.chosen` says to root. Raises NotFoundError."""
+    return Access().chosen(tenant, repository, 0, (), True)
+
+
+def _of_repository(registrations: Mapping[str, Registration], path: str) -> tuple[str, ...]:
+    """The tenants whose repository is the one in this folder, whatever links lead there."""
+    return tuple(name for name, one in sorted(registrations.items()) if path in map(os.path.realpath, folders(one)))
+
+
+def _admitted(registration: Registration | None, uid: int, groups: Collection[int]) -> bool:
+    if registration is None:
+        return False
+    names = (_name(grp.getgrgid, gid) for gid in groups) if registration.access_groups else ()
+    return admits(registration, _name(pwd.getpwuid, uid), names)
+
+
+def _name(look_up: Callable[[int], object], number: int) -> str:
+    """The name of a user or group, or an empty text when this host has none for the number."""
+    try:
+        found = look_up(number)
+    except KeyError:
+        return ""
+    return str(getattr(found, "pw_name", "") or getattr(found, "gr_name", ""))
