@@ -91,6 +91,11 @@ def tenant_unit(tenant: str) -> str:
     return f"tenant@{tenant}.service"
 
 
+def confirm_unit(tenant: str) -> str:
+    """The unit that goes back when nobody has confirmed; its timer has the same name."""
+    return f"tenant-confirm@{tenant}.service"
+
+
 def tenant_slice(tenant: str) -> str:
     """The slice of a tenant. A dash is escaped, because it would nest the slice below another tenant's."""
     return f"tenants-{unit_escape(tenant)}.slice"

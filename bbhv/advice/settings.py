@@ -12,10 +12,6 @@ def _web(*lines: str, first: str = "[Exec]\nBoot=yes", ours: str = "Image=debian
     return "\n".join([first, "", "[X-Bitbuilder]", *([ours] if ours else []), *lines, ""])
 
 
-def _metadata(rest: str) -> str:
-    return '{\n  "apiVersion": "bitbuilder.io/v1",\n  "tenant": "acme",' + rest + "\n}\n"
-
-
 SETTINGS: Mapping[str, Advice] = {
     "BB201": Advice(
         text="""This kind of file has no section of this name. systemd ignores such a section, with all that is in it;
@@ -70,9 +66,9 @@ SETTINGS: Mapping[str, Advice] = {
         text="""The key or its value will have a meaning, but does nothing in this version. It is an error so that
         nobody relies on it.""",
         fix="Leave it out, or use a newer version.",
-        file="metadata.json",
-        wrong=_metadata('\n  "lifecycle": {"confirmWithinSec": 300}'),
-        right=_metadata('\n  "lifecycle": {"confirmWithinSec": 0}'),
+        file=_WEB,
+        wrong=_web("Control=read"),
+        right=_web("Control=no"),
     ),
     "BB208": Advice(
         text="The declaration means nothing without this key, and it has no default.",

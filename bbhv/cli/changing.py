@@ -44,8 +44,17 @@ def rollback(call: Call, output: Output) -> int:
     to, tenant = call.get("--to"), call.tenants()[0]
     if call.has("--to") and not (to.isascii() and to.isdigit()):
         raise UsageError("--to= needs the number of a generation.", hint=f"See: bbhv history {tenant}")
-    who = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    return _report([manager.rollback(tenant, int(to) if to else None, who)], output)
+    return _report([manager.rollback(tenant, int(to) if to else None, _who())], output)
+
+
+def confirm(call: Call, output: Output) -> int:
+    """bbhv confirm."""
+    log.quiet = True
+    return _report([manager.confirm(call.tenants()[0], _who())], output)
+
+
+def _who() -> str:
+    return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
 
 
 def boot(call: Call, output: Output) -> int:
@@ -61,7 +70,7 @@ def reload(call: Call, output: Output) -> int:
 
 
 def tenant(call: Call, output: Output) -> int:
-    """tenant@.service starts, reloads or stops; tenant-sync@.service syncs."""
+    """tenant@.service starts, reloads or stops; tenant-sync@.service syncs; tenant-confirm@.service expires."""
     what, name = call.arguments
     match what:
         case "start":
@@ -72,8 +81,10 @@ def tenant(call: Call, output: Output) -> int:
             manager.tenant_stop(parse_name(name))
         case "sync":
             return _report(manager.tenant_sync(parse_name(name)), output)
+        case "expire":
+            manager.expire(parse_name(name))
         case _:
-            raise UsageError("bbhv tenant takes start, reload, stop or sync.")
+            raise UsageError("bbhv tenant takes start, reload, stop, sync or expire.")
     return EXIT_OK
 
 

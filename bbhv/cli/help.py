@@ -13,7 +13,10 @@ def help_text(verb: Verb | None, heading: Callable[[str], str] = str) -> str:
     lines = _one(verb) if verb else _program(heading)
     # What --no-pager does is nothing, which the manual says.
     common = [option for option in COMMON if option.name != "--no-pager"]
-    lines += [heading("Options:"), *map(_option, (*(verb.options if verb else ()), *common))]
+    if verb:
+        lines += [heading("Options:"), *map(_option, (*verb.options, *common))]
+    else:
+        lines.append(f"{heading('Options:')} {', '.join(map(_short, common))}")
     lines += [f"Exit status: {STATUSES}", *(["See bbhv(1), also as: bbhv help bbhv"] if verb else [])]
     return "\n".join([*lines, ""])
 
@@ -30,6 +33,10 @@ def _program(heading: Callable[[str], str]) -> list[str]:
 def _one(verb: Verb) -> list[str]:
     usage = f"bbhv {verb.name} [OPTION…] {verb.arguments}".rstrip()
     return [usage, "", f"{verb.help}.", ""]
+
+
+def _short(option: Option) -> str:
+    return option.short or option.name + (f"={option.value}" if option.value else "")
 
 
 def _option(option: Option) -> str:

@@ -77,6 +77,7 @@ def _tenant(one: dict[str, Json], output: Output) -> None:
     for label, lines in (
         ("Registration", [text(one["state"])] if one["state"] not in ("enabled", None) else []),
         ("Generation", _generation(one)), ("Last sync", _last_sync(one, output)), ("Hold", _hold(one["hold"])),
+        ("Confirm", _confirm(one)),
         ("Workloads", _workloads(one, output)), ("Findings", [finding_text(it) for it in _list(one["findings"])]),
     ):  # fmt: skip
         for number, line in enumerate(lines):
@@ -99,6 +100,14 @@ def _last_sync(one: dict[str, Json], output: Output) -> list[str]:
     message, _, hint = text(one["message"] or "").partition(" hint: ")
     first = f"{output.paint(word, _WORDS.get(word, 'bad'))}{when}{': ' + message if message else ''}"
     return [first, hint] if hint else [first]
+
+
+def _confirm(one: dict[str, Json]) -> list[str]:
+    if one["confirmUSec"] is None:
+        return []
+    seconds = int(int(str(one["confirmUSec"])) / 1e6 - time.time())
+    left = f"within {seconds // 60} min {seconds % 60} s" if seconds > 0 else "at once, for the time has passed"
+    return [f"{left}: bbhv confirm {text(one['id'])}"]
 
 
 def _hold(hold: Json) -> list[str]:

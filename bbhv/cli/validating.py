@@ -7,7 +7,6 @@ never loaded. In every other case `checking` does all of the work, so that nothi
 import os
 
 from ..errors import EXIT_OK
-from ..formats.jsonvalue import Json
 from .main import Call
 from .output import Output, total
 
@@ -42,10 +41,4 @@ def _is_sound(path: str) -> bool:
     form, damages = jsontext.parse("schema", resources.data("schemas/metadata.schema.json"))
     if located is None or form is None or findings or damages:
         return False
-    return not (compile_schema(form.value).check(located) or _is_early(located.value))
-
-
-def _is_early(value: Json) -> bool:
-    """Whether a document sets what its schema allows, but no version of this program does yet."""
-    life = value.get("lifecycle") if isinstance(value, dict) else None
-    return isinstance(life, dict) and bool(life.get("confirmWithinSec"))
+    return not compile_schema(form.value).check(located)

@@ -94,10 +94,11 @@ VERBS = (
     Verb("rollback", "TENANT", 1, 1, CHANGE, "changing:rollback", "Run an older generation until a newer commit", (
         Option("--to", "N", "The generation (default: the good one before)"),
     )),
+    Verb("confirm", "TENANT", 1, 1, CHANGE, "changing:confirm", "Keep a generation that waits to be confirmed"),
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),
-    Verb("tenant", "start|reload|stop|sync TENANT", 2, 2, UNITS, "changing:tenant", "Called by tenant@", hidden=True),
+    Verb("tenant", "VERB TENANT", 2, 2, UNITS, "changing:tenant", "Called by the units of a tenant", hidden=True),
     Verb("requests", "", 0, 0, UNITS, "serving:requests", "Do what callers of the API asked for", hidden=True),
     Verb("worker", "KIND …", 1, 9, UNITS, "serving:worker", "Called in sandboxes", hidden=True, sandboxed=True),
 )  # fmt: skip

@@ -14,7 +14,8 @@ from ..host import log, systemd
 from ..model.manifest import Manifest
 from ..model.plan import Action, Plan, plan
 from ..names import infra_unit
-from . import paths, publish
+from . import deadline, paths, publish
+from .deadline import Standing
 from .job import Job, Mode, each, now_usec, sentence
 from .state import Outcome, State, Store, Trial
 from .watch import Watched, restarts, stable_seconds, watch
@@ -95,7 +96,9 @@ def _conclude(job: Job, problem: str) -> None:
 
 
 def _decide(job: Job, problem: str) -> None:
-    if not problem:
+    if not problem and _needs_word(job):
+        _await_word(job)
+    elif not problem:
         keep(job)
     elif job.number == job.store.number("good"):
         job.end("failed", f"the good generation {job.number} is not healthy: {problem}")
@@ -109,7 +112,7 @@ def _begin(job: Job) -> None:
     assert generation is not None
     if job.number is None:
         job.number = store.write(generation.manifest, dict(generation.units))
-    if job.number != store.number("good"):
+    if job.number != store.number("good") and deadline.of(job.state.trial) is not Standing.WAITING:
         attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
         last = max(job.number, job.state.last)
         job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts), last=last))
@@ -131,8 +134,36 @@ def _watched(job: Job) -> Watched:
     return Watched(units, float(manifest.lifecycle.health_timeout_sec), known)
 
 
-def keep(job: Job, word: str = "applied") -> None:
-    """What was tried is good from now on."""
+def _needs_word(job: Job) -> bool:
+    """Whether somebody has to confirm what is healthy. An operator who chose it has done so already."""
+    assert job.generation is not None
+    new = job.number != job.store.number("good")
+    return new and not job.chosen and job.generation.manifest.lifecycle.confirm_within_sec > 0
+
+
+def _await_word(job: Job) -> None:
+    """Ends the job, no lock held, while the generation waits for `bbhv confirm`. One that waits already waits on."""
+    trial = job.state.trial
+    assert job.generation is not None and trial is not None
+    if deadline.of(trial) is not Standing.WAITING:
+        trial = deadline.begin(trial, job.generation.manifest.lifecycle.confirm_within_sec)
+    deadline.arm(job.tenant, trial)
+    job.state = replace(job.state, trial=trial)
+    job.end("held", waiting_text(job))
+    job.remember(job.state)
+
+
+def waiting_text(job: Job) -> str:
+    """What a generation waits for, and what happens without it."""
+    assert job.generation is not None
+    good, within = job.store.number("good"), deadline.span(job.generation.manifest.lifecycle.confirm_within_sec)
+    back = f"generation {good} comes back" if good is not None else "everything stops, for nothing was good before"
+    what = f"generation {job.number} ({job.commit[:7]}) runs"
+    return f"{what}; confirm it within {within} with: bbhv confirm {job.tenant}, or {back}"
+
+
+def keep(job: Job, word: str = "applied", note: str = "") -> None:
+    """What was tried is good from now on; `note` follows what is said about it."""
     assert job.number is not None and job.generation is not None
     store = job.store
     if job.number == store.number("good"):
@@ -143,7 +174,7 @@ def keep(job: Job, word: str = "applied") -> None:
     job.clone.set_ref(paths.REF_GOOD, job.commit)
     job.state = replace(job.state, trial=None, last=max(job.number, job.state.last))
     count = sum(step.action is not Action.NONE for step in job.plan.steps)
-    job.end(word, f"generation {job.number} ({job.commit[:7]}), {count} of {len(job.plan.steps)} objects changed")
+    job.end(word, f"generation {job.number} ({job.commit[:7]}), {count} of {len(job.plan.steps)} objects changed{note}")
     job.remember(job.state)
     store.prune(job.generation.manifest.lifecycle.keep_generations)
 
@@ -153,19 +184,24 @@ def go_back(job: Job, reason: str) -> None:
     assert job.generation is not None
     store, good = job.store, job.store.number("good")
     manifest = store.manifest(good)
-    log.write("warning", f"{job.tenant}: commit {job.commit[:12]} is not healthy, going back: {reason}")
-    back = plan(job.generation.manifest, manifest)
+    log.write("warning", f"{job.tenant}: going back from commit {job.commit[:12]}: {reason}")
+    back = plan(job.generation.manifest, manifest) if job.active else Plan()
     switch([Move(job, good, back)])
     if job.outcome is not None:
         return  # it could not even go back; the trial is still recorded, so the next sync does
     problem = _settled(job, manifest, back)
     hold = None if job.state.hold and job.state.hold.verb == "rollback" else job.state.hold
     job.state = replace(job.state.with_quarantine(job.commit, reason, now_usec()), trial=None, hold=hold)
-    to = f"generation {good} runs again" if manifest else "there is no good generation, so nothing runs"
-    job.end("rolled-back", f"{reason}; {to}{'; but ' + problem if problem else ''}")
+    job.end("rolled-back", f"{reason}; {_back_to(job, good)}{'; but ' + problem if problem else ''}")
     job.remember(job.state)
     if job.number == job.state.last:
         store.forget(job.state.last)
+
+
+def _back_to(job: Job, good: int | None) -> str:
+    if good is None:
+        return "there is no good generation, so nothing runs"
+    return f"generation {good} runs again" if job.active else f"generation {good} starts with tenant@{job.tenant}"
 
 
 def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
@@ -187,6 +223,8 @@ def recover(job: Job, *, running: bool) -> None:
     """
     store, trial = job.store, job.state.trial
     good = store.number("good")
+    if trial and good != trial.generation and deadline.of(trial) in (Standing.WAITING, Standing.EXPIRED):
+        return  # it waits to be confirmed, which is for `confirming` to decide
     if running and trial and not trial.interrupted and not (store.number("current") == good == trial.generation):
         manifest = store.manifest(good)
         switch([Move(job, good, plan(store.manifest(trial.generation), manifest))])
@@ -199,6 +237,8 @@ def settle(tenant: str, store: Store, state: State) -> State:
     trial, good = state.trial, store.number("good")
     if trial is None or trial.interrupted:
         return state
+    if trial.confirm_usec and good != trial.generation:
+        return _unconfirmed(tenant, store, state, trial)
     if store.number("current") == good == trial.generation:
         state = replace(state, trial=None)  # it had become good; only this note was missing
     else:
@@ -212,6 +252,24 @@ def settle(tenant: str, store: Store, state: State) -> State:
             reason = f"its trial was interrupted {MAX_ATTEMPTS} times"
             state = replace(state.with_quarantine(trial.commit, reason, now_usec()), trial=None)
     store.save(state)
+    return state
+
+
+def _unconfirmed(tenant: str, store: Store, state: State, trial: Trial) -> State:
+    """After a restart of the host, nobody can confirm any more. Before it, whoever waits for a word goes on waiting."""
+    if deadline.of(trial) is not Standing.RESTARTED:
+        return state
+    good = store.number("good")
+    reason = "nobody confirmed it before the host restarted"
+    to = f"generation {good} counts again" if good is not None else "there is no good generation"
+    log.write("warning", f"{tenant}: commit {trial.commit[:12]}: {reason}; {to}")
+    store.point("current", good)
+    now = now_usec()
+    outcome = Outcome(word="rolled-back", commit=trial.commit, message=f"{reason}; {to}", when_usec=now)
+    state = replace(state.with_quarantine(trial.commit, reason, now), trial=None, outcome=outcome)
+    store.save(state)
+    if trial.generation == state.last:
+        store.forget(trial.generation)
     return state
 
 

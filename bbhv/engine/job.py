@@ -58,6 +58,7 @@ class Job:
     outcome: Outcome | None = None
     active: bool = False
     note: str = ""
+    chosen: bool = False  # by an operator: nobody has to confirm it
     warnings: tuple[Finding, ...] = ()
     restarts: Mapping[str, int] = field(default_factory=dict)
     lock: Lock = field(init=False)

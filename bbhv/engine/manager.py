@@ -18,7 +18,7 @@ from ..model.compile import Generation
 from ..model.plan import plan
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import activate, paths, publish, requests, sync, system, world
+from . import activate, confirming, deadline, paths, publish, requests, sync, system, world
 from .job import Job, Mode, is_active, now_usec, sentence, tenant_lock
 from .state import Hold, Outcome, Store, known_tenants
 from .world import World
@@ -75,9 +75,10 @@ def _show_good(tenant: str) -> None:
         with tenant_lock(tenant) as lock:
             lock.take(f"bbhv boot {tenant}", wait=False)
             _settle(tenant, store)
-            good = store.number("good")
-            if good is not None:
-                publish.publish(tenant, good, store.units(good))
+            waits = deadline.of(store.load().trial) is deadline.Standing.WAITING
+            shown = store.number("current" if waits else "good")
+            if shown is not None:
+                publish.publish(tenant, shown, store.units(shown))
     except BusyError as error:
         log.write("notice", f"{error.message} Who has it shows what is right.")
     except Exception as error:  # whatever one tenant's folder holds, the others are shown
@@ -283,6 +284,16 @@ def _impatient(number: int, frame: object) -> None:
     raise TimeoutError
 
 
+def confirm(tenant: str, who: str = "root") -> Job:
+    """Keeps the generation that waits for this word. Raises NotFoundError when none does."""
+    return confirming.confirm(open_world(), tenant, who)
+
+
+def expire(tenant: str) -> None:
+    """The time to confirm a generation has passed."""
+    confirming.expire(open_world(), tenant)
+
+
 def rollback(tenant: str, to: int | None, who: str) -> Job:
     """Goes to an older generation (the last good one before this, or `to`), and holds it until a newer commit."""
     host = open_world()
@@ -292,7 +303,11 @@ def rollback(tenant: str, to: int | None, who: str) -> Job:
         store = job.store
         store.make()
         job.state = store.load()
-        activate.recover(job, running=is_active(tenant))
+        job.active = is_active(tenant)
+        activate.recover(job, running=job.active)
+        if confirming.reject(job, who) and to in (None, store.number("good")):
+            return job
+        job.outcome = None
         good = store.number("good")
         older = [number for number in store.numbers() if good is not None and number < good]
         number = to if to is not None else max(older, default=None)
@@ -304,7 +319,7 @@ def rollback(tenant: str, to: int | None, who: str) -> Job:
             raise RefusedError(f"Generation {number} of {tenant} is the good one already.", hint="Nothing was changed.")
         tip = job.state.tried or job.clone.head() or ""
         hold = Hold("rollback", tip, who, now_usec(), "a newer commit")
-        job.commit, job.number, job.active = manifest.commit, number, is_active(tenant)
+        job.commit, job.number, job.chosen = manifest.commit, number, True
         job.generation = Generation(manifest=manifest, units=store.units(number))
         job.plan = plan(store.manifest(store.number("current")), manifest)
         job.remember(replace(job.state, hold=hold))

@@ -10,7 +10,7 @@ from ..host import systemd
 from ..model.manifest import Manifest
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import paths, world
+from . import deadline, paths, world
 from .state import Hold, Outcome, Store, known_tenants
 
 
@@ -52,6 +52,7 @@ def _tenant(
         "commit": manifest.commit if manifest else None,
         "generation": current,
         "good": store.number("good"),
+        "confirmUSec": deadline.until_usec(state.trial),
         "hold": _hold(state.hold),
         "workloads": _workloads(manifest, units),
         "findings": list(outcome.findings) if outcome else [],

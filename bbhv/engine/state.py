@@ -26,12 +26,18 @@ KEPT_QUARANTINES = 20
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A generation that was switched to and is not known to be good. `attempts` counts the starts of it."""
+    """A generation that was switched to and is not known to be good. `attempts` counts the starts of it.
+
+    While a healthy one waits to be confirmed, `confirm_usec` is the deadline, CLOCK_BOOTTIME in microseconds of the
+    boot with the id `boot`; else it is 0.
+    """
 
     generation: int
     commit: str
     attempts: int = 1
     interrupted: bool = False
+    confirm_usec: int = 0
+    boot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ def encode(state: State) -> bytes:
         "trial": None if trial is None else {
             "generation": trial.generation, "commit": trial.commit,
             "attempts": trial.attempts, "interrupted": trial.interrupted,
+            "confirmUSec": trial.confirm_usec, "boot": trial.boot,
         },
         "quarantine": [{"commit": q.commit, "reason": q.reason, "whenUSec": q.when_usec} for q in state.quarantine],
         "hold": None if hold is None else {
@@ -120,7 +127,8 @@ def decode(data: bytes) -> State:
     trial, hold, outcome = _dict(value["trial"]), _dict(value["hold"]), _dict(value["outcome"])
     return State(
         trial=Trial(
-            _int(trial["generation"]), _str(trial["commit"]), _int(trial["attempts"]), trial["interrupted"] is True
+            _int(trial["generation"]), _str(trial["commit"]), _int(trial["attempts"]), trial["interrupted"] is True,
+            _int(trial.get("confirmUSec", 0)), _str(trial.get("boot", "")),
         )
         if trial else None,
         quarantine=tuple(

@@ -22,7 +22,7 @@ from ..model.registration import Registration
 from ..model.tenant import Tenant, read_tenant
 from ..names import workload
 from ..version import VERSION
-from . import activate, hostfacts, images, verify, world
+from . import activate, confirming, hostfacts, images, verify, world
 from .choice import commit_of
 from .job import Job, Mode, each, is_active, sentence
 from .read import read
@@ -52,7 +52,8 @@ def start_good(tenant: str) -> Job:
     with ExitStack() as locks:
         _take(job, locks, wait=True, alone=True)
         _open(job)
-        use_good(job, "its registration cannot be read")
+        if not confirming.hold(job):
+            use_good(job, "its registration cannot be read")
         _activate([job])
     return job
 
@@ -82,6 +83,8 @@ def prepare(job: Job, host: World, schema: Schema) -> None:
     _open(job)
     if job.state.hold and job.state.hold.verb == "suspend":
         job.end("suspended", "until `bbhv resume`")
+        return
+    if confirming.hold(job):
         return
     if job.mode is not Mode.START or job.store.number("good") is None:
         _prepare_commit(job, host, schema)

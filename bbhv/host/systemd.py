@@ -88,6 +88,12 @@ def urge(verb: str, units: Iterable[str]) -> str:
     return problem
 
 
+def start_later(unit: str, seconds: int) -> None:
+    """Starts a unit after so many seconds, by a timer of its name that is gone afterwards. Raises CommandError."""
+    when = (f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
+    run.run(("systemd-run", "--quiet", f"--unit={unit}", *when), timeout=QUICK)
+
+
 def show(patterns: Sequence[str], properties: Sequence[str]) -> dict[str, dict[str, str]]:
     """The properties of every unit that is loaded and matches, by unit name: one question for all of them."""
     if not patterns:

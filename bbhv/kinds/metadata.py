@@ -36,9 +36,6 @@ def read_metadata(source: Source) -> tuple[Metadata | None, tuple[Finding, ...]]
         message = f"The tenant is registered as {source.tenant}, but this file is of {metadata.tenant}."
         hint = f'Write "tenant": "{source.tenant}", or ask the operator which repository is registered.'
         findings += (Finding(located.where(("tenant",)), "BB303", message, hint),)
-    if metadata.lifecycle.confirm_within_sec:
-        place = located.where(("lifecycle", "confirmWithinSec"))
-        findings += (Finding(place, "BB207", "confirmWithinSec is not supported yet.", "Leave it out or write 0."),)
     return None if errors(findings) else metadata, findings
 
 

@@ -15,7 +15,7 @@ FILES = {
     "good": GOOD, "blank": b"", "wrong": b'{"apiVersion": "bitbuilder.io/v1", "tennant": "acme"}', "odd": b"\xff",
     "twice": GOOD[:-1] + b', "tenant": "b"}', "mark": b"\xef\xbb\xbf" + GOOD, "large": GOOD + b" " * (1 << 20),
     "deep": b"[" * 100_000, "wide": GOOD + b" " * (64 << 10),
-    "early": GOOD[:-1] + b', "lifecycle": {"confirmWithinSec": 5}}',
+    "life": GOOD[:-1] + b', "lifecycle": {"confirmWithinSec": 5}}',
 }  # fmt: skip
 
 

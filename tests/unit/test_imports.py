@@ -25,7 +25,7 @@ TOLD = {
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
 MANIFEST = {"model.manifest", "kinds.lifecycle"}
-REPORT = {"engine.report", "engine.state", "host.systemd", "host.log"} | MANIFEST | TOLD
+REPORT = {"engine.report", "engine.deadline", "engine.state", "host.systemd", "host.log"} | MANIFEST | TOLD
 VARLINK = {
     "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",
 }  # fmt: skip

@@ -53,7 +53,7 @@ def test_everything_that_is_said_is_kept() -> None:
         ("{", ["metadata.json:1 BB103"]),
         ("[]", ["metadata.json:1 BB104"]),
         (document(tenant="other"), ["metadata.json:3 BB303"]),
-        (document(lifecycle={"confirmWithinSec": 60}), ["metadata.json:5 BB207"]),
+        (document(lifecycle={"confirmWithinSec": -1}), ["metadata.json:5 BB104"]),
         (document(nonsense=1), ["metadata.json:4 BB104"]),
         ('{"apiVersion": "bitbuilder.io/v1"}', ["metadata.json:1 BB104"]),
         ("[" * 100 + "]" * 100, ["metadata.json:1 BB105"]),

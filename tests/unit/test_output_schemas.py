@@ -186,7 +186,7 @@ def test_every_finding_is_told_as_the_schema_says(code: str) -> None:
 WORKLOAD: Json = {"name": "web", "kind": "container", "activeState": "active", "health": "healthy"}
 TENANT: dict[str, Json] = {
     "id": "acme", "state": "enabled", "activeState": "active", "outcome": "applied", "outcomeCommit": "c" * 40,
-    "outcomeUSec": 5, "message": "", "commit": "c" * 40, "generation": 7, "good": 7,
+    "outcomeUSec": 5, "message": "", "commit": "c" * 40, "generation": 7, "good": 7, "confirmUSec": None,
     "hold": {"verb": "rollback", "who": "root", "whenUSec": 3, "untilUSec": None}, "workloads": [WORKLOAD],
     "findings": [],
 }  # fmt: skip

@@ -9,7 +9,7 @@ from bbhv.engine.state import Hold, Outcome, Quarantined, State, Store, Trial, d
 from bbhv.model.manifest import Manifest
 
 FULL = State(
-    trial=Trial(8, "a" * 40, 2, True),
+    trial=Trial(8, "a" * 40, 2, True, 99, "boot"),
     quarantine=(Quarantined("b" * 40, "it failed", 5),),
     hold=Hold("rollback", "c" * 40, "root", 7, "a newer commit"),
     outcome=Outcome(

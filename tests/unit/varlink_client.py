@@ -27,6 +27,7 @@ def tenant(name: str, **changes: Json) -> dict[str, Json]:
         "commit": "3f2a91c" + "0" * 33,
         "generation": 8,
         "good": 7,
+        "confirmUSec": None,
         "hold": {"verb": "suspend", "who": "root", "whenUSec": 1_700_000_000_000_000, "untilUSec": None},
         "workloads": [{"name": "web", "kind": "container", "activeState": "active", "health": None}],
         "findings": [

@@ -66,6 +66,10 @@ PROSE = {
     `git pull` by hand. `systemctl restart` of the tenant does it too, and restarts everything once.""",
     "rollback": """Activates an older generation, and holds the tenant there: the commit that was left is not applied
     again, a newer one ends the hold.""",
+    "confirm": """Keeps a generation that waits to be confirmed. A tenant with `confirmWithinSec` in `metadata.json`
+    has so much time, once a new generation is healthy, to say that it is also right; the sync ends with `held`, and
+    newer commits wait. Without that word, also when the host restarts meanwhile, the generation before comes back and
+    the commit is quarantined. `bbhv rollback` goes back at once.""",
     "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
     "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
     `varlinkctl introspect /run/bitbuilder/io.bitbuilder.Hypervisor`.""",
@@ -80,11 +84,13 @@ STATUSES = (
 
 OUTCOMES = (
     ("applied", "The commit runs, was watched, and is good."), ("unchanged", "There was nothing new."),
-    ("rolled-back", "It did not become healthy; the generation before runs again, and the commit is quarantined."),
+    ("rolled-back", """It did not become healthy, or nobody confirmed it in time; the generation before runs again, and
+    the commit is quarantined."""),
     ("quarantined", "The commit was rolled back before and is not tried again; a newer one is."),
     ("refused", "Findings, trust, a grant, or a history that was rewound. What runs is not touched."),
     ("failed", "A repository or an image could not be had, the disk is full, or time ran out. It is tried again."),
-    ("held", "The tenant is stopped, or was rolled back by hand: the commit is checked and not applied."),
+    ("held", """The tenant is stopped, or was rolled back by hand: the commit is checked and not applied. Or the commit
+    runs and waits for `bbhv confirm`."""),
     ("suspended", "Suspended; the data is kept."),
 )  # fmt: skip
 
@@ -102,7 +108,7 @@ systemctl stop tenants.target
 ENVIRONMENT = (
     ("NO_COLOR", "Set to anything: no colours. There are none anyway where the output is no terminal."),
     ("TERM", "`dumb`: no colours."),
-    ("SUDO_USER", "Who is noted as the one that rolled a tenant back."),
+    ("SUDO_USER", "Who is noted as the one that rolled a tenant back, or confirmed a generation."),
 )  # fmt: skip
 
 FILES = (
@@ -127,6 +133,7 @@ UNIT_FILES = (
     ("tenant@ID.service", "A tenant: start, stop, restart and reload do what they say with all that it runs."),
     ("tenant-infra@ID.service", "What the workloads of a tenant share."),
     ("tenant-container@NAME.ID.service", "One container; its name in `machinectl` is `NAME.ID`."),
+    ("tenant-confirm@ID.timer", "There while a generation waits to be confirmed: it ends the wait."),
     ("tenants-ID.slice", "Where all of a tenant runs, with its limits."),
     ("tenant-sync.timer", "Calls `bbhv sync`."),
     ("tenant-sync@ID.service", "Syncs one tenant, as after a push; started while it runs, it runs once more."),

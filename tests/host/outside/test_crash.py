@@ -184,3 +184,20 @@ def test_a_host_boots_without_any_repository_and_with_a_lost_state_file(acme: Ho
     acme.reboot()
     wait_until("both containers run", lambda: settled(acme) and roles(acme) == ["one", "one"])
     assert acme.run(["systemctl", "is-system-running"]).stdout.strip() == "running"
+
+
+def test_a_generation_that_waits_to_be_confirmed_goes_back_with_a_crash_and_with_a_reboot(acme: Host) -> None:
+    life = {"apiVersion": "bitbuilder.io/v1", "tenant": "acme", "lifecycle": {"confirmWithinSec": 3600}}
+    acme.put(f"{SOURCE}/metadata.json", json.dumps(life))
+    for role, ends in (("crash", acme.crash), ("reboot", acme.poweroff)):
+        commit(acme, role)
+        assert "bbhv confirm acme" in acme.run(["bbhv", "sync", "acme"], timeout=120).stdout
+        assert roles(acme) == [role] * 2
+        ends()
+        acme.boot()
+        wait_until("the old generation runs", lambda: settled(acme) and roles(acme) == ["one", "one"])
+        said = status(acme)
+        assert said["generation"] == said["good"] == 1 and said["confirmUSec"] is None, said
+        assert said["outcome"] == "quarantined" and "before the host restarted" in str(said["message"])
+        done = acme.run(["bbhv", "sync", "acme"], check=False, timeout=120)
+        assert done.returncode == 1 and "nobody confirmed it before the host restarted" in done.stdout
