@@ -11,6 +11,10 @@ def door(words: list[str]) -> int:
 
         sys.stdout.write(f"bbhv {VERSION}\n")
         return 0
+    if words == ["worker", "refs"]:
+        from .engine.refs import work  # every sync of many tenants starts it, so it comes without the command line
+
+        return work()
     from .cli.main import run
 
     return run(words)

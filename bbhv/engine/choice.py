@@ -24,6 +24,7 @@ def commit_of(job: Job) -> verify.VerifiedCommit | None:
 def fetch(job: Job) -> verify.VerifiedCommit | None:
     """Fetch, ingest, verify: the tip of the branch, or None with the outcome set."""
     tip = obtain.obtain(job.repository, job.lock.handle)
+    job.clone.touch_ref(paths.REF_INCOMING)
     job.commit = tip
     commit = _verified(job, tip)
     problem = _not_again(job, tip)

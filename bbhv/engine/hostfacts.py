@@ -1,24 +1,30 @@
 """What compiling must know of this host: its programs, the offered images, the user ids of its workloads."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from ..errors import BbhvError
 from ..host import run, systemd
-from ..model.compile import HostFacts
+from ..model.compile import HostFacts, Offered
 from ..model.hostconf import HostSettings
 from . import images, paths, uids
 
 TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")
 
 
-def gather(host: HostSettings, workloads: tuple[str, ...]) -> HostFacts:
-    """The facts of now; the UID ranges of these workloads are allocated when they have none. Raises BbhvError."""
+def gather(
+    host: HostSettings, workloads: tuple[str, ...], offered: Mapping[str, Offered] | None = None
+) -> HostFacts:
+    """The facts of now; the UID ranges of these workloads are allocated when they have none. Raises BbhvError.
+
+    A run that has looked at the offered images already passes them on.
+    """
     tools = _tools()
     return HostFacts(
         systemd_version=_systemd_version(),
         nspawn=tools["systemd-nspawn"],
         uid_bases=uids.bases(workloads),
-        offered=images.offered(),
+        offered=images.offered() if offered is None else offered,
         image_store=paths.IMAGES,
         tenants_dir=paths.TENANTS,
         run_dir=paths.RUN,

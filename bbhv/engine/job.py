@@ -8,14 +8,14 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Callable, Mapping, Sequence
+from typing import Callable, Iterable, Mapping, Sequence
 
 from ..errors import BbhvError, RefusedError
 from ..findings import MAX_SHOWN, Finding
 from ..formats.jsontext import Json
 from ..host import git, log, systemd
 from ..host.lock import Lock
-from ..model.compile import Generation
+from ..model.compile import Generation, Offered
 from ..model.manifest import Manifest
 from ..model.plan import Plan
 from ..model.registration import Registration
@@ -51,6 +51,7 @@ class Job:
     allow_file: bool
     asked: Asked = Asked()
     state: State = State()
+    told: str = ""  # the oid that a server is said to have, which nobody believes: see `asking`
     commit: str = ""
     generation: Generation | None = None
     number: int | None = None
@@ -61,6 +62,8 @@ class Job:
     chosen: bool = False  # by an operator: nobody has to confirm it
     warnings: tuple[Finding, ...] = ()
     restarts: Mapping[str, int] = field(default_factory=dict)
+    states: Mapping[str, str] | None = None  # of the units of tenants, when they were asked for together
+    offered: Mapping[str, Offered] | None = None
     lock: Lock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,14 +138,14 @@ class Job:
             self.end_without_record(word, f"{message} The outcome could not be recorded: {error}.")
 
 
-def each(jobs: Sequence[Job], parallel: int, step: Callable[[Job], None]) -> None:
+def each(jobs: Iterable[Job], parallel: int, step: Callable[[Job], None]) -> None:
     """Does a step for every job that is still going; whatever it raises is that job's outcome, and nobody else's."""
-    going = [job for job in jobs if job.outcome is None]
-    if len(going) <= 1 or parallel <= 1:
+    going = (job for job in jobs if job.outcome is None)
+    if parallel <= 1 or (isinstance(jobs, Sequence) and len(jobs) <= 1):
         for job in going:
             _one(job, step)
         return
-    with ThreadPoolExecutor(min(parallel, len(going))) as pool:
+    with ThreadPoolExecutor(parallel) as pool:
         list(pool.map(lambda job: _one(job, step), going))
 
 
@@ -175,7 +178,8 @@ def now_usec() -> int:
     return time.time_ns() // 1000
 
 
-def is_active(tenant: str) -> bool:
-    """Whether somebody wants the tenant to run: tenant@ is up or on its way."""
-    found = systemd.show((tenant_unit(tenant),), ("ActiveState",)).get(tenant_unit(tenant), {})
-    return found.get("ActiveState") in ("active", "activating", "reloading", "refreshing")
+def is_active(tenant: str, states: Mapping[str, str] | None = None) -> bool:
+    """Whether somebody wants the tenant to run: tenant@ is up or on its way. `states`: of all tenant@ units."""
+    unit = tenant_unit(tenant)
+    found = systemd.states((unit,)) if states is None else states
+    return found.get(unit) in ("active", "activating", "reloading", "refreshing")

@@ -8,7 +8,7 @@ import os
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from ..errors import BbhvError, BusyError, CommandError, NotFoundError, RefusedError
 from ..formats.unitfile import render
@@ -177,7 +177,7 @@ def _apply_registrations(
             new.append(tenant)
         else:
             going.append(tenant)
-    _end(host, ended)
+    _end(host, ended, states)
     jobs += sync.run(host, going, mode, wait=wait, alone=only is not None and len(only) == 1)
     return sorted(jobs + _start(host, new, block), key=lambda job: job.tenant)
 
@@ -189,10 +189,10 @@ def _refused(host: World, tenant: str) -> Job:
     return job
 
 
-def _end(host: World, tenants: Sequence[str]) -> None:
+def _end(host: World, tenants: Sequence[str], states: Mapping[str, str]) -> None:
     """Suspended: stopped. Absent, or not registered any more: its units are gone as well. Data stays."""
     try:
-        systemd.act("stop", [tenant_unit(t) for t in tenants if is_active(t)], ok=(0, 5))
+        systemd.act("stop", [tenant_unit(t) for t in tenants if is_active(t, states)], ok=(0, 5))
     except CommandError as error:
         log.write("error", str(error))
     for tenant in tenants:

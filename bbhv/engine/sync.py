@@ -16,13 +16,13 @@ from ..formats.schema.compiler import Schema
 from ..host import git, log, systemd
 from ..model import grants, hostversion
 from ..model.bounds import is_complete
-from ..model.compile import Generation, HostFacts, compile_tenant, inputs_digest
+from ..model.compile import Generation, HostFacts, compile_tenant
 from ..model.plan import Action, Plan, plan
 from ..model.registration import Registration
 from ..model.tenant import Tenant, read_tenant
 from ..names import workload
 from ..version import VERSION
-from . import activate, confirming, hostfacts, images, verify, world
+from . import activate, asking, confirming, hostfacts, images, still, verify, world
 from .choice import commit_of
 from .job import Job, Mode, each, is_active, sentence
 from .read import read
@@ -39,7 +39,7 @@ def run(host: World, tenants: Sequence[str], mode: Mode, *, wait: bool = False, 
     schema = world.metadata_schema()
     with ExitStack() as locks:
         ready = [job for job in jobs if _take(job, locks, wait=wait, alone=alone)]
-        each(ready, host.settings.parallel, lambda job: prepare(job, host, schema))
+        each(asking.in_order(_looked_at(ready)), host.settings.parallel, lambda job: prepare(job, host, schema))
         _activate(ready)
     return jobs
 
@@ -71,6 +71,15 @@ def _take(job: Job, locks: ExitStack, *, wait: bool, alone: bool) -> bool:
     return True
 
 
+def _looked_at(jobs: Sequence[Job]) -> Sequence[Job]:
+    """The jobs, with what is asked once for all of them: who is active, now that nobody else acts on them."""
+    states = systemd.states(("tenant@*.service",)) if len(jobs) > 1 else None
+    offered = images.offered()
+    for job in jobs:
+        job.states, job.offered = states, offered
+    return jobs
+
+
 def _say_waiting(holder: str) -> None:
     log.write("notice", f"Waiting for {holder}.")
 
@@ -99,7 +108,7 @@ def _open(job: Job) -> None:
     """The tenant's memory, with what a crash left set right."""
     job.store.make()
     job.state = job.store.load()
-    job.active = job.mode is Mode.START or is_active(job.tenant)
+    job.active = job.mode is Mode.START or is_active(job.tenant, job.states)
     try:
         activate.recover(job, running=job.active and job.mode is not Mode.START)
     except OSError as error:
@@ -120,16 +129,21 @@ def _prepare_commit(job: Job, host: World, schema: Schema) -> None:
 
 
 def _take_commit(job: Job, host: World, schema: Schema) -> None:
+    if still.has_repository(job) and still.has_generation(job, job.told, _facts(job, host)):
+        job.commit = job.told
+        _nothing_new(job)
+        return
     commit = commit_of(job)
     if commit is None:
         return
-    if _unchanged(job, commit, _facts(job, host)):
+    if still.has_generation(job, commit.oid, _facts(job, host)):
         _nothing_new(job)
         return
     tenant = check(job, commit, _facts(job, host), schema)
     if tenant is None:
         return
-    facts = hostfacts.gather(host.settings, tuple(workload(name, tenant.id) for name in tenant.containers))
+    names = tuple(workload(name, tenant.id) for name in tenant.containers)
+    facts = hostfacts.gather(host.settings, names, job.offered)
     generation = compile_tenant(tenant, job.registration, facts, commit.oid, VERSION)
     if job.active:
         _images(job, generation)
@@ -157,17 +171,7 @@ def use_good(job: Job, problem: str) -> None:
 def _facts(job: Job, host: World) -> HostFacts:
     manifest = job.current()
     known = tuple(workload(one.name, job.tenant) for one in manifest.workloads) if manifest else ()
-    return hostfacts.gather(host.settings, known)
-
-
-def _unchanged(job: Job, commit: verify.VerifiedCommit, facts: HostFacts) -> bool:
-    manifest = job.current()
-    current = job.store.number("current")
-    if manifest is None or manifest.commit != commit.oid or current is None or current != job.store.number("good"):
-        return False
-    if not job.store.is_whole(current):
-        return False  # it is damaged: the same commit makes it anew
-    return manifest.inputs == inputs_digest(commit.oid, job.registration, facts, VERSION)
+    return hostfacts.gather(host.settings, known, job.offered)
 
 
 def _nothing_new(job: Job) -> None:

@@ -7,6 +7,7 @@ name, so that a lost record gives most of them their old range; what is taken, o
 import hashlib
 import os
 import pwd
+from functools import lru_cache
 from typing import Collection, Iterable, Mapping
 
 from ..errors import BbhvError
@@ -42,6 +43,9 @@ def allocate(record: Mapping[str, int], workloads: Iterable[str], busy: Collecti
 
 def bases(workloads: Collection[str]) -> dict[str, int]:
     """The first id of each workload's range, allocated and recorded durably where it has none yet."""
+    record = _load()
+    if all(one in record for one in workloads):
+        return {one: record[one] for one in workloads}
     with Lock(f"{paths.RUN_LOCK}/_uids", "The record of UID ranges") as lock:
         lock.take("allocating UID ranges", wait=True)
         record = _load()
@@ -53,6 +57,17 @@ def bases(workloads: Collection[str]) -> dict[str, int]:
 
 
 def _load() -> dict[str, int]:
+    """The record as it is now. It is replaced whole, so it may be read without the lock."""
+    try:
+        status = os.stat(RECORD, follow_symlinks=False)
+    except FileNotFoundError:
+        return {}
+    return _parsed(status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=1)
+def _parsed(*_: int) -> dict[str, int]:
+    """The record, read once for all tenants of a run as long as it is the same file."""
     data = files.read(RECORD, 16 << 20)
     if data is None:
         return {}

@@ -8,6 +8,7 @@ computed again over the bytes that came back.
 
 import os
 import select
+import time
 from typing import Literal, Mapping
 
 from ..errors import BbhvError, CommandError
@@ -194,6 +195,11 @@ class Clone:
         """Makes the configuration ours again, if it is not, and HEAD the registered branch."""
         _furnish(self.gitdir, {"config": config, "HEAD": f"ref: refs/heads/{branch}\n", **_INFO})
 
+    def is_configured(self, config: str, branch: str) -> bool:
+        """Whether `configure` would change nothing."""
+        wanted = {"config": config, "HEAD": f"ref: refs/heads/{branch}\n", **_INFO}
+        return all(_text(f"{self.gitdir}/{name}", 1 << 20) == text for name, text in wanted.items())
+
     def ref(self, name: str) -> str | None:
         """The object id that a ref holds; None when there is none, or nothing that can be read."""
         if not gitobject.is_ref_name(name):
@@ -217,6 +223,20 @@ class Clone:
         if _text(path, 200) != f"{oid}\n":
             files.make_dir(files.parent(path))
             files.write(path, f"{oid}\n".encode())
+
+    def touch_ref(self, name: str) -> None:
+        """Notes in a ref's modification time that it is right now. It need not outlive a power cut."""
+        try:
+            os.utime(f"{self.gitdir}/{name}")
+        except FileNotFoundError:
+            return  # git has packed it, so there is no time to be read either
+
+    def ref_age(self, name: str) -> float | None:
+        """How many seconds ago a ref was last known to be right, by the wall clock; None when nobody can say."""
+        try:
+            return time.time() - os.stat(f"{self.gitdir}/{name}").st_mtime
+        except OSError:
+            return None
 
     def align(self, oid: str, branch: str, handle: int) -> None:
         """Moves the branch and the index to a commit, so that the next pull by hand goes on from there.

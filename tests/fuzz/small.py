@@ -1,5 +1,6 @@
 """What is fuzzed of the small formats: release files, credentials, keys, paths of verifiers, scripts, extensions,
-frames of the sandboxed units, the texts that a schema's formats are about, values of the varlink interface.
+frames of the sandboxed units, answers of servers, the texts that a schema's formats are about, values of the varlink
+interface.
 
 Each check raises AssertionError when a promise is broken, and says whether the input was accepted.
 """
@@ -7,7 +8,7 @@ Each check raises AssertionError when a promise is broken, and says whether the 
 from pathlib import Path
 
 from bbhv.findings import CODES, Finding
-from bbhv.formats import credblob, frames, jsontext, osrelease, pubkeys, varlink_idl, versions, voa
+from bbhv.formats import credblob, frames, httpreply, jsontext, lsrefs, osrelease, pubkeys, varlink_idl, versions, voa
 from bbhv.formats.schema.compiler import compile_schema
 from bbhv.formats.schema.formats import FORMATS
 from bbhv.kinds.credential import read_credential
@@ -119,6 +120,44 @@ def whole_files(data: bytes) -> bool:
         assert (found is None) is any(one.severity == "error" for one in findings)
         good |= found is not None
     return good
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Type: application/x-git-upload-pack-result\r\n"
+REPLIES = [
+    HEAD + b"Content-Length: 4\r\n\r\n0000",
+    HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n00\r\n2\r\n00\r\n0\r\n\r\n",
+    HEAD + b"Connection: close\r\n\r\n0000",
+]
+ANSWERS = [
+    b"003d" + b"a" * 40 + b" refs/heads/main\n" + b"003e" + b"b" * 40 + b" refs/heads/main2\n0000",
+    b"0055" + b"c" * 64 + b" refs/heads/main\n0000",
+]
+
+
+def reply(data: bytes) -> bool:
+    """A reply is whole, waited for or refused; what was whole says nothing else with another byte."""
+    for ended in (False, True):
+        try:
+            found = httpreply.read(data, ended, 64)
+        except httpreply.HttpError as error:
+            assert error.message.endswith(".")
+            continue
+        assert found is None or (len(found.body) <= 64 and 0 <= found.status <= 999)
+        assert found is not None or not ended
+        if found is not None:
+            return True
+    return False
+
+
+def branch(data: bytes) -> bool:
+    """An answer names an object, or nothing, or is refused."""
+    try:
+        found = lsrefs.answer(data, "main")
+    except lsrefs.LsRefsError as error:
+        assert error.message.endswith(".")
+        return False
+    assert found is None or found.encode() + b" refs/heads/main" in data
+    return found is not None
 
 
 FRAMES = [frames.header("pack", 5 << 20), frames.header("tip", 40), frames.header("end", 0)]

@@ -340,6 +340,8 @@ TARGETS = (
     Target("verifiers", lambda: small.PATHS, small.verifiers, rounds=1000, floor=100),
     Target("files of kinds", lambda: [*small.RELEASES, *small.SCRIPTS, small.BLOB], small.whole_files, rounds=1000,
            floor=50),
+    Target("replies of web servers", lambda: small.REPLIES, small.reply, rounds=1000, floor=10),
+    Target("answers of git servers", lambda: small.ANSWERS, small.branch, rounds=1000, floor=5),
     Target("frames", lambda: small.FRAMES, small.frame, rounds=1000, floor=10),
     Target("texts of a format", lambda: small.TEXTS, small.text_formats, rounds=1000, floor=200),
     Target("values of the interface", lambda: small.VALUES, small.value, rounds=1000, floor=10),

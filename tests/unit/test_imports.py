@@ -49,6 +49,10 @@ WAYS = {
         "except BbhvError: pass",
         {"cli.serving", "version", "engine.access", "model.requests"} | COMMAND | REPORT | VARLINK,
     ),
+    "what asks servers": (
+        "import os, sys; from bbhv.__main__ import door; sys.stdin = open(os.devnull); door(['worker', 'refs'])",
+        {"__main__", "engine.refs", "formats.httpreply", "formats.lsrefs", "version"} | {"errors", "names"},
+    ),
     "the workers": (
         "import bbhv.cli.main, bbhv.cli.serving, bbhv.engine.worker",
         {"cli.serving", "engine.worker", "engine.unpack", "engine.paths", "formats.bundle", "formats.frames",

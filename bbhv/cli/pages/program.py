@@ -61,7 +61,11 @@ PROSE = {
     "sync": """Fetches the system repository and the repositories of the tenants (all, or those that are named), and
     takes each new commit all the way: verify, check, compile, activate, watch. What did not change is not touched. A
     generation that does not become healthy is rolled back and its commit quarantined. Problems of one tenant never
-    stop another. A tenant that was stopped with `systemctl stop` stays so; its commits are only checked.""",
+    stop another. A tenant that was stopped with `systemctl stop` stays so; its commits are only checked.
+
+    Several https repositories that need no credential are first asked together, over at most four connections to each
+    server, where their branches are. Who has nothing new is not fetched from; once a day everybody is fetched from,
+    whatever was answered.""",
     "apply": """Does what sync does with the commit that the tenant's clone is at, without a network: for use after a
     `git pull` by hand. `systemctl restart` of the tenant does it too, and restarts everything once.""",
     "rollback": """Activates an older generation, and holds the tenant there: the commit that was left is not applied
