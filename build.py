@@ -40,9 +40,11 @@ FAST = frozenset(
 # What is source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
-    *(f"bbhv/cli/{name}.py" for name in "artefacts asking completion explaining making manual shelf".split()),
+    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion explaining formats hooks inspecting "
+                                         "making manual planning repositories shelf").split()),
     *(f"bbhv/formats/{name}.py" for name in ("pubkeys", "voa", "schema/nearest")),
-    "bbhv/host/inspect.py", "bbhv/model/neighbours.py", "bbhv/model/template.py",
+    *(f"bbhv/engine/{name}.py" for name in ("doctor", "foreseeing", "holds")), "bbhv/host/inspect.py",
+    *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
 )
 # Data inside the archive: a rescue shell and a laptop have this one file only.
 DATA = ("schemas/*", "templates/**/*")

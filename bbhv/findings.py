@@ -63,6 +63,10 @@ CODES: dict[str, str] = {
     "BB504": "repository URL is not allowed",
     "BB505": "trust tree is not valid",
     "BB506": "registered repository is not there",
+    # 6xx: what a change takes away
+    "BB601": "commit removes every workload",
+    "BB602": "change loses data",
+    "BB603": "commit unregisters every tenant of the host",
 }
 
 

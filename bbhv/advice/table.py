@@ -7,13 +7,15 @@ from collections.abc import Mapping
 
 from ..findings import CODES
 from .across import ACROSS, GRANTED, SYSTEM
+from .changes import CHANGES
 from .entry import Advice
 from .form import FORM
 from .settings import SETTINGS
 
-ADVICE: Mapping[str, Advice] = {**FORM, **SETTINGS, **ACROSS, **GRANTED, **SYSTEM}
+ADVICE: Mapping[str, Advice] = {**FORM, **SETTINGS, **ACROSS, **GRANTED, **SYSTEM, **CHANGES}
 GROUPS: Mapping[str, str] = {
     "1": "THE FORM OF FILES", "2": "SETTINGS", "3": "ACROSS FILES", "4": "GRANTS", "5": "THE SYSTEM REPOSITORY",
+    "6": "WHAT A CHANGE TAKES AWAY",
 }  # fmt: skip
 
 

@@ -1,12 +1,21 @@
-"""The verbs that change what runs: sync, apply, rollback, and what the units call."""
+"""The verbs that change what runs: sync, apply, rollback, suspend, resume, and what the units call."""
 
 import os
 import pwd
-from typing import Sequence
+from typing import Callable, Sequence
 
 from ..engine import manager
-from ..engine.job import Job
-from ..errors import EXIT_BUSY, EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, UsageError
+from ..engine.job import Asked, Job
+from ..errors import (
+    EXIT_BUSY,
+    EXIT_FAILED,
+    EXIT_FINDINGS,
+    EXIT_NOT_FOUND,
+    EXIT_OK,
+    EXIT_REFUSED,
+    BbhvError,
+    UsageError,
+)  # fmt: skip
 from ..findings import printable
 from ..formats.jsontext import Json
 from ..host import log
@@ -24,7 +33,7 @@ _COLOUR = {"applied": "good", "unchanged": "dim", "held": "warn", "suspended": "
 def sync(call: Call, output: Output) -> int:
     """bbhv sync: all tenants, or the named ones."""
     log.quiet = True
-    run = manager.sync_all(call.tenants())
+    run = manager.sync_all(call.tenants(), asked(call))
     status = _report(run.jobs, output)
     if run.problem is None:
         return status
@@ -35,7 +44,7 @@ def sync(call: Call, output: Output) -> int:
 def apply(call: Call, output: Output) -> int:
     """bbhv apply."""
     log.quiet = True
-    return _report(manager.apply(call.tenants()), output)
+    return _report(manager.apply(call.tenants(), asked(call)), output)
 
 
 def rollback(call: Call, output: Output) -> int:
@@ -44,16 +53,50 @@ def rollback(call: Call, output: Output) -> int:
     to, tenant = call.get("--to"), call.tenants()[0]
     if call.has("--to") and not (to.isascii() and to.isdigit()):
         raise UsageError("--to= needs the number of a generation.", hint=f"See: bbhv history {tenant}")
-    return _report([manager.rollback(tenant, int(to) if to else None, _who())], output)
+    from ..engine import holds
+
+    return _report([holds.rollback(tenant, int(to) if to else None, _who(), asked(call))], output)
 
 
 def confirm(call: Call, output: Output) -> int:
     """bbhv confirm."""
     log.quiet = True
-    return _report([manager.confirm(call.tenants()[0], _who())], output)
+    return _report([manager.confirm(call.tenants()[0], _who(), asked(call))], output)
+
+
+def suspend(call: Call, output: Output) -> int:
+    """bbhv suspend: each tenant for itself; one that is busy does not keep the others running."""
+    from ..engine import holds
+
+    log.quiet = True
+    return _each(call, output, lambda tenant: holds.suspend(tenant, _who(), asked(call)))
+
+
+def resume(call: Call, output: Output) -> int:
+    """bbhv resume."""
+    from ..engine import holds
+
+    log.quiet = True
+    return _each(call, output, lambda tenant: holds.resume(tenant, asked(call)))
+
+
+def _each(call: Call, output: Output, do: Callable[[str], Job]) -> int:
+    jobs, statuses = [], []
+    for tenant in call.tenants():
+        try:
+            jobs.append(do(tenant))
+        except BbhvError as error:
+            statuses.append(complain(error))
+    return worst([*statuses, _report(jobs, output)] if jobs or output.json != "off" else statuses)
+
+
+def asked(call: Call) -> Asked:
+    """What the options of a verb ask for."""
+    return Asked(wait=call.has("--wait"))
 
 
 def _who() -> str:
+    """Who is noted as the one that asked."""
     return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
 
 
@@ -113,7 +156,7 @@ def _status(job: Job) -> int:
 
 def worst(statuses: Sequence[int]) -> int:
     """The exit status for several tenants: 1 before 4 before 3, then the rest."""
-    for status in (EXIT_FAILED, EXIT_REFUSED, EXIT_FINDINGS, EXIT_BUSY):
+    for status in (EXIT_FAILED, EXIT_REFUSED, EXIT_FINDINGS, EXIT_NOT_FOUND, EXIT_BUSY):
         if status in statuses:
             return status
     return EXIT_OK

@@ -4,6 +4,8 @@ Names of tenants come from `bbhv list`, so only for root. Those of templates are
 are looked for where they lie: no program is started for them.
 """
 
+from collections.abc import Iterator
+
 from ..findings import CODES
 from . import manual, shelf
 from .verbs import COMMON, UNITS, Option, Verb, shown
@@ -54,18 +56,23 @@ _bbhv() {
 def bash_completion() -> str:
     """The file usr/share/bash-completion/completions/bbhv."""
     verbs = [verb for verb in shown() if verb.group != UNITS]
-    options = {option.name: option for verb in verbs for option in verb.options} | {one.name: one for one in COMMON}
     templates = " ".join((*sorted(shelf.shipped()), *(f"{folder}/*/" for folder in shelf.FOLDERS)))
     lines = [_HEAD.replace("@TEMPLATES@", templates).rstrip()]
     lines += [f"            {'|'.join(verb.name for verb in verbs)}) verb=${{COMP_WORDS[i]}}; break ;;"]
-    lines += ["        esac", "    done", "    case $option in"]
-    lines += [f"        {option.name}) {_values(option)}; return ;;" for option in options.values() if option.value]
+    lines += ["        esac", "    done", "    case $verb/$option in"]
+    lines += [f"        {where}/{option.name}) {_values(option)}; return ;;" for where, option in _valued(verbs)]
     lines += ["    esac", "    case $verb/$word in"]
     lines += [f"        {one.name}/-*) _bbhv_words '{_names((*one.options, *COMMON))}' \"$word\" ;;" for one in verbs]
     lines += [f"        */-*) _bbhv_words '{_names(COMMON)}' \"$word\" ;;"]
     lines += [f"        /*) _bbhv_words '{' '.join(verb.name for verb in verbs)}' \"$word\" ;;"]
     lines += [f"        {verb.name}/*) {action} ;;" for verb in verbs if (action := _arguments(verb))]
     return "\n".join([*lines, "    esac", "}", "complete -F _bbhv bbhv", ""])
+
+
+def _valued(verbs: list[Verb]) -> Iterator[tuple[str, Option]]:
+    """The options that take a value, each with the verb that it is of."""
+    yield from ((verb.name, option) for verb in verbs for option in verb.options if option.value)
+    yield from (("*", option) for option in COMMON if option.value)
 
 
 def _names(options: tuple[Option, ...]) -> str:
@@ -76,7 +83,8 @@ def _names(options: tuple[Option, ...]) -> str:
 def _values(option: Option) -> str:
     if option.choices:
         return f"_bbhv_words '{' '.join(option.choices)}' \"$word\""
-    return {"FILE": '_bbhv_files -f "$word"', "TEMPLATE": '_bbhv_templates "$word"'}.get(option.value, ":")
+    words = {"FILE": "_bbhv_files -f", "DIR": "_bbhv_files -d", "TEMPLATE": "_bbhv_templates"}
+    return f'{words[option.value]} "$word"' if option.value in words else ":"
 
 
 def _arguments(verb: Verb) -> str:

@@ -113,8 +113,7 @@ def _confirm(one: dict[str, Json]) -> list[str]:
 def _hold(hold: Json) -> list[str]:
     if not isinstance(hold, dict):
         return []
-    until = {"rollback": "a newer commit ends it", "suspend": "bbhv resume ends it"}.get(str(hold["verb"]), "")
-    return [f"{text(hold['verb'])} by {text(hold['who'])} {ago(hold['whenUSec'])}; {until}"]
+    return [f"{text(hold['verb'])} by {text(hold['who'])} {ago(hold['whenUSec'])}, until {text(hold['until'])}"]
 
 
 def _workloads(one: dict[str, Json], output: Output) -> list[str]:

@@ -81,7 +81,7 @@ def _run(words: list[str]) -> int:
 
 def _do(call: Call) -> int:
     output = Output(call.get("--json", "off"), legend=not call.has("--no-legend"), quiet=call.has("--quiet"))
-    if call.verb.needs_root and os.geteuid():
+    if call.verb.needs_root and not call.has(call.verb.rootless) and os.geteuid():
         message = f"bbhv {call.verb.name} needs root: what the tenants run is for root's eyes only."
         raise RefusedError(message, hint="Run it with sudo or run0.")
     module, _, name = call.verb.function.partition(":")

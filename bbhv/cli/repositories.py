@@ -114,7 +114,7 @@ def _member(registration: Registration, tenants: str, schemas: Schemas, systemd:
     if place is None:
         message = f"There is no repository of tenant {registration.tenant} to check."
         raise NotFoundError(message, hint=f"Looked for {', '.join(looked)}.")
-    taken, trouble = _read(place, registration.branch)
+    taken, trouble = read_repository(place, registration.branch)
     return fleet.read_member(registration, place, taken, trouble, schemas.metadata, systemd)
 
 
@@ -122,7 +122,7 @@ def _schemas() -> Schemas:
     return Schemas(metadata=schema_of("metadata"), registration=schema_of("registration"), system=schema_of("system"))
 
 
-def _read(place: str, branch: str) -> tuple[Mapping[str, bytes], tuple[Finding, ...]]:
+def read_repository(place: str, branch: str) -> tuple[Mapping[str, bytes], tuple[Finding, ...]]:
     """The files of a work tree as they lie there, or those of a bare repository at a branch. Raises BbhvError."""
     if not (os.path.isfile(f"{place}/HEAD") and os.path.isdir(f"{place}/objects")):
         return read_folder(place)

@@ -27,8 +27,8 @@ class Option(NamedTuple):
 class Verb(NamedTuple):
     """A verb: its arguments as the usage line shows them, how many there may be, what for, who does it, its options.
 
-    The kind of an argument is its name: DIR, PATH, TENANT, CODE and PAGE. `sandboxed` verbs are called without any
-    privilege.
+    The kind of an argument is its name: DIR, PATH, TENANT, CODE and PAGE. With the option `rootless` it needs no root.
+    `sandboxed` verbs are called without any privilege.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Verb(NamedTuple):
     help: str
     options: tuple[Option, ...] = ()
     hidden: bool = False
+    rootless: str = ""
     sandboxed: bool = False
 
     @property
@@ -56,6 +57,7 @@ class Verb(NamedTuple):
 MANY = 10_000
 JSON = ("pretty", "short", "off")
 FORMATS = ("text", "json", "sarif", "github")
+PLANS = ("text", "json", "markdown")
 COMMON = (
     Option("--json", "MODE", "Print JSON: pretty, short or off", JSON),
     Option("--no-pager", "", "Do not use a pager (bbhv never does)"),
@@ -64,6 +66,8 @@ COMMON = (
     Option("--help", "", "Show this help", (), "-h"),
     Option("--version", "", "Show the version"),
 )
+
+WAIT = Option("--wait", "", "Wait for whoever is at work on it")
 
 VERBS = (
     Verb("init", "DIR", 0, 1, MAKE, "making:init", "Make a repository that validates as it stands", (
@@ -87,14 +91,32 @@ VERBS = (
     )),
     Verb("list", "", 0, 0, LOOK, "looking:list_tenants", "List the tenants"),
     Verb("status", "[TENANT…]", 0, MANY, LOOK, "looking:status", "Show what runs and how the last sync ended"),
+    Verb("plan", "[TENANT…]", 0, MANY, LOOK, "planning:plan", "Show what a sync would do, and do nothing", (
+        Option("--commit", "REV", "A commit of the clone instead of the newest"),
+        Option("--fetch", "", "Ask the server for the newest commit first"),
+        WAIT,
+        Option("--format", "FORMAT", "Print the plan as text, json or markdown", PLANS),
+        Option("--repository", "DIR", "Plan this repository, away from the host"),
+        Option("--host-facts", "FILE", "What bbhv facts told on the host"),
+    ), rootless="--repository"),
+    Verb("facts", "TENANT", 1, 1, LOOK, "planning:tell_facts", "Print what a plan must know, for elsewhere"),
     Verb("history", "TENANT", 1, 1, LOOK, "looking:history", "Show the generations that are kept"),
     Verb("doctor", "", 0, 0, LOOK, "looking:doctor", "Check this host and say what to do"),
-    Verb("sync", "[TENANT…]", 0, MANY, CHANGE, "changing:sync", "Fetch, verify, check, apply and watch commits"),
-    Verb("apply", "TENANT…", 1, MANY, CHANGE, "changing:apply", "Apply the clone's HEAD, without a network"),
+    Verb("sync", "[TENANT…]", 0, MANY, CHANGE, "changing:sync", "Fetch, verify, check, apply and watch commits", (
+        WAIT,
+    )),
+    Verb("apply", "TENANT…", 1, MANY, CHANGE, "changing:apply", "Apply the clone's HEAD, without a network", (
+        WAIT,
+    )),
     Verb("rollback", "TENANT", 1, 1, CHANGE, "changing:rollback", "Run an older generation until a newer commit", (
         Option("--to", "N", "The generation (default: the good one before)"),
+        WAIT,
     )),
-    Verb("confirm", "TENANT", 1, 1, CHANGE, "changing:confirm", "Keep a generation that waits to be confirmed"),
+    Verb("confirm", "TENANT", 1, 1, CHANGE, "changing:confirm", "Keep a generation that waits to be confirmed", (
+        WAIT,
+    )),
+    Verb("suspend", "TENANT…", 1, MANY, CHANGE, "changing:suspend", "Stop a tenant until it is resumed", (WAIT,)),
+    Verb("resume", "TENANT…", 1, MANY, CHANGE, "changing:resume", "Bring a suspended tenant up again", (WAIT,)),
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),

@@ -167,8 +167,13 @@ def keep(job: Job, word: str = "applied", note: str = "") -> None:
     assert job.number is not None and job.generation is not None
     store = job.store
     if job.number == store.number("good"):
-        # It was good before: what was said and noted last, perhaps about a newer commit, still holds.
-        job.outcome = job.state.outcome or Outcome(word="applied", commit=job.commit)
+        # It was good before: what was said and noted last, perhaps about a newer commit, still holds. But a tenant that
+        # was stopped, and nothing else, runs now.
+        before = job.state.outcome
+        if before and before.word in ("held", "suspended") and not job.note:
+            job.end("applied", f"generation {job.number} ({job.commit[:7]}) runs again")
+        else:
+            job.outcome = before or Outcome(word="applied", commit=job.commit)
         return
     store.point("good", job.number)
     job.clone.set_ref(paths.REF_GOOD, job.commit)
@@ -190,8 +195,11 @@ def go_back(job: Job, reason: str) -> None:
     if job.outcome is not None:
         return  # it could not even go back; the trial is still recorded, so the next sync does
     problem = _settled(job, manifest, back)
-    hold = None if job.state.hold and job.state.hold.verb == "rollback" else job.state.hold
-    job.state = replace(job.state.with_quarantine(job.commit, reason, now_usec()), trial=None, hold=hold)
+    if job.state.hold and job.state.hold.verb == "rollback":
+        # An operator's choice, of a commit that was good once: it is not quarantined, and what held before holds again.
+        job.state = replace(job.state, trial=None, hold=job.hold_before)
+    else:
+        job.state = replace(job.state.with_quarantine(job.commit, reason, now_usec()), trial=None)
     job.end("rolled-back", f"{reason}; {_back_to(job, good)}{'; but ' + problem if problem else ''}")
     job.remember(job.state)
     if job.number == job.state.last:
@@ -248,7 +256,11 @@ def settle(tenant: str, store: Store, state: State) -> State:
         if trial.generation == state.last:  # not when an older one, which was good once, was rolled back to
             store.forget(trial.generation)
         state = replace(state, trial=replace(trial, interrupted=True))
-        if trial.attempts >= MAX_ATTEMPTS:
+        if state.hold and state.hold.verb == "rollback":  # an operator's, who may ask again
+            manifest = store.manifest(good)
+            left = manifest is not None and manifest.commit == state.hold.commit
+            state = replace(state, trial=None, hold=None if left else state.hold)
+        elif trial.attempts >= MAX_ATTEMPTS:
             reason = f"its trial was interrupted {MAX_ATTEMPTS} times"
             state = replace(state.with_quarantine(trial.commit, reason, now_usec()), trial=None)
     store.save(state)

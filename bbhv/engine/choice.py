@@ -26,8 +26,8 @@ def fetch(job: Job) -> verify.VerifiedCommit | None:
     tip = obtain.obtain(job.repository, job.lock.handle)
     job.clone.touch_ref(paths.REF_INCOMING)
     job.commit = tip
-    commit = _verified(job, tip)
-    problem = _not_again(job, tip)
+    commit = verified(job, tip)
+    problem = not_again(job, tip)
     if problem:
         job.end("quarantined" if job.state.quarantined(tip) else "held", problem)
         return None
@@ -54,23 +54,25 @@ def choose(job: Job) -> verify.VerifiedCommit | None:
         raise BbhvError(f"The clone {job.clone.path} has no HEAD.", hint=f"Clone it again: bbhv sync {job.tenant}")
     job.commit = head
     trial = job.state.trial
-    problem = _not_again(job, head)
+    problem = not_again(job, head)
     if not problem and trial and trial.interrupted and trial.commit == head and not first:
         problem = f"the trial of commit {head[:12]} was interrupted; the next sync tries it once more"
     if problem:
         job.end("quarantined" if job.state.quarantined(head) else "held", problem)
         return None
-    commit = _verified(job, head)
+    commit = verified(job, head)
     _accept(job, head)
     return commit
 
 
-def _verified(job: Job, oid: str) -> verify.VerifiedCommit:
+def verified(job: Job, oid: str) -> verify.VerifiedCommit:
+    """The commit as a verified one, by the policy and the memory of the tenant. Raises RefusedError, DamagedError."""
     accepted = (job.clone.ref(paths.REF_TRIED) if job.clone.exists() else None) or job.state.tried or None
     return verify.verify(job.clone, oid, policy=job.registration.trust, accepted=accepted)
 
 
-def _not_again(job: Job, oid: str) -> str:
+def not_again(job: Job, oid: str) -> str:
+    """Why a commit is not to be tried, or an empty text."""
     bad, hold = job.state.quarantined(oid), job.state.hold
     if bad:
         return f"commit {oid[:12]} is not tried again: {bad.reason}"

@@ -11,7 +11,7 @@ from ..model.plan import plan
 from ..model.registration import Registration
 from . import activate, deadline
 from .deadline import Standing
-from .job import Job, Mode, is_active
+from .job import Asked, Job, Mode, is_active, say_waiting
 from .state import known_tenants
 from .world import World
 
@@ -33,7 +33,7 @@ def hold(job: Job) -> bool:
     return True
 
 
-def confirm(host: World, tenant: str, who: str) -> Job:
+def confirm(host: World, tenant: str, who: str, asked: Asked) -> Job:
     """Keeps what waits to be confirmed; when the time has passed, goes back. The job says which.
 
     Raises NotFoundError when there is no such tenant or nothing waits, BusyError when somebody works on the tenant.
@@ -42,7 +42,7 @@ def confirm(host: World, tenant: str, who: str) -> Job:
         host.registered(tenant)
     job = _job(host, tenant)
     with job.lock as lock:
-        lock.take(f"bbhv confirm {tenant}", wait=False)
+        lock.take(f"bbhv confirm {tenant}", wait=asked.wait, waiting=say_waiting)
         match _opened(job):
             case Standing.NOBODY_ASKED:
                 hint = f"See what runs: bbhv status {tenant}"

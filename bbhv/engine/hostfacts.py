@@ -13,17 +13,19 @@ TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")
 
 
 def gather(
-    host: HostSettings, workloads: tuple[str, ...], offered: Mapping[str, Offered] | None = None
+    host: HostSettings, workloads: tuple[str, ...], offered: Mapping[str, Offered] | None = None, *,
+    allocate: bool = True,
 ) -> HostFacts:
     """The facts of now; the UID ranges of these workloads are allocated when they have none. Raises BbhvError.
 
-    A run that has looked at the offered images already passes them on.
+    A run that has looked at the offered images already passes them on. Without `allocate`, those that have no range are
+    left out, and nothing is written.
     """
     tools = _tools()
     return HostFacts(
         systemd_version=_systemd_version(),
         nspawn=tools["systemd-nspawn"],
-        uid_bases=uids.bases(workloads),
+        uid_bases=uids.bases(workloads) if allocate else uids.known(workloads),
         offered=images.offered() if offered is None else offered,
         image_store=paths.IMAGES,
         tenants_dir=paths.TENANTS,

@@ -22,7 +22,7 @@ from ..model.registration import Registration
 from ..names import tenant_unit
 from . import paths
 from .obtain import Repository
-from .state import Outcome, State, Store
+from .state import Hold, Outcome, State, Store
 
 MAX_LOGGED = 20
 
@@ -37,9 +37,11 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the caller asked for beyond the mode: the operator's word that history may be rewound."""
+    """What the caller asked for beyond the mode: the operator's word that history may be rewound, and whether a tenant
+    that somebody else works on is waited for."""
 
     allow_rewind: bool = False
+    wait: bool = False
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Job:
     restarts: Mapping[str, int] = field(default_factory=dict)
     states: Mapping[str, str] | None = None  # of the units of tenants, when they were asked for together
     offered: Mapping[str, Offered] | None = None
+    hold_before: Hold | None = None
     lock: Lock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -171,6 +174,11 @@ def sentence(error: Exception, where: str = "/var/lib") -> str:
 def tenant_lock(tenant: str) -> Lock:
     """The lock of a tenant, not taken yet."""
     return Lock(f"{paths.RUN_LOCK}/{tenant}", f"Tenant {tenant}")
+
+
+def say_waiting(holder: str) -> None:
+    """Tells whoever waits for a lock for whom, also when only warnings are wanted: nothing else will be said."""
+    log.write("notice" if log.in_journal() else "warning", f"Waiting for {holder}.")
 
 
 def now_usec() -> int:

@@ -1,4 +1,4 @@
-"""The verbs that units and operators call: boot, reload, sync, apply, start, stop, rollback.
+"""The verbs that units and operators call: boot, reload, sync, apply, start, stop.
 
 They decide which tenants are concerned, and hand them to `sync.run`. None of them fails because of what one tenant
 committed: that is the tenant's outcome.
@@ -7,20 +7,18 @@ committed: that is the tenant's outcome.
 import os
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Mapping, Sequence
 
 from ..errors import BbhvError, BusyError, CommandError, NotFoundError, RefusedError
 from ..formats.unitfile import render
 from ..host import files, log, systemd
 from ..host.lock import Lock
-from ..model.compile import Generation
-from ..model.plan import plan
 from ..model.registration import Registration
 from ..names import tenant_unit
 from . import activate, confirming, deadline, paths, publish, requests, sync, system, world
-from .job import Job, Mode, is_active, now_usec, sentence, tenant_lock
-from .state import Hold, Outcome, Store, known_tenants
+from .job import Asked, Job, Mode, is_active, say_waiting, sentence, tenant_lock
+from .state import Outcome, Store, known_tenants
 from .world import World
 
 STOP_PATIENCE = 120
@@ -53,7 +51,8 @@ def boot() -> None:
     publish.publish("_host", 1, _host_units(host))
     systemd.daemon_reload()
     publish.tidy("_host")
-    wanted = [t for t in _enabled(host) if t in host.registrations or t in known_tenants()]
+    enabled = [t for t in _enabled(host) if t in host.registrations or t in known_tenants()]
+    wanted = [tenant for tenant in enabled if not publish.is_suspended(tenant)]
     systemd.urge("start", ["tenants.target", *map(tenant_unit, wanted)])
     systemd.notify(f"STATUS={len(wanted)} tenants started")
 
@@ -90,7 +89,8 @@ def _settle(tenant: str, store: Store) -> None:
     """Sets right what a crash left. A disk that is full does not keep the good generation from being shown."""
     try:
         store.make()
-        activate.settle(tenant, store, store.load())
+        hold = activate.settle(tenant, store, store.load()).hold
+        publish.mark_suspended(tenant, hold is not None and hold.verb == "suspend")
     except OSError as error:
         log.write("warning", f"{tenant}: {sentence(error)} The next sync notes what was interrupted.")
 
@@ -117,17 +117,17 @@ def reload() -> Run:
     return Run(_apply_registrations(open_world(), None, Mode.APPLY, block=False))
 
 
-def sync_all(tenants: Sequence[str] = ()) -> Run:
+def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
     """Fetches the system repository and the tenants' (all, or these), and applies what is new.
 
     When the system repository cannot be followed, the tenants are synced as they are registered. Raises NotFoundError
-    for a tenant that nobody registered, BusyError when another such run is under way.
+    for a tenant that nobody registered, BusyError when another such run is under way and is not to be waited for.
     """
     _make_folders()
     with ExitStack() as stack:
         if not tenants:
             lock = stack.enter_context(Lock(f"{paths.RUN_LOCK}/_sync", "The sync of all tenants"))
-            lock.take("bbhv sync", wait=False)
+            lock.take("bbhv sync", wait=asked.wait, waiting=say_waiting)
         problem: BbhvError | None = None
         try:
             system.follow(world.settings()[0])
@@ -137,7 +137,7 @@ def sync_all(tenants: Sequence[str] = ()) -> Run:
         for tenant in tenants:
             if tenant not in host.refused:
                 host.registered(tenant)
-        return Run(_apply_registrations(host, tenants or None, Mode.SYNC, block=True), problem)
+        return Run(_apply_registrations(host, tenants or None, Mode.SYNC, block=True, asked=asked), problem)
 
 
 def tenant_sync(tenant: str) -> list[Job]:
@@ -149,7 +149,7 @@ def tenant_sync(tenant: str) -> list[Job]:
     host = open_world()
     if tenant not in host.refused:
         host.registered(tenant)
-    return _apply_registrations(host, [tenant], Mode.SYNC, block=True, wait=True)
+    return _apply_registrations(host, [tenant], Mode.SYNC, block=True, asked=Asked(wait=True))
 
 
 def carry_out() -> None:
@@ -160,7 +160,7 @@ def carry_out() -> None:
 
 
 def _apply_registrations(
-    host: World, only: Sequence[str] | None, mode: Mode, *, block: bool, wait: bool = False
+    host: World, only: Sequence[str] | None, mode: Mode, *, block: bool, asked: Asked = Asked()
 ) -> list[Job]:
     """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
     chosen = sorted(only if only is not None else {*host.registrations, *host.refused, *known_tenants()})
@@ -173,13 +173,23 @@ def _apply_registrations(
             ended.append(tenant)
         elif tenant not in host.registrations:
             continue  # nobody can say what it is to be, so it stays as it is
-        elif state in ("inactive", "failed") and not publish.is_stopped(tenant):
+        elif state in ("inactive", "failed") and not (publish.is_stopped(tenant) or _suspended(tenant)):
             new.append(tenant)
         else:
             going.append(tenant)
     _end(host, ended, states)
-    jobs += sync.run(host, going, mode, wait=wait, alone=only is not None and len(only) == 1)
-    return sorted(jobs + _start(host, new, block), key=lambda job: job.tenant)
+    jobs += sync.run(host, going, mode, asked=asked, alone=only is not None and len(only) == 1)
+    return sorted(jobs + start(host, new, block), key=lambda job: job.tenant)
+
+
+def _suspended(tenant: str) -> bool:
+    """Whether a tenant is suspended; a mark that no hold stands behind, as of a folder that was removed, goes."""
+    if not publish.is_suspended(tenant):
+        return False
+    hold = Store(paths.tenant(tenant)).load().hold
+    suspended = hold is not None and hold.verb == "suspend"
+    publish.mark_suspended(tenant, suspended)
+    return suspended
 
 
 def _refused(host: World, tenant: str) -> Job:
@@ -204,7 +214,7 @@ def _end(host: World, tenants: Sequence[str], states: Mapping[str, str]) -> None
         publish.tidy(tenant)
 
 
-def _start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
+def start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
     """Starts tenants that do not run though nobody stopped them. Their outcome is what the start recorded."""
     if not tenants:
         return []
@@ -226,10 +236,10 @@ def _start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
     return jobs
 
 
-def apply(tenants: Sequence[str]) -> list[Job]:
+def apply(tenants: Sequence[str], asked: Asked = Asked()) -> list[Job]:
     """Applies what the clones' HEADs say, without a network."""
     host = open_world()
-    return sync.run(host, tenants, Mode.APPLY, alone=len(tenants) == 1)
+    return sync.run(host, tenants, Mode.APPLY, asked=asked, alone=len(tenants) == 1)
 
 
 def tenant_start(tenant: str) -> Job:
@@ -249,7 +259,7 @@ def _bring_up(host: World, tenant: str) -> Job:
         if state != "enabled":
             hint = "Change it in the system repository."
             raise RefusedError(f"The registration of {tenant} says {state}.", hint=hint)
-        return sync.run(host, [tenant], Mode.START, wait=True)[0]
+        return sync.run(host, [tenant], Mode.START, asked=Asked(wait=True), alone=True)[0]
     if not _runs_here(host, tenant) or Store(paths.tenant(tenant)).number("good") is None:
         host.registered(tenant)
         raise NotFoundError(f"No tenant {tenant} is registered on this host.")
@@ -258,7 +268,7 @@ def _bring_up(host: World, tenant: str) -> Job:
 
 def tenant_reload(tenant: str) -> Job:
     """tenant@ reloads: the clone's HEAD is applied with the least disturbance."""
-    one = sync.run(open_world(), [tenant], Mode.APPLY, wait=True)[0]
+    one = sync.run(open_world(), [tenant], Mode.APPLY, asked=Asked(wait=True), alone=True)[0]
     systemd.notify(f"STATUS={sync.summary(one)}")
     return one
 
@@ -284,48 +294,11 @@ def _impatient(number: int, frame: object) -> None:
     raise TimeoutError
 
 
-def confirm(tenant: str, who: str = "root") -> Job:
+def confirm(tenant: str, who: str = "root", asked: Asked = Asked()) -> Job:
     """Keeps the generation that waits for this word. Raises NotFoundError when none does."""
-    return confirming.confirm(open_world(), tenant, who)
+    return confirming.confirm(open_world(), tenant, who, asked)
 
 
 def expire(tenant: str) -> None:
     """The time to confirm a generation has passed."""
     confirming.expire(open_world(), tenant)
-
-
-def rollback(tenant: str, to: int | None, who: str) -> Job:
-    """Goes to an older generation (the last good one before this, or `to`), and holds it until a newer commit."""
-    host = open_world()
-    job = Job(registration=host.registered(tenant), mode=Mode.APPLY, allow_file=host.settings.allow_file)
-    with job.lock as lock:
-        lock.take(f"bbhv rollback {tenant}", wait=False)
-        store = job.store
-        store.make()
-        job.state = store.load()
-        job.active = is_active(tenant)
-        activate.recover(job, running=job.active)
-        if confirming.reject(job, who) and to in (None, store.number("good")):
-            return job
-        job.outcome = None
-        good = store.number("good")
-        older = [number for number in store.numbers() if good is not None and number < good]
-        number = to if to is not None else max(older, default=None)
-        manifest = store.manifest(number)
-        if manifest is None or number is None:
-            which = number or "before this one"
-            raise NotFoundError(f"{tenant} has no generation {which}.", hint=f"See: bbhv history {tenant}")
-        if number == good:
-            raise RefusedError(f"Generation {number} of {tenant} is the good one already.", hint="Nothing was changed.")
-        tip = job.state.tried or job.clone.head() or ""
-        hold = Hold("rollback", tip, who, now_usec(), "a newer commit")
-        job.commit, job.number, job.chosen = manifest.commit, number, True
-        job.generation = Generation(manifest=manifest, units=store.units(number))
-        job.plan = plan(store.manifest(store.number("current")), manifest)
-        job.remember(replace(job.state, hold=hold))
-        if job.active:
-            activate.activate([job])
-        else:
-            store.point("current", number)
-            activate.keep(job)
-    return job

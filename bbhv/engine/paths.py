@@ -14,6 +14,7 @@ RUN_STOPPED = "/run/bitbuilder/stopped"
 RUN_REQUESTS = "/run/bitbuilder/requests"
 RUN_WANTED = "/run/bitbuilder/wanted"
 API = "/run/bitbuilder/io.bitbuilder.Hypervisor"
+RUN_SUSPENDED = "/run/bitbuilder/suspended"  # units/tenant@.service looks there too
 CREDENTIALS = "/run/credentials/@system"
 REGISTRATIONS = ("/etc/bitbuilder/tenants", "/usr/lib/bitbuilder/tenants")
 CONFIGURATION = ("/etc/bitbuilder", "/run/bitbuilder", "/usr/lib/bitbuilder")

@@ -15,7 +15,8 @@ from ..names import tenant_slice
 from . import paths
 
 _PRIVATE = (
-    paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED, paths.RUN_REQUESTS, paths.RUN_WANTED,
+    paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED, paths.RUN_SUSPENDED,
+    paths.RUN_REQUESTS, paths.RUN_WANTED,
 )  # fmt: skip
 
 
@@ -64,11 +65,24 @@ def _loaded(name: str) -> str | None:
 
 def mark_stopped(name: str, stopped: bool) -> None:
     """Remembers until the next boot that somebody stopped a tenant, so that no sync starts it again."""
-    path = f"{paths.RUN_STOPPED}/{name}"
-    if stopped:
-        files.write(path, b"", 0o600)
-    else:
+    _mark(f"{paths.RUN_STOPPED}/{name}", stopped)
+
+
+def mark_suspended(name: str, suspended: bool) -> None:
+    """Makes systemd pass over the start of a suspended tenant (its unit has a condition), or not any more."""
+    _mark(f"{paths.RUN_SUSPENDED}/{name}", suspended)
+
+
+def is_suspended(name: str) -> bool:
+    """Whether the tenant is marked as suspended."""
+    return os.path.exists(f"{paths.RUN_SUSPENDED}/{name}")
+
+
+def _mark(path: str, wanted: bool) -> None:
+    if not wanted:
         files.discard(path)
+    elif not os.path.exists(path):
+        files.write(path, b"", 0o600)
 
 
 def is_stopped(name: str) -> bool:

@@ -75,7 +75,7 @@ def _active(units: dict[str, str], unit: str) -> str:
 def _hold(hold: Hold | None) -> Json:
     if hold is None:
         return None
-    return {"verb": hold.verb, "who": hold.who, "whenUSec": hold.when_usec, "untilUSec": None}
+    return {"verb": hold.verb, "who": hold.who, "whenUSec": hold.when_usec, "until": hold.until, "untilUSec": None}
 
 
 def history(tenant: str) -> list[dict[str, Json]]:

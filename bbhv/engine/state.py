@@ -51,13 +51,17 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An operator's verb that outlives its command: `suspend` or `rollback`; `until` says what ends it."""
+    """An operator's verb that outlives its command: `suspend` or `rollback`; `until` says what ends it.
+
+    `under` is what counts again when a suspension ends.
+    """
 
     verb: str
     commit: str
     who: str
     when_usec: int
     until: str
+    under: "Hold | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ class State:
 
 def encode(state: State) -> bytes:
     """The state as the bytes of state.json."""
-    trial, hold, outcome = state.trial, state.hold, state.outcome
+    trial, outcome = state.trial, state.outcome
     value: Json = {
         "version": 1,
         "trial": None if trial is None else {
@@ -104,9 +108,7 @@ def encode(state: State) -> bytes:
             "confirmUSec": trial.confirm_usec, "boot": trial.boot,
         },
         "quarantine": [{"commit": q.commit, "reason": q.reason, "whenUSec": q.when_usec} for q in state.quarantine],
-        "hold": None if hold is None else {
-            "verb": hold.verb, "commit": hold.commit, "who": hold.who, "whenUSec": hold.when_usec, "until": hold.until,
-        },
+        "hold": _hold_to(state.hold),
         "outcome": None if outcome is None else {
             "word": outcome.word, "commit": outcome.commit, "message": outcome.message,
             "findings": list(outcome.findings), "whenUSec": outcome.when_usec,
@@ -124,7 +126,7 @@ def decode(data: bytes) -> State:
     if located is None or findings or not isinstance(located.value, dict) or located.value["version"] != 1:
         raise ValueError("state.json is damaged")
     value = located.value
-    trial, hold, outcome = _dict(value["trial"]), _dict(value["hold"]), _dict(value["outcome"])
+    trial, outcome = _dict(value["trial"]), _dict(value["outcome"])
     return State(
         trial=Trial(
             _int(trial["generation"]), _str(trial["commit"]), _int(trial["attempts"]), trial["interrupted"] is True,
@@ -135,10 +137,7 @@ def decode(data: bytes) -> State:
             Quarantined(_str(one["commit"]), _str(one["reason"]), _int(one["whenUSec"]))
             for one in map(_dict, _list(value["quarantine"])) if one
         ),
-        hold=Hold(
-            _str(hold["verb"]), _str(hold["commit"]), _str(hold["who"]), _int(hold["whenUSec"]), _str(hold["until"])
-        )
-        if hold else None,
+        hold=_hold_from(value["hold"]),
         outcome=Outcome(
             word=_str(outcome["word"]), commit=_str(outcome["commit"]), message=_str(outcome["message"]),
             findings=tuple(_list(outcome["findings"])), when_usec=_int(outcome["whenUSec"]),
@@ -146,6 +145,25 @@ def decode(data: bytes) -> State:
         tried=_str(value["tried"]),
         images=tuple(_str(one) for one in _list(value["images"])),
         last=_int(value["last"]),
+    )  # fmt: skip
+
+
+def _hold_to(hold: Hold | None) -> Json:
+    if hold is None:
+        return None
+    return {
+        "verb": hold.verb, "commit": hold.commit, "who": hold.who, "whenUSec": hold.when_usec, "until": hold.until,
+        "under": _hold_to(hold.under),
+    }  # fmt: skip
+
+
+def _hold_from(value: Json) -> Hold | None:
+    found = _dict(value)
+    if not found:
+        return None
+    return Hold(
+        _str(found["verb"]), _str(found["commit"]), _str(found["who"]), _int(found["whenUSec"]), _str(found["until"]),
+        _hold_from(found.get("under")),
     )  # fmt: skip
 
 
@@ -286,10 +304,17 @@ class Store:
         if number not in (self.number("current"), self.number("good")):
             files.retire_tree(f"{self.folder}/generations/{number}")
 
+    def _held(self, hold: Hold | None) -> int | None:
+        """The generation that a rollback hold left: its operator may want to go there again."""
+        left = hold.under if hold and hold.verb == "suspend" else hold
+        commits = {number: one.commit for number in self.numbers() if left and (one := self.manifest(number))}
+        return max((number for number, commit in commits.items() if left and commit == left.commit), default=None)
+
     def prune(self, keep: int) -> None:
-        """Removes all but the newest `keep` generations; never one that a link or the trial names."""
-        trial = self.load().trial
-        used = {self.number("current"), self.number("good"), trial.generation if trial else None}
+        """Removes all but the newest `keep` generations; never one that a link, the trial or a hold names."""
+        state = self.load()
+        used = {self.number("current"), self.number("good"), state.trial.generation if state.trial else None}
+        used.add(self._held(state.hold))
         for number in self.numbers()[: -max(keep, 1)]:
             if number not in used:
                 files.retire_tree(f"{self.folder}/generations/{number}")

@@ -14,34 +14,44 @@ from ..errors import BbhvError, BusyError
 from ..findings import Finding, Place, errors, ordered
 from ..formats.schema.compiler import Schema
 from ..host import git, log, systemd
-from ..model import grants, hostversion
-from ..model.bounds import is_complete
+from ..model import forecast
 from ..model.compile import Generation, HostFacts, compile_tenant
-from ..model.plan import Action, Plan, plan
 from ..model.registration import Registration
-from ..model.tenant import Tenant, read_tenant
+from ..model.tenant import Tenant
 from ..names import workload
 from ..version import VERSION
-from . import activate, asking, confirming, hostfacts, images, still, verify, world
+from . import activate, asking, confirming, hostfacts, images, planning, publish, still, verify, world
 from .choice import commit_of
-from .job import Job, Mode, each, is_active, sentence
+from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 from .read import read
 from .world import World
 
 
-def run(host: World, tenants: Sequence[str], mode: Mode, *, wait: bool = False, alone: bool = False) -> list[Job]:
+def run(
+    host: World, tenants: Sequence[str], mode: Mode, *, asked: Asked = Asked(), alone: bool = False
+) -> list[Job]:
     """Takes the tenants through all steps. Each job that comes back has its outcome.
 
-    With `wait`, a tenant that somebody else works on is waited for; otherwise its outcome says who has it. Raises
-    BusyError only when `alone` says that nobody else was asked for.
+    A tenant that somebody else works on does not keep the others from being done: its outcome says who has it, or,
+    when the caller wants to wait, it is waited for after them. Raises BusyError only when `alone` says that nobody
+    else was asked for.
     """
-    jobs = [Job(registration=host.registered(t), mode=mode, allow_file=host.settings.allow_file) for t in tenants]
+    allow_file = host.settings.allow_file
+    jobs = [Job(registration=host.registered(t), mode=mode, allow_file=allow_file, asked=asked) for t in tenants]
     schema = world.metadata_schema()
+    _together(jobs, host, schema, wait=asked.wait and alone, alone=alone)
+    for job in [job for job in jobs if job.busy and asked.wait]:
+        # One after the other, holding no other lock: two callers that wait for each other would wait for ever.
+        job.busy, job.outcome = False, None
+        _together([job], host, schema, wait=True, alone=True)
+    return jobs
+
+
+def _together(jobs: Sequence[Job], host: World, schema: Schema, *, wait: bool, alone: bool) -> None:
     with ExitStack() as locks:
         ready = [job for job in jobs if _take(job, locks, wait=wait, alone=alone)]
         each(asking.in_order(_looked_at(ready)), host.settings.parallel, lambda job: prepare(job, host, schema))
         _activate(ready)
-    return jobs
 
 
 def start_good(tenant: str) -> Job:
@@ -51,7 +61,7 @@ def start_good(tenant: str) -> Job:
     )
     with ExitStack() as locks:
         _take(job, locks, wait=True, alone=True)
-        _open(job)
+        open_job(job)
         if not confirming.hold(job):
             use_good(job, "its registration cannot be read")
         _activate([job])
@@ -60,7 +70,7 @@ def start_good(tenant: str) -> Job:
 
 def _take(job: Job, locks: ExitStack, *, wait: bool, alone: bool) -> bool:
     try:
-        job.lock.take(f"bbhv {job.mode.value} {job.tenant}", wait=wait, waiting=_say_waiting)
+        job.lock.take(f"bbhv {job.mode.value} {job.tenant}", wait=wait, waiting=say_waiting)
     except BusyError as error:
         if alone:
             raise
@@ -80,18 +90,17 @@ def _looked_at(jobs: Sequence[Job]) -> Sequence[Job]:
     return jobs
 
 
-def _say_waiting(holder: str) -> None:
-    log.write("notice", f"Waiting for {holder}.")
-
-
 def prepare(job: Job, host: World, schema: Schema) -> None:
     """Everything before the first change: afterwards the job has a generation and a plan, or its outcome.
 
     A start ends with what was good, whatever is wrong with what is new.
     """
-    _open(job)
-    if job.state.hold and job.state.hold.verb == "suspend":
-        job.end("suspended", "until `bbhv resume`")
+    open_job(job)
+    hold = job.state.hold
+    suspended = hold is not None and hold.verb == "suspend"
+    publish.mark_suspended(job.tenant, suspended)
+    if hold is not None and suspended:
+        job.end("suspended", f"stopped by {hold.who}, its data is kept; until `bbhv resume {job.tenant}`")
         return
     if confirming.hold(job):
         return
@@ -104,7 +113,7 @@ def prepare(job: Job, host: World, schema: Schema) -> None:
         use_good(job, problem)
 
 
-def _open(job: Job) -> None:
+def open_job(job: Job) -> None:
     """The tenant's memory, with what a crash left set right."""
     job.store.make()
     job.state = job.store.load()
@@ -145,8 +154,12 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
     names = tuple(workload(name, tenant.id) for name in tenant.containers)
     facts = hostfacts.gather(host.settings, names, job.offered)
     generation = compile_tenant(tenant, job.registration, facts, commit.oid, VERSION)
+    taken = forecast.guard(job.current(), tenant, generation)
+    if taken:
+        _refuse(job, commit.oid, (*job.warnings, *taken))
+        return
     if job.active:
-        _images(job, generation)
+        take_images(job, generation)
     job.clone.align(commit.oid, job.registration.branch, job.lock.handle)
     if not job.active:
         job.end("held", f"commit {commit.oid[:12]} is checked; tenant@{job.tenant} is stopped and starts it")
@@ -188,23 +201,23 @@ def _nothing_new(job: Job) -> None:
 def check(job: Job, commit: verify.VerifiedCommit, facts: HostFacts, schema: Schema) -> Tenant | None:
     """Read and check: the tenant's declarations, or None with the outcome and all findings set."""
     files, problems = read(commit)
-    tenant, found = read_tenant(files, job.tenant, schema, complete=is_complete(problems))
-    findings: tuple[Finding, ...] = (*problems, *found)
-    if tenant is not None:
-        findings += tuple(grants.check(tenant, job.registration, allow_file=job.allow_file, offered=facts.offered))
-        findings += hostversion.newer(tenant, facts.systemd_version, on_host=True)
-    bad = errors(findings)
-    if tenant is not None and not bad:
-        job.warnings = ordered(findings)
-        return tenant
+    tenant, findings = forecast.check(files, problems, job.registration, facts, schema, allow_file=job.allow_file)
+    if tenant is None:
+        _refuse(job, commit.oid, findings)
+    else:
+        job.warnings = findings
+    return tenant
+
+
+def _refuse(job: Job, oid: str, findings: tuple[Finding, ...]) -> None:
+    """Ends the job with what is wrong with its commit."""
+    bad = len(errors(findings))
     good = job.store.number("good")
     runs = f"generation {good} runs as before" if good is not None else "nothing runs"
-    count = f"{len(bad)} error{'s' if len(bad) != 1 else ''}"
-    job.end("refused", f"commit {commit.oid[:12]} has {count}; {runs}", ordered(findings))
-    return None
+    job.end("refused", f"commit {oid[:12]} has {bad} error{'s' if bad != 1 else ''}; {runs}", ordered(findings))
 
 
-def _images(job: Job, generation: Generation) -> None:
+def take_images(job: Job, generation: Generation) -> None:
     """Everything that can be slow or missing is there before the first change."""
     for image in generation.manifest.images:
         if images.ensure(image, job.state.images):
@@ -212,28 +225,9 @@ def _images(job: Job, generation: Generation) -> None:
 
 
 def _plan(job: Job, generation: Generation) -> None:
-    """What must happen so that the generation runs; what is declared but does not run joins in."""
-    store, current = job.store, job.store.number("current")
+    """What must happen so that the generation runs."""
     job.generation = generation
-    job.plan = plan(
-        store.manifest(current), generation.manifest,
-        old_units=store.units(current) if current is not None and store.is_whole(current) else None,
-        new_units=generation.units,
-    )  # fmt: skip
-    resting = job.plan.units(Action.NONE, Action.LIVE, Action.RELOAD)
-    if job.mode is not Mode.START:  # which starts everything anyway
-        job.plan = _with_stopped(job.plan, systemd.show(resting, ("ActiveState",)))
-
-
-def _with_stopped(plan: Plan, found: dict[str, dict[str, str]]) -> Plan:
-    """The plan in which workloads that are to stay as they are, but do not run, are started."""
-    steps = []
-    for step in plan.steps:
-        down = found.get(step.unit, {}).get("ActiveState") in ("inactive", "failed", "activating")
-        if down and step.kind in ("container", "machine", "infra"):
-            step = replace(step, action=Action.START, reasons=(*step.reasons, "it does not run yet"))
-        steps.append(step)
-    return Plan(tuple(steps))
+    job.plan = planning.between(planning.has(job.store), generation, starting=job.mode is Mode.START)
 
 
 def _activate(jobs: Sequence[Job]) -> None:

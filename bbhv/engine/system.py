@@ -8,7 +8,7 @@ from ..model.hostconf import HostSettings
 from ..names import is_object_id
 from . import obtain, paths, verify
 from .read import read
-from .world import system_config
+from .world import emptied, system_config
 
 
 def follow(host: HostSettings) -> None:
@@ -30,7 +30,9 @@ def follow(host: HostSettings) -> None:
             repository.clone.discard()
             tip, found, problems = _read(repository, host, lock.handle)
         parsed, more = system_config(found, paths.SYSTEM_CLONE)
-        bad = errors((*problems, *more))
+        accepted = repository.clone.ref(paths.REF_TRIED)
+        taken = emptied(repository.clone, accepted, found, parsed, host) if parsed else ()
+        bad = errors((*problems, *more, *taken))
         if parsed is None or bad:
             raise RefusedError(f"The system repository's commit {tip[:12]} has errors: {ordered(bad)[0]}")
         files.write(paths.SYSTEM_TRIED, f"{tip}\n".encode(), 0o600)

@@ -56,6 +56,24 @@ def bases(workloads: Collection[str]) -> dict[str, int]:
     return {one: record[one] for one in workloads}
 
 
+def known(workloads: Collection[str]) -> dict[str, int]:
+    """The first id of each workload's range, of those that have one."""
+    record = _load()
+    return {one: record[one] for one in workloads if one in record}
+
+
+def release(tenant: str) -> tuple[str, ...]:
+    """Gives back the ranges of all workloads of a tenant, which must be gone with their files; returns their names."""
+    with Lock(f"{paths.RUN_LOCK}/_uids", "The record of UID ranges") as lock:
+        lock.take("giving back UID ranges", wait=True)
+        record = _load()
+        gone = tuple(sorted(one for one in record if one.partition(".")[2] == tenant))
+        if gone:
+            rest = {one: base for one, base in record.items() if one not in gone}
+            files.write(RECORD, dump(dict(rest)).encode(), 0o600)
+    return gone
+
+
 def _load() -> dict[str, int]:
     """The record as it is now. It is replaced whole, so it may be read without the lock."""
     try:

@@ -11,6 +11,7 @@ from ..formats.jsontext import Json
 from ..formats.schema.compiler import Schema, compile_schema
 from ..host import files, git, resources
 from ..model import hostconf
+from ..model.emptied import unregistered
 from ..model.hostconf import HostSettings
 from ..model.registration import (
     Registration,
@@ -23,7 +24,7 @@ from ..model.registration import (
 )  # fmt: skip
 from ..names import is_name
 from . import paths, verify
-from .read import read
+from .read import read, read_tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +145,39 @@ def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes | N
             problems.append(Finding(Place(paths.SYSTEM_CLONE), "BB502", error.message, error.hint, "warning"))
             continue
         config, more = system_config(found, paths.SYSTEM_CLONE)
-        problems += (*trouble, *more)
-        if config is not None:
+        taken = emptied(clone, accepted, found, config, host) if config and accepted != oid else ()
+        problems += (*trouble, *more, *taken)
+        if config is not None and not taken:
             named = {name: data for name, data in found.items() if is_registration(name)}
             return config, dict[str, bytes | None](named), oid, tuple(problems)
     return SystemConfig(), {}, "", tuple(problems)
+
+
+def emptied(
+    clone: git.Clone, accepted: str | None, found: Mapping[str, bytes], config: SystemConfig, host: HostSettings
+) -> tuple[Finding, ...]:
+    """What is wrong with a commit of the system repository that leaves this host no tenant of those it was accepted
+    with. When that commit cannot be read any more, nothing is known of it, and nothing is wrong."""
+    if accepted is None or config.allow_empty:
+        return ()
+    try:
+        with git.ObjectReader(clone.gitdir) as reader:
+            before, _ = read_tree(reader, reader.commit(accepted).tree)
+    except BbhvError:
+        return ()
+    place = Place(f"{paths.SYSTEM_CLONE}/system.json")
+    old = system_config(before, paths.SYSTEM_CLONE)[0] or SystemConfig()
+    had = [one for one, state in _here(before, old, host).items() if state != "absent"]
+    return unregistered(had, _here(found, config, host), place, allowed=False)
+
+
+def _here(found: Mapping[str, bytes], config: SystemConfig, host: HostSettings) -> dict[str, str]:
+    """The tenants that these files register for this host, with their states; what has errors is there as well."""
+    document = compile_schema(_json(resources.data("schemas/registration.schema.json")))
+    named = {name: data for name, data in found.items() if is_registration(name)}
+    parsed, bad, _ = _registrations(paths.SYSTEM_CLONE, named, document, config)
+    here = for_host(parsed, host.name or os.uname().nodename)
+    return {**dict.fromkeys(bad, ""), **{tenant: one.state for tenant, one in here.items()}}
 
 
 def system_config(found: Mapping[str, bytes], origin: str) -> tuple[SystemConfig | None, tuple[Finding, ...]]:

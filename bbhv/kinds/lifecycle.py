@@ -14,3 +14,11 @@ class Lifecycle:
     on_failure: OnFailure = "rollback"
     keep_generations: int = 5
     confirm_within_sec: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a commit may take away because it says so: every workload, and the data of these objects."""
+
+    allow_empty: bool = False
+    allow_data_loss: tuple[str, ...] = ()

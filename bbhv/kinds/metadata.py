@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..findings import Finding, errors
+from ..findings import Finding, Place, errors
 from ..formats.jsontext import Json, Located
+from .lifecycle import Consent
 from .lifecycle import Lifecycle as Lifecycle
-from .plain import document, members, text, whole
+from .plain import document, members, text, texts, whole
 from .source import MAX_FILE, Source
 
 MAX_DEPTH = 8
@@ -23,6 +24,8 @@ class Metadata:
     owner_email: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     lifecycle: Lifecycle = Lifecycle()
+    consent: Consent = Consent()
+    consent_place: Place = field(default=Place("metadata.json"), repr=False, compare=False)
 
 
 def read_metadata(source: Source) -> tuple[Metadata | None, tuple[Finding, ...]]:
@@ -57,6 +60,10 @@ def _metadata(located: Located, file: str) -> Metadata:
             keep_generations=_or(life.get("keepGenerations"), default.keep_generations),
             confirm_within_sec=_or(life.get("confirmWithinSec"), default.confirm_within_sec),
         ),
+        consent=Consent(
+            allow_empty=life.get("allowEmpty") is True, allow_data_loss=texts(life.get("allowDataLoss"))
+        ),
+        consent_place=located.where(("lifecycle",)),
     )
 
 

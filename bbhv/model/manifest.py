@@ -80,8 +80,13 @@ def image_path(store: str, digest: str, format: ImageFormat) -> str:
 
 def to_json(manifest: Manifest) -> str:
     """The manifest as canonical JSON text."""
+    return dump(as_json(manifest))
+
+
+def as_json(manifest: Manifest) -> Json:
+    """The manifest as one JSON value."""
     life = manifest.lifecycle
-    return dump(
+    return (
         {
             "apiVersion": API_VERSION,
             "tenant": manifest.tenant,

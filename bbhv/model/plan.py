@@ -5,8 +5,8 @@ are in the order in which they can be done: first what stops, then what is share
 those that it waits for.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .. import names
@@ -17,6 +17,8 @@ from ..kinds.workloads.workload import IMAGE, VOLUME
 from .manifest import Manifest, Workload
 
 SHOWN = 60
+# Kinds of steps whose units run by themselves; the slice runs as long as something is in it.
+STARTED = ("container", "machine", "infra")
 
 
 class Action(StrEnum):
@@ -46,9 +48,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps, in the order in which they can be done."""
+    """The steps, in the order in which they can be done; `kept` are volumes with data that nobody declares any more."""
 
     steps: tuple[Step, ...] = ()
+    kept: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -72,17 +75,30 @@ def plan(
     With the units of both, a text that differs although no setting does is read again by systemd (live).
     """
     differing = _differing(old_units, new_units) if old and new else frozenset()
-    return Plan((*_stops(old, new), *_shared(old, new, differing), *_workloads(old, new, differing)))
+    steps = (*_stops(old, new), *_shared(old, new, differing), *_workloads(old, new, differing))
+    return Plan(steps, tuple(sorted(_volumes(old) - _volumes(new))))
 
 
-def render_text(plan: Plan) -> str:
-    """The plan for people: a line per unit, its reasons below; DATA LOSS is written out."""
-    lines = []
-    for step in plan.steps:
-        loss = "  DATA LOSS" if step.loses_data else ""
-        lines.append(f"{step.action.value:<9} {step.kind} {step.name}{loss}")
-        lines.extend(f"{'':<9}   {reason}" for reason in step.reasons)
-    return "".join(line + "\n" for line in lines)
+def joined(plan: Plan, down: Collection[str]) -> Plan:
+    """The plan in which what is to stay as it is, but does not run, is started; `down` are the units that do not."""
+    return replace(plan, steps=tuple(_started(step) if step.unit in down else step for step in plan.steps))
+
+
+def resting(plan: Plan) -> tuple[str, ...]:
+    """The units that the plan expects to run already."""
+    units = plan.units(Action.NONE, Action.LIVE, Action.RELOAD)
+    return tuple(step.unit for step in plan.steps if step.unit in units and step.kind in STARTED)
+
+
+def _started(step: Step) -> Step:
+    if step.kind not in STARTED or step.action not in (Action.NONE, Action.LIVE, Action.RELOAD):
+        return step
+    return replace(step, action=Action.START, reasons=(*step.reasons, "it does not run yet"))
+
+
+def _volumes(manifest: Manifest | None) -> set[str]:
+    names = manifest.infra_settings if manifest else ()
+    return {name.removeprefix("volume:") for name in names if name.startswith("volume:")}
 
 
 def _stops(old: Manifest | None, new: Manifest | None) -> Iterator[Step]:

@@ -99,9 +99,11 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemConfig:
-    """What system.json says: `defaults` is the registration that every registration starts from."""
+    """What system.json says: `defaults` is the registration that every registration starts from, and `allow_empty` that
+    a commit may unregister every tenant of a host."""
 
     defaults: Json = field(default_factory=dict)
+    allow_empty: bool = False
 
 
 def is_registration(path: str) -> bool:
@@ -132,7 +134,8 @@ def parse_system(file: str, data: bytes, schema: Schema) -> tuple[SystemConfig |
     reader = _Reader(located, members(defaults), ("defaults",))
     reader.grants()
     findings += tuple(reader.findings)
-    return None if errors(findings) else SystemConfig(defaults=members(defaults)), findings
+    allow = members(located.value).get("allowEmpty") is True
+    return None if errors(findings) else SystemConfig(defaults=members(defaults), allow_empty=allow), findings
 
 
 def merge(

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,19 @@ from bbhv.advice.table import ADVICE, GROUPS, example, title
 from bbhv.cli import manual
 from bbhv.cli.inspecting import inspect
 from bbhv.cli.repositories import check_fleet, check_folder, grant_of
-from bbhv.findings import CODES, Finding
+from bbhv.findings import CODES, Finding, Place
 from bbhv.formats.pages.plaintext import unmarked
 from bbhv.kinds.settings import Verdict
 from bbhv.kinds.table import KINDS
-from bbhv.model import hostversion
+from bbhv.model import emptied, guards, hostversion
+from bbhv.model.compile import compile_tenant
 from bbhv.model.harvest import MAX_FILE, MAX_TOTAL
+from bbhv.model.plan import plan
 from bbhv.model.registration import Registration, merge
 from bbhv.model.tenant import Tenant, read_tenant
 
 from . import images
-from .model import METADATA_SCHEMA
+from .model import FACTS, METADATA_SCHEMA
 
 METADATA = '{"apiVersion": "bitbuilder.io/v1", "tenant": "acme"}\n'
 CONTAINER = "[Exec]\nBoot=yes\n[X-Bitbuilder]\nImage=debian-13\n"
@@ -193,9 +196,26 @@ def nowhere(folder: Path) -> set[str]:
     return codes(check_fleet(str(folder / "system"), str(folder / "empty"), []))
 
 
+def taken(folder: Path, **change: str) -> set[str]:
+    """What a commit takes away of a tenant that has a container with data of its own."""
+    tenant, _ = read_tenant({name: text.encode() for name, text in TENANT.items()}, "acme", METADATA_SCHEMA)
+    assert tenant is not None
+    old = compile_tenant(tenant, grant(folder), FACTS, "c" * 40, "1").manifest
+    (db,) = old.workloads
+    kept = {**db.settings, "X-Bitbuilder.Persistent": "yes"}
+    new = replace(old, workloads=tuple(replace(db, settings={**kept, **change}) for _ in change))
+    old = replace(old, workloads=(replace(db, settings=kept),))
+    return codes(guards.check(old, new, plan(old, new), guards.Said()))
+
+
+def everybody(folder: Path) -> set[str]:
+    return codes(emptied.unregistered(["acme"], [], Place("system.json"), allowed=False))
+
+
 BUILT: Mapping[str, Callable[[Path], set[str]]] = {
     "BB105": large, "BB106": link, "BB110": crowd, "BB111": damaged, "BB112": irregular, "BB115": unread,
-    "BB114": carriage, "BB501": twice, "BB506": nowhere,
+    "BB114": carriage, "BB501": twice, "BB506": nowhere, "BB601": taken,
+    "BB602": lambda folder: taken(folder, image="sha256:6"), "BB603": everybody,
 }  # fmt: skip
 # Codes that are kept for what no check looks at yet.
 KEPT = {"BB503"}

@@ -306,7 +306,7 @@ def test_the_scripts_of_the_old_names_validate(
 # The completion
 
 COMPLETED = {
-    ("s",): "status sync", ("init", "--tem"): "--template=", ("-",): None, ("sync", "--js"): "--json=",
+    ("s",): "status sync suspend", ("init", "--tem"): "--template=", ("-",): None, ("sync", "--js"): "--json=",
     ("list", "--json", "=", ""): "pretty short off", ("list", "--json", "="): "pretty short off",
     ("list", "--json", "=", "p"): "pretty", ("--json", "=", "short", "li"): "list", ("status", "a"): "acme",
     ("status", "acme", ""): "acme shop", ("rollback", "--to", "=", ""): "", ("list", ""): "",

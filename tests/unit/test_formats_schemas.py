@@ -32,9 +32,13 @@ METADATA = """
 { "$schema": "https://bitbuilder.io/schemas/v1/metadata.schema.json",
   "apiVersion": "bitbuilder.io/v1", "tenant": "acme", "displayName": "Acme Ltd",
   "owner": {"name": "Ops", "email": "ops@acme.example"}, "labels": {"env": "prod"},
-  "lifecycle": {"healthTimeoutSec": 60, "onFailure": "rollback", "keepGenerations": 5, "confirmWithinSec": 0} }
+  "lifecycle": {"healthTimeoutSec": 60, "onFailure": "rollback", "keepGenerations": 5, "confirmWithinSec": 0,
+                "allowEmpty": false, "allowDataLoss": ["db"]} }
 """
-SYSTEM = '{"$schema": "x", "apiVersion": "bitbuilder.io/v1", "defaults": {"grants": {"cpus": 0.5, "memory": "1.5G"}}}'
+SYSTEM = """
+{"$schema": "x", "apiVersion": "bitbuilder.io/v1", "allowEmpty": false,
+ "defaults": {"grants": {"cpus": 0.5, "memory": "1.5G"}}}
+"""
 EXAMPLES = {"registration": REGISTRATION, "metadata": METADATA, "system": SYSTEM}
 
 

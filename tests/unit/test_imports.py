@@ -21,7 +21,7 @@ SCHEMA = {"formats.schema.compiler", *(f"formats.schema.{part}" for part in SCHE
 TOLD = {
     "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile", "formats.gitobject",
     "formats.unitfile", "host.files", "host.git", "host.resources", "host.run", "kinds.plain",
-    "kinds.urls", "kinds.values", "model.harvest", "model.hostconf", "model.registration",
+    "kinds.urls", "kinds.values", "model.emptied", "model.harvest", "model.hostconf", "model.registration",
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
 MANIFEST = {"model.manifest", "kinds.lifecycle"}

@@ -187,7 +187,8 @@ WORKLOAD: Json = {"name": "web", "kind": "container", "activeState": "active", "
 TENANT: dict[str, Json] = {
     "id": "acme", "state": "enabled", "activeState": "active", "outcome": "applied", "outcomeCommit": "c" * 40,
     "outcomeUSec": 5, "message": "", "commit": "c" * 40, "generation": 7, "good": 7, "confirmUSec": None,
-    "hold": {"verb": "rollback", "who": "root", "whenUSec": 3, "untilUSec": None}, "workloads": [WORKLOAD],
+    "hold": {"verb": "rollback", "who": "root", "whenUSec": 3, "until": "a newer commit", "untilUSec": None},
+    "workloads": [WORKLOAD],
     "findings": [],
 }  # fmt: skip
 

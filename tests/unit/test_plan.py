@@ -7,7 +7,9 @@ import pytest
 from bbhv.kinds.settings import Cost
 from bbhv.model.compile import Generation, HostFacts, compile_tenant
 from bbhv.model.manifest import Manifest, Workload
-from bbhv.model.plan import Action, Plan, cost_of, plan, render_text
+from bbhv.model.plan import Action, Plan, cost_of, joined, plan, resting
+from bbhv.model.planview import View
+from bbhv.model.planview import text as shown
 from bbhv.model.tenant import read_tenant
 
 from .model import COMMIT, DB, DIGEST, FACTS, FILES, METADATA_SCHEMA, WEB, registration
@@ -34,6 +36,10 @@ OLD = generation()
 
 def difference(new: Generation, old: Generation = OLD) -> Plan:
     return plan(old.manifest, new.manifest, old_units=old.units, new_units=new.units)
+
+
+def render_text(one: Plan) -> str:
+    return shown(View(tenant="acme", outcome="applied", plan=one))
 
 
 def told(one: Plan) -> list[str]:
@@ -167,18 +173,17 @@ def test_recreating_a_root_that_was_kept_loses_data_and_says_so() -> None:
     kept = replace(workload("a"), settings=settings)
     old, new = manifest(kept), manifest(replace(kept, settings={**settings, "image": "2"}))
     text = render_text(plan(old, new))
-    assert "recreate  container a  DATA LOSS\n" in text
+    assert "recreate  container a  DATA LOSS\n" in text and "loses data: 1\n" in text
     assert "DATA LOSS" not in render_text(plan(manifest(workload("a", image="1")), manifest(workload("a", image="2"))))
 
 
 def test_a_plan_is_text_with_a_line_for_each_unit() -> None:
     text = render_text(difference(generation(containers__web_nspawn=WEB.replace(b"512M", b"1G"))))
     assert text == (
-        "none      slice acme\n"
-        "none      infra acme\n"
-        "none      container db\n"
-        "live      container web\n"
-        "            X-Bitbuilder.MemoryMax=512M → 1G (live)\n"
+        "acme: nothing → nothing\n"
+        "  live      container web\n"
+        "              X-Bitbuilder.MemoryMax=512M → 1G (live)\n"
+        "  1 live, 3 untouched; loses data: none\n"
     )
 
 
@@ -186,3 +191,19 @@ def test_a_setting_that_this_version_does_not_know_costs_a_restart() -> None:
     assert cost_of("container", "Exec.FromTheFuture") is Cost.RESTART
     assert cost_of("hologram", "Exec.Boot") is Cost.RESTART
     assert cost_of("container", "uidBase") is Cost.RECREATE
+
+
+def test_what_does_not_run_joins_in_and_what_is_touched_anyway_does_not_twice() -> None:
+    one = difference(generation(containers__web_nspawn=WEB.replace(b"ROLE=web", b"ROLE=www")))
+    web, db = "tenant-container@web.acme.service", "tenant-container@db.acme.service"
+    assert db in resting(one) and web not in resting(one)
+    assert told(joined(one, {web, db, "tenants-acme.slice"})) == ["start container db", "restart container web"]
+    assert joined(one, ()) == one
+
+
+def test_a_volume_that_nobody_declares_any_more_is_kept_and_said_so() -> None:
+    web = WEB.replace(b"Volume=data:/srv/data\n", b"")
+    one = difference(generation(infrastructure__data_volume=None, containers__web_nspawn=web))
+    assert one.kept == ("data",) and joined(one, ()).kept == ("data",)
+    assert "  kept      volumes/data (bbhv purge acme --volume=data removes it)\n" in render_text(one)
+    assert plan(OLD.manifest, None).kept == ("data",) and plan(None, OLD.manifest).kept == ()

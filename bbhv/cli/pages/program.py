@@ -54,6 +54,21 @@ PROSE = {
     "list": "Prints one line for each tenant: what systemd says of it, how its last sync ended, and what it runs.",
     "status": """Tells of each tenant what it runs, how its last sync ended with all findings, who holds it, and the
     state of its workloads.""",
+    "plan": """Shows what a sync would do to the tenants (all, or those that are named), and does nothing: for each
+    object the action, with the key that is the reason and what its change costs; DATA LOSS where data would be lost;
+    what is kept though nobody declares it any more; and a line that sums up. The plan comes from the functions that
+    decide for a sync. Where a sync would refuse the commit, that and why comes first, and the exit status is the one
+    of the sync.
+
+    The newest commit that was fetched is planned. `--fetch` asks the server for a newer one; that alone is written,
+    to the clone. `--commit=` names a commit of the clone by its object id, which may be abbreviated, or HEAD.
+
+    `--repository=` plans a folder, a work tree or a bare repository, on any machine, with what `bbhv facts` has told
+    in the file of `--host-facts=`; the exit status is 3 when there are findings. `--format=markdown` is for a comment
+    in a forge.""",
+    "facts": """Prints what a plan away from the host must know: the host's programs and offered images, the tenant's
+    registration without how to fetch and who has access, and its current generation. Nothing in it is secret that is
+    not in the tenant's repository.""",
     "history": """Lists the generations that are kept, the newest first, and says which of them is `current` and which
     is `good`.""",
     "doctor": """Looks at what the host must have, at its settings and registrations, and at what is kept of each
@@ -68,12 +83,18 @@ PROSE = {
     whatever was answered.""",
     "apply": """Does what sync does with the commit that the tenant's clone is at, without a network: for use after a
     `git pull` by hand. `systemctl restart` of the tenant does it too, and restarts everything once.""",
-    "rollback": """Activates an older generation, and holds the tenant there: the commit that was left is not applied
-    again, a newer one ends the hold.""",
+    "rollback": """Activates another generation that is kept, and holds the tenant there: the commit that was left is
+    not applied again, a newer one ends the hold; so does a rollback to the newest generation. A generation that waits
+    to be confirmed goes back to the good one. When the generation does not become healthy, or its image is gone, what
+    ran before runs again, and nothing is held.""",
     "confirm": """Keeps a generation that waits to be confirmed. A tenant with `confirmWithinSec` in `metadata.json`
     has so much time, once a new generation is healthy, to say that it is also right; the sync ends with `held`, and
     newer commits wait. Without that word, also when the host restarts meanwhile, the generation before comes back and
     the commit is quarantined. `bbhv rollback` goes back at once.""",
+    "suspend": """Stops the tenants and keeps them stopped, through syncs and reboots; their data is kept. `systemctl
+    start` passes a suspended tenant over, and says which condition was not met. A rollback hold counts again
+    afterwards. The registration goes before this: it may say `suspended` for good.""",
+    "resume": """Ends the suspension of the tenants, fetches what is newest, and starts them.""",
     "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
     "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
     `varlinkctl introspect /run/bitbuilder/io.bitbuilder.Hypervisor`.""",
@@ -83,7 +104,9 @@ STATUSES = (
     ("0", "It is done; or there was nothing to do, or a hold or a suspension says that nothing is to be done."),
     ("1", "It failed, was rolled back, or is quarantined."), ("2", "The command line is wrong."),
     ("3", "The input has errors."), ("4", "Refused, by trust, a grant or a permission."),
-    ("5", "There is no such thing."), ("75", "Somebody else is at work on it."), ("130", "Interrupted."),
+    ("5", "There is no such thing."),
+    ("75", "Somebody else is at work on it, whom the message names, and `--wait` was not given."),
+    ("130", "Interrupted."),
 )  # fmt: skip
 
 OUTCOMES = (
@@ -112,7 +135,7 @@ systemctl stop tenants.target
 ENVIRONMENT = (
     ("NO_COLOR", "Set to anything: no colours. There are none anyway where the output is no terminal."),
     ("TERM", "`dumb`: no colours."),
-    ("SUDO_USER", "Who is noted as the one that rolled a tenant back, or confirmed a generation."),
+    ("SUDO_USER", "Who is noted as the one that rolled a tenant back, suspended it, or confirmed a generation."),
 )  # fmt: skip
 
 FILES = (
@@ -188,7 +211,7 @@ def page() -> Page:
         Heading("OPTIONS"), *map(_option, COMMON),
         Item("`-j`", "The same as `--json=pretty` on a terminal, else as `--json=short`."),
         Heading("EXIT STATUS"), *items(STATUSES),
-        Paragraph("Of several tenants, 1 goes before 4, and 4 before 3."),
+        Paragraph("Of several tenants, 1 goes before 4, and 4 before 3. One that is busy holds up no other."),
         Heading("OUTCOMES"), Paragraph("How a sync of a tenant ended is one word:"), *items(OUTCOMES),
         Heading("BY HAND"), Paragraph("The clones are ordinary ones, and the units are ordinary units:"),
         Example(BY_HAND),

@@ -174,3 +174,20 @@ def test_a_rewound_system_repository_is_refused_also_when_its_clone_was_lost(sys
     assert "history was rewound" in sync(status=4)
     assert acme.state("web") == "active"
 
+
+
+def test_a_commit_that_unregisters_everybody_is_refused_until_it_says_so_also_when_pulled_by_hand(
+    system: System,
+) -> None:
+    acme = system.tenant("acme")
+    system.register(acme)
+    sync()
+    leader = acme.leader("web")
+    system.repo.commit({"tenants/acme.json": None, "system.json": '{"apiVersion": "bitbuilder.io/v1"}\n'})
+    assert "BB603" in sync(status=4) and acme.leader("web") == leader
+    run(["git", "-C", CLONE, "pull"])
+    run(["systemctl", "reload", "tenant-manager"], timeout=120)
+    assert acme.leader("web") == leader and acme.status()["state"] == "enabled"
+    system.repo.commit({"system.json": '{"apiVersion": "bitbuilder.io/v1", "allowEmpty": true}\n'})
+    sync()
+    assert acme.state("web") == "inactive" and (acme.folder / "good").is_symlink()

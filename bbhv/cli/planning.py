@@ -1,0 +1,141 @@
+"""The verbs that foresee: plan, on a host or anywhere else with the facts of one, and facts, which tells them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..engine import foreseeing, world
+from ..engine.job import Asked
+from ..engine.foreseeing import Planned
+from ..errors import EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, BbhvError, NotFoundError, UsageError
+from ..findings import Finding, errors
+from ..formats import jsontext
+from ..formats.schema.compiler import compile_schema
+from ..host import files, log, resources
+from ..kinds.plain import members
+from ..model import facts, planview
+from ..model.facts import MAX_SIZE, Facts, from_json
+from ..model.forecast import check, count, forecast
+from ..model.planview import View
+from ..version import VERSION
+from . import formats
+from .changing import worst
+from .main import Call
+from .output import Output, complain
+from .repositories import read_repository, schema_of
+
+OFFLINE = ("--repository", "--host-facts")
+
+
+def plan(call: Call, output: Output) -> int:
+    """bbhv plan."""
+    log.quiet = True
+    form = formats.chosen(call.get("--format"), output.json)
+    if any(call.has(name) for name in OFFLINE):
+        views, statuses = _offline(call)
+    else:
+        views, statuses = _on_host(call)
+    _show(views, form, output)
+    return worst([*statuses, *map(_status, views)])
+
+
+def tell_facts(call: Call, output: Output) -> int:
+    """bbhv facts: always JSON, for people who look at it first laid out as such."""
+    found = foreseeing.facts(world.load(), call.tenants()[0])
+    output.json = "pretty" if output.json == "off" else output.json
+    output.value(facts.to_json(found))
+    return EXIT_OK
+
+
+def _on_host(call: Call) -> tuple[list[View], list[int]]:
+    tenants = call.tenants()
+    if call.has("--commit") and len(tenants) != 1:
+        raise UsageError("--commit= is of one tenant's repository.", hint="Write: bbhv plan --commit=REV TENANT")
+    if call.has("--commit") and call.has("--fetch"):
+        raise UsageError("--fetch asks for the newest commit, and --commit= names one.", hint="Leave one of them out.")
+    host = world.load()
+    views, statuses = [], []
+    asked = Asked(wait=call.has("--wait"))
+    for tenant in tenants or sorted(host.registrations):
+        try:
+            found = foreseeing.foresee(
+                host, tenant, revision=call.get("--commit"), fetch=call.has("--fetch"), asked=asked
+            )
+        except BbhvError as error:
+            statuses.append(complain(error))
+        else:
+            views.append(_view(found))
+    return views, statuses
+
+
+def _view(planned: Planned) -> View:
+    return View(
+        tenant=planned.tenant, outcome=planned.outcome, commit=planned.commit, subject=planned.subject,
+        running=planned.running, generation=planned.generation, plan=planned.forecast.plan, refusal=planned.refusal,
+        hint=planned.hint, notes=planned.notes, findings=planned.forecast.findings,
+    )  # fmt: skip
+
+
+def _offline(call: Call) -> tuple[list[View], list[int]]:
+    """The plan for a folder, with the facts in a file: no host, no root, no network."""
+    if call.arguments or not all(call.has(name) for name in OFFLINE):
+        message = "Away from a host, a plan needs --repository= and --host-facts=, and no tenant: the facts name it."
+        raise UsageError(message, hint="On the host: bbhv facts TENANT > FILE")
+    folder, file = (call.get(name) for name in OFFLINE)
+    if not os.path.isdir(folder):
+        raise NotFoundError(f"The folder {folder} does not exist.")
+    told, problems = _facts(file)
+    if told is None:
+        return [_refused(View(tenant="-", outcome="refused", where=folder, findings=problems))], []
+    texts, trouble = read_repository(folder, told.registration.branch)
+    return [_foreseen(folder, told, texts, (*problems, *trouble))], []
+
+
+def _facts(file: str) -> tuple[Facts | None, tuple[Finding, ...]]:
+    data = files.read(file, MAX_SIZE, cut=True)
+    if data is None:
+        raise NotFoundError(f"{file} does not exist.", hint="On the host: bbhv facts TENANT > FILE")
+    located, damages = jsontext.parse("output", resources.data("schemas/output.schema.json"))
+    if located is None or damages:
+        raise BbhvError("The schema of facts is damaged.")
+    form = compile_schema({"$ref": "#/$defs/facts", "$defs": members(located.value).get("$defs")})
+    return from_json(file, data, form, schema_of("registration"))
+
+
+def _foreseen(folder: str, told: Facts, texts: Mapping[str, bytes], trouble: tuple[Finding, ...]) -> View:
+    one, host, has = told.registration, told.host, told.has
+    tenant, findings = check(texts, trouble, one, host, schema_of("metadata"), allow_file=host.allow_file)
+    view = View(
+        tenant=one.tenant, outcome="applied", where=folder, generation=has.number, findings=findings,
+        running=has.manifest.commit if has.manifest else "",
+        notes=() if one.state == "enabled" else (f"The registration of {one.tenant} says {one.state}.",),
+    )  # fmt: skip
+    if tenant is None:
+        return _refused(view)
+    found = forecast(tenant, one, host, has, commit="", version=VERSION)
+    view = replace(view, plan=found.plan, findings=(*findings, *found.findings))
+    return _refused(view) if errors(view.findings) else view
+
+
+def _refused(view: View) -> View:
+    return replace(view, outcome="refused", refusal=count(view.findings))
+
+
+def _show(views: Sequence[View], form: str, output: Output) -> None:
+    if form == "json":
+        output.json = "short" if output.json == "off" else output.json
+        output.value({"plans": [planview.as_json(view) for view in views]})
+    elif form == "markdown":
+        output.line(planview.markdown(views).rstrip("\n"))
+    else:
+        for view in views:
+            if not output.quiet or _status(view):
+                output.line(planview.text(view).rstrip("\n"))
+                output.findings(view.findings, "  ")
+
+
+def _status(view: View) -> int:
+    """What a sync would end with."""
+    if view.outcome == "refused":
+        return EXIT_FINDINGS if errors(view.findings) else EXIT_REFUSED
+    return EXIT_FAILED if view.outcome == "quarantined" else EXIT_OK

@@ -1,0 +1,189 @@
+"""Holds: what an operator's verb puts in the way of newer commits, through syncs and reboots, and what ends it."""
+
+import json
+import shutil
+from pathlib import Path
+
+from .conftest import Make
+from .support import REGISTRATIONS, registration, run, unit_property
+from .world import Tenant, container, never_healthy
+
+RUN = Path("/run/bitbuilder")
+
+
+def bbhv(*words: str, status: int = 0) -> str:
+    """What a verb says, with the exit status that it must have."""
+    done = run(["bbhv", *words], check=False, timeout=180)
+    assert done.returncode == status, f"{words}: {done.returncode}, not {status}:\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def hold(tenant: Tenant) -> dict[str, object] | None:
+    found = tenant.status()["hold"]
+    assert found is None or isinstance(found, dict)
+    return found
+
+
+def active(tenant: Tenant) -> str:
+    return unit_property(f"tenant@{tenant.id}", "ActiveState")
+
+
+def reboot() -> None:
+    """What a boot does with what is in /run and what is not."""
+    for name in ("suspended", "stopped"):
+        shutil.rmtree(RUN / name)
+    run(["systemctl", "restart", "tenant-manager"], timeout=120)
+
+
+def two(make: Make) -> tuple[Tenant, list[str]]:
+    """A tenant with two generations."""
+    acme = make("acme")
+    commits = []
+    for memory in ("100M", "200M"):
+        commits.append(acme.commit(web=container(f"MemoryMax={memory}")))
+        assert acme.sync() == "applied"
+    return acme, commits
+
+
+def test_a_suspended_tenant_stays_down_through_sync_start_and_reboot_and_resumes_with_the_newest(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    assert "suspended" in bbhv("suspend", "acme")
+    found = hold(acme)
+    assert found and (found["verb"], found["who"], found["until"]) == ("suspend", "root", "bbhv resume")
+    assert (active(acme), acme.state("web")) == ("inactive", "inactive")
+    assert "suspend by root" in bbhv("status", "acme") and "until bbhv resume" in bbhv("status", "acme")
+    newest = acme.commit(web=container("MemoryMax=90M"))
+    assert acme.sync() == "suspended"
+    for again in (lambda: run(["systemctl", "start", "tenant@acme"]), reboot, lambda: bbhv("sync")):
+        again()
+        assert (active(acme), acme.state("web")) == ("inactive", "inactive")
+    assert "ConditionPathExists" in run(["systemctl", "status", "tenant@acme"], check=False).stdout
+    assert bbhv("suspend", "acme").startswith("acme: suspended")
+    assert "acme: applied" in bbhv("resume", "acme")
+    assert (active(acme), acme.state("web"), acme.status()["commit"]) == ("active", "active", newest)
+    assert hold(acme) is None and acme.sync() == "unchanged"
+    assert "it is not suspended" in bbhv("resume", "acme")
+
+
+def test_resuming_without_news_says_that_it_runs_again(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    bbhv("suspend", "acme")
+    assert "acme: applied: generation 1" in bbhv("resume", "acme") and acme.state("web") == "active"
+
+
+def test_the_registration_goes_before_a_verb(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    bbhv("suspend", "acme")
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url, state="suspended"))
+    assert "its registration says suspended" in bbhv("resume", "acme", status=4)
+    assert acme.state("web") == "inactive" and hold(acme) is None
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url))
+    bbhv("sync")
+    assert acme.state("web") == "active"
+
+
+def test_a_tenant_can_be_suspended_whose_registration_cannot_be_read(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    (REGISTRATIONS / "acme.json").write_text("{")
+    bbhv("suspend", "acme")
+    assert acme.state("web") == "inactive"
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url))
+    bbhv("resume", "acme")
+    assert acme.state("web") == "active"
+    assert "This host has no" in bbhv("suspend", "nobody", status=5) or "is registered" in bbhv("resume", "x", status=5)
+
+
+def test_a_rollback_counts_again_after_a_suspension(make: Make) -> None:
+    acme, (first, _) = two(make)
+    bbhv("rollback", "acme")
+    bbhv("suspend", "acme")
+    assert "suspended by root" in bbhv("rollback", "acme", "--to=2", status=4)
+    bbhv("resume", "acme")
+    found = hold(acme)
+    assert found and (found["verb"], found["until"]) == ("rollback", "a newer commit")
+    assert acme.status()["commit"] == first and acme.sync() == "held" and acme.state("web") == "active"
+
+
+def test_a_rollback_of_a_stopped_tenant_is_what_starts(make: Make) -> None:
+    acme, (first, _) = two(make)
+    run(["systemctl", "stop", "tenant@acme"])
+    bbhv("rollback", "acme")
+    assert acme.state("web") == "inactive" and acme.status()["good"] == 1
+    run(["systemctl", "start", "tenant@acme"])
+    assert acme.state("web") == "active" and acme.status()["commit"] == first
+
+
+def test_a_rollback_to_what_runs_or_to_nothing_is_refused_and_to_the_newest_ends_the_hold(make: Make) -> None:
+    acme, (first, second) = two(make)
+    assert "is the good one already" in bbhv("rollback", "acme", "--to=2", status=4)
+    assert "has no generation 9" in bbhv("rollback", "acme", "--to=9", status=5) and hold(acme) is None
+    bbhv("rollback", "acme", "--to=1")
+    assert acme.status()["commit"] == first and hold(acme)
+    bbhv("rollback", "acme", "--to=2")
+    assert acme.status()["commit"] == second and hold(acme) is None and acme.sync() == "unchanged"
+    assert "has no generation before this one" not in bbhv("rollback", "acme")
+    assert "has no generation before this one" in bbhv("rollback", "acme", status=5)
+
+
+def test_a_rollback_to_what_does_not_get_healthy_goes_back_and_holds_nothing(make: Make) -> None:
+    acme, (first, second) = two(make)
+    manifest = acme.folder / "generations/1/manifest.json"
+    unit = acme.folder / "generations/1/units" / f"{acme.unit('web')}.d/10-bitbuilder.conf"
+    unit.write_text(unit.read_text() + "[Service]\nExecStart=\nExecStart=/bin/false\n")
+    value = json.loads(manifest.read_text())
+    value["workloads"][0]["settings"]["Exec.Environment"] = "X=1"  # so that it restarts
+    manifest.write_text(json.dumps(value))
+    said = bbhv("rollback", "acme", status=1)
+    assert "rolled-back" in said and "generation 2 runs again" in said
+    assert acme.status()["commit"] == second and hold(acme) is None and acme.state("web") == "active"
+    assert acme.sync() == "unchanged"
+    assert json.loads((acme.folder / "state.json").read_text())["quarantine"] == []
+
+
+def test_a_rollback_to_a_generation_whose_image_is_gone_changes_nothing(make: Make) -> None:
+    acme, (_, second) = two(make)
+    path = acme.folder / "generations/1/manifest.json"
+    value = json.loads(path.read_text())
+    for image in (*value["images"], value["workloads"][0]["image"]):
+        image["path"] = "/var/lib/bitbuilder/offered/gone"
+    path.write_text(json.dumps(value))
+    leader = acme.leader("web")
+    assert "is not at /var/lib/bitbuilder/offered/gone any more" in bbhv("rollback", "acme", status=1)
+    assert acme.leader("web") == leader and acme.status()["commit"] == second and hold(acme) is None
+
+
+def test_the_generation_that_a_rollback_left_is_kept(make: Make) -> None:
+    acme, (_, second) = two(make)
+    bbhv("rollback", "acme")
+    state = acme.folder / "state.json"
+    held = json.loads(state.read_text())["hold"]
+    assert held["commit"] == second
+    acme.commit(web=never_healthy())
+    assert acme.sync(status=1) == "rolled-back"
+    assert acme.status()["good"] == 1 and (acme.folder / "generations/2").is_dir()
+
+
+def test_a_commit_that_removes_everything_is_refused_until_it_says_so(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    leader = acme.leader("web")
+    acme.commit(web=None)
+    assert acme.sync(status=3) == "refused" and "BB601" in acme.said and '{"allowEmpty": true}' in acme.said
+    assert acme.leader("web") == leader
+    run(["systemctl", "restart", "tenant@acme"], timeout=120)
+    assert acme.state("web") == "active" and acme.status()["good"] == 1
+    acme.repo.commit({"metadata.json": json.dumps({
+        "apiVersion": "bitbuilder.io/v1", "tenant": "acme", "lifecycle": {"allowEmpty": True},
+    })})  # fmt: skip
+    assert acme.sync() == "applied" and acme.state("web") == "inactive"
+    acme.repo.commit({"metadata.json": None})
+    assert acme.sync(status=3) == "refused" and "BB109" in acme.said
