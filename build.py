@@ -43,7 +43,8 @@ SLOW = (
     *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion explaining formats hooks inspecting "
                                          "making manual planning repositories shelf").split()),
     *(f"bbhv/formats/{name}.py" for name in ("pubkeys", "voa", "schema/nearest")),
-    *(f"bbhv/engine/{name}.py" for name in ("doctor", "foreseeing", "holds")), "bbhv/host/inspect.py",
+    *(f"bbhv/engine/{name}.py" for name in ("doctor", "foreseeing", "holds", "past", "purge")),
+    "bbhv/host/inspect.py", "bbhv/host/removal.py",
     *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
 )
 # Data inside the archive: a rescue shell and a laptop have this one file only.

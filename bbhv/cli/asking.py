@@ -1,15 +1,29 @@
-"""What a template's parameters are to be: given on the command line, asked for on a terminal, or the defaults."""
+"""What a person is asked: for the parameters of a template that the command line leaves out, and before data goes."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from ..errors import BbhvError, UsageError
+from ..errors import BbhvError, RefusedError, UsageError
 from ..findings import printable
 from ..kinds.values import Unreadable
 from ..model.template import Parameter, Template, chosen, known
 from .output import paint
 
 MAX_LINE = 128 << 10
+
+
+def agreed(paths: Sequence[str], word: str) -> None:
+    """Has a person at the terminal type a word before these are removed.
+
+    Raises RefusedError where nobody can be asked, BbhvError when it was another word.
+    """
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise RefusedError("Data is removed for good, and nobody can be asked here.", hint="Add --yes if it is meant.")
+    listed = "".join(f"  {printable(path)}\n" for path in paths)
+    sys.stderr.write(f"This removes for good:\n{listed}Type {word} to go on: ")
+    sys.stderr.flush()
+    if sys.stdin.readline(MAX_LINE).strip() != word:
+        raise BbhvError("Nothing was removed.")
 
 
 def given(template: Template, words: Iterable[str]) -> dict[str, str]:

@@ -80,6 +80,26 @@ def resume(call: Call, output: Output) -> int:
     return _each(call, output, lambda tenant: holds.resume(tenant, asked(call)))
 
 
+def purge(call: Call, output: Output) -> int:
+    """bbhv purge: what is removed is shown, and asked about where there is somebody to ask."""
+    from ..engine import purge as engine
+    from .asking import agreed
+
+    log.quiet = True
+    (tenant,), volume = call.tenants(), call.get("--volume")
+    if call.has("--volume") and not volume:
+        raise UsageError("--volume= needs the name of a volume.")
+    found = engine.look(tenant, volume)
+    if not call.has("--yes"):
+        agreed(found, volume or tenant)
+    done = engine.purge(tenant, volume, asked(call))
+    if output.json != "off":
+        output.value({"tenant": done.tenant, "removed": list(done.removed), "uidRanges": list(done.ranges)})
+    for path in done.removed if output.json == "off" else ():
+        output.say(f"Removed {path}.")
+    return EXIT_OK
+
+
 def _each(call: Call, output: Output, do: Callable[[str], Job]) -> int:
     jobs, statuses = [], []
     for tenant in call.tenants():

@@ -22,7 +22,7 @@ def help_text(verb: Verb | None, heading: Callable[[str], str] = str) -> str:
 
 
 def _program(heading: Callable[[str], str]) -> list[str]:
-    lines = ["bbhv [OPTION…] VERB …: run what tenants commit to git, with systemd.", ""]
+    lines = ["bbhv [OPTION…] VERB …: run what tenants commit to git, with systemd."]
     for group in GROUPS:
         if group != UNITS:
             lines.append(heading(f"{group}:"))

@@ -12,6 +12,8 @@ from .output import Output, complain, finding_text, text
 _STATES = {"active": "good", "failed": "bad", "activating": "warn", "reloading": "warn", "inactive": "dim"}
 _WORDS = {"applied": "good", "unchanged": "good", "held": "warn", "suspended": "warn", "-": "dim"}
 INDENT = 15
+SHOWN = 4
+SUBJECT = 60
 
 
 def list_tenants(call: Call, output: Output) -> int:
@@ -127,23 +129,34 @@ def _workloads(one: dict[str, Json], output: Output) -> list[str]:
 
 
 def history(call: Call, output: Output) -> int:
-    """bbhv history: the generations that are kept, newest first."""
+    """bbhv history: the generations that are kept, newest first, and the commits that are not tried again."""
+    from ..engine import past
+
     tenant = call.tenants()[0]
-    rows = report.history(tenant)
+    found = past.history(tenant)
     if output.json != "off":
-        output.value({"generations": list[Json](rows)})
-    elif not rows:
+        output.value({"generations": list[Json](found.generations), "quarantined": list[Json](found.quarantined)})
+        return EXIT_OK
+    if not found.generations:
         output.line(f"{tenant} has no generation yet.")
     else:
-        output.table(("GENERATION", "COMMIT", "WHEN", "WORKLOADS", ""), [_past(one) for one in rows])
+        heads = ("GENERATION", "COMMIT", "WHEN", "BY", "WORKLOADS", "", "SUBJECT")
+        output.table(heads, [_past(one) for one in found.generations])
+    if found.quarantined:
+        output.say("\nNot tried again:")
+        for one in found.quarantined:
+            output.line(f"{text(one['commit'])[:12]}  {ago(one['whenUSec'])}  {text(one['reason'])}")
     return EXIT_OK
 
 
 def _past(one: dict[str, Json]) -> list[tuple[str, str]]:
+    names = [text(name) for name in _list(one["workloads"])]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return [
         (text(one["generation"]), "bold"), (text(one["commit"])[:12], ""), (ago(one["createdUSec"]), ""),
-        (" ".join(text(name) for name in _list(one["workloads"])) or "-", ""),
-        (" ".join(word for word in ("current", "good") if one[word]), "good"),
+        (text(one["verb"]), ""), (" ".join(names[:SHOWN]) + more or "-", ""),
+        (" ".join(word for word in ("current", "good", "held") if one[word]), "good"),
+        (text(one["subject"])[:SUBJECT], "dim"),
     ]  # fmt: skip
 
 

@@ -117,6 +117,11 @@ VERBS = (
     )),
     Verb("suspend", "TENANT…", 1, MANY, CHANGE, "changing:suspend", "Stop a tenant until it is resumed", (WAIT,)),
     Verb("resume", "TENANT…", 1, MANY, CHANGE, "changing:resume", "Bring a suspended tenant up again", (WAIT,)),
+    Verb("purge", "TENANT", 1, 1, CHANGE, "changing:purge", "Remove the data of a tenant that is gone", (
+        Option("--volume", "NAME", "Only this volume, which nobody declares any more"),
+        Option("--yes", "", "Do not ask"),
+        WAIT,
+    )),
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),

@@ -6,18 +6,22 @@ the functions that a sync uses.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ..errors import CommandError, NotFoundError, RefusedError
 from ..findings import Finding, errors
 from ..formats.gitobject import Commit
+from ..formats.schema.compiler import Schema
 from ..host import git
 from ..host.run import run
+from ..model.compile import Offered
 from ..model.facts import Facts
 from ..model.forecast import Forecast, Has, check, count, forecast
 from ..model.plan import joined, plan, resting
 from ..names import workload
 from ..version import VERSION
-from . import choice, hostfacts, obtain, paths, world
+from . import choice, deadline, hostfacts, images, obtain, paths, uids, world
+from .deadline import Standing
 from .job import Asked, Job, Mode, is_active, say_waiting
 from .planning import down, has
 from .read import read_tree
@@ -61,12 +65,11 @@ def foresee(host: World, tenant: str, *, revision: str = "", fetch: bool = False
     with git.ObjectReader(job.clone.gitdir) as reader:
         commit = reader.commit(oid)
         files, problems = read_tree(reader, commit.tree)
-    known = tuple(workload(one.name, tenant) for one in now.manifest.workloads) if now.manifest else ()
     planned = Planned(
         tenant=tenant, outcome="applied", commit=oid, subject=commit.message.partition("\n")[0],
         running=now.manifest.commit if now.manifest else "", generation=now.number,
     )  # fmt: skip
-    planned = replace(planned, forecast=_forecast(job, host, files, problems, now, known))
+    planned = replace(planned, forecast=_forecast(job, host, files, problems, now))
     return _judged(job, commit, planned)
 
 
@@ -109,19 +112,30 @@ def _named(clone: git.Clone, revision: str) -> str | None:
 
 
 def _forecast(
-    job: Job, host: World, files: Mapping[str, bytes], problems: tuple[Finding, ...], now: Has, known: tuple[str, ...]
+    job: Job, host: World, files: Mapping[str, bytes], problems: tuple[Finding, ...], now: Has
 ) -> Forecast:
     registration = job.registration
-    facts = hostfacts.gather(host.settings, known, allocate=False)
-    tenant, findings = check(files, problems, registration, facts, world.metadata_schema(), allow_file=job.allow_file)
+    facts = hostfacts.gather(host.settings, (), _offered(), allocate=False)
+    tenant, findings = check(files, problems, registration, facts, _schema(), allow_file=job.allow_file)
     if tenant is None:
         return Forecast(findings=findings)
     names = tuple(workload(name, tenant.id) for name in tenant.containers)
-    facts = hostfacts.gather(host.settings, names, allocate=False)
+    facts = replace(facts, uid_bases=uids.known(names))
     found = forecast(tenant, registration, facts, now, commit=job.commit, version=VERSION)
     assert found.generation is not None
     steps = joined(found.plan, down(resting(found.plan)))
     return replace(found, plan=steps, findings=(*findings, *found.findings))
+
+
+# Asked once by a command, not once for each of its tenants.
+@cache
+def _schema() -> Schema:
+    return world.metadata_schema()
+
+
+@cache
+def _offered() -> dict[str, Offered]:
+    return images.offered()
 
 
 def _judged(job: Job, commit: Commit, planned: Planned) -> Planned:
@@ -148,6 +162,9 @@ def _verdict(job: Job, planned: Planned) -> tuple[str, str, str]:
         choice.verified(job, planned.commit)
     except RefusedError as error:
         return "refused", error.message, error.hint
+    trial = job.state.trial
+    if trial and deadline.of(trial) is Standing.WAITING and trial.generation != job.store.number("good"):
+        return "held", f"Generation {trial.generation} waits to be confirmed.", f"bbhv confirm {job.tenant}"
     problem = choice.not_again(job, planned.commit)
     if problem:
         return "quarantined" if job.state.quarantined(planned.commit) else "held", f"{problem}.", ""

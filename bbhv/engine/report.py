@@ -76,26 +76,3 @@ def _hold(hold: Hold | None) -> Json:
     if hold is None:
         return None
     return {"verb": hold.verb, "who": hold.who, "whenUSec": hold.when_usec, "until": hold.until, "untilUSec": None}
-
-
-def history(tenant: str) -> list[dict[str, Json]]:
-    """The generations of a tenant that are kept, newest first. Raises NotFoundError when there is no such tenant."""
-    if tenant not in known_tenants():
-        host = world.load()
-        if tenant not in host.registrations and tenant not in host.refused:
-            raise NotFoundError(f"This host has no tenant {tenant}.", hint="bbhv list shows the tenants.")
-        return []
-    store = Store(paths.tenant(tenant))
-    current, good = store.number("current"), store.number("good")
-    rows: list[dict[str, Json]] = []
-    for number in reversed(store.numbers()):
-        manifest = store.manifest(number)
-        rows.append({
-            "generation": number,
-            "commit": manifest.commit if manifest else None,
-            "createdUSec": store.created_usec(number),
-            "current": number == current,
-            "good": number == good,
-            "workloads": [one.name for one in manifest.workloads] if manifest else [],
-        })  # fmt: skip
-    return rows

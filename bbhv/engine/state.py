@@ -263,11 +263,12 @@ class Store:
             return []
         return sorted(int(name) for name in names if name.isdigit())
 
-    def write(self, manifest: Manifest, units: dict[str, str]) -> int:
-        """Publishes a new generation and returns its number."""
+    def write(self, manifest: Manifest, units: dict[str, str], verb: str = "") -> int:
+        """Publishes a new generation, which `verb` asked for, and returns its number."""
         number = max([0, *self.numbers(), self.load().last]) + 1
         texts = {f"units/{name}": text for name, text in units.items()}
         texts["manifest.json"] = to_json(manifest)
+        texts["origin.json"] = dump({"verb": verb})
         files.write_tree(f"{self.folder}/generations/{number}", texts)
         return number  # which the caller notes as `last`, so that it is never given again
 
@@ -280,6 +281,17 @@ class Store:
             return from_json(data.decode()) if data is not None else None
         except (BbhvError, ValueError):
             return None
+
+    def origin(self, number: int) -> str:
+        """The verb that a generation came with; empty when nobody knows any more."""
+        try:
+            data = files.read(f"{self.folder}/generations/{number}/origin.json", MAX_STATE) or b""
+        except BbhvError:
+            return ""
+        located, _ = parse("origin.json", data, max_size=MAX_STATE)
+        value = located.value if located else None
+        verb = value.get("verb") if isinstance(value, dict) else None
+        return verb if isinstance(verb, str) else ""
 
     def units(self, number: int | None) -> dict[str, str]:
         """The unit tree of a generation: relative path to text."""

@@ -62,12 +62,17 @@ def known(workloads: Collection[str]) -> dict[str, int]:
     return {one: record[one] for one in workloads if one in record}
 
 
+def of(tenant: str) -> tuple[str, ...]:
+    """The workloads of a tenant that have a range."""
+    return tuple(sorted(one for one in _load() if one.partition(".")[2] == tenant))
+
+
 def release(tenant: str) -> tuple[str, ...]:
     """Gives back the ranges of all workloads of a tenant, which must be gone with their files; returns their names."""
     with Lock(f"{paths.RUN_LOCK}/_uids", "The record of UID ranges") as lock:
         lock.take("giving back UID ranges", wait=True)
         record = _load()
-        gone = tuple(sorted(one for one in record if one.partition(".")[2] == tenant))
+        gone = of(tenant)
         if gone:
             rest = {one: base for one, base in record.items() if one not in gone}
             files.write(RECORD, dump(dict(rest)).encode(), 0o600)

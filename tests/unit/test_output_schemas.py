@@ -206,10 +206,11 @@ def test_tenants_are_told_as_the_schema_says() -> None:
 
 
 def test_generations_and_checks_are_told_as_the_schema_says() -> None:
-    row: dict[str, Json] = {"generation": 1, "commit": None, "createdUSec": 4, "current": True, "good": False,
-                            "workloads": ["web"]}  # fmt: skip
-    assert problems("history", {"generations": [row]}) == []
-    assert problems("history", {"generations": [{**row, "good": None}]}) != []
+    row: dict[str, Json] = {"generation": 1, "commit": None, "createdUSec": 4, "verb": None, "current": True,
+                            "good": False, "held": False, "workloads": ["web"], "author": None, "subject": "x"}
+    bad: Json = {"commit": "c" * 40, "reason": "no", "whenUSec": 5, "author": "A <a@b>", "subject": None}
+    assert problems("history", {"generations": [row], "quarantined": [bad]}) == []
+    assert problems("history", {"generations": [{**row, "good": None}], "quarantined": []}) != []
     check = Check("git", False, "not found", "Install git.")
     told: Json = {"name": check.name, "ok": check.ok, "message": check.message, "hint": check.hint}
     assert problems("doctor", {"checks": [told]}) == [] and problems("doctor", {"checks": [{}]}) != []

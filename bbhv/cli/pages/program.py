@@ -69,8 +69,10 @@ PROSE = {
     "facts": """Prints what a plan away from the host must know: the host's programs and offered images, the tenant's
     registration without how to fetch and who has access, and its current generation. Nothing in it is secret that is
     not in the tenant's repository.""",
-    "history": """Lists the generations that are kept, the newest first, and says which of them is `current` and which
-    is `good`.""",
+    "history": """Lists the generations that are kept, the newest first, with the commit, the verb that each came with,
+    its workloads, and which of them is `current`, which is `good`, and which a rollback left (`held`). Below are the
+    commits that are not tried again, with the reason. At most `keepGenerations` are kept, besides those that are
+    current, good, on trial or held.""",
     "doctor": """Looks at what the host must have, at its settings and registrations, and at what is kept of each
     tenant. Every check that found something says what to do; the exit status is then 1.""",
     "sync": """Fetches the system repository and the repositories of the tenants (all, or those that are named), and
@@ -95,6 +97,11 @@ PROSE = {
     start` passes a suspended tenant over, and says which condition was not met. A rollback hold counts again
     afterwards. The registration goes before this: it may say `suspended` for good.""",
     "resume": """Ends the suspension of the tenants, fetches what is newest, and starts them.""",
+    "purge": """Removes all data of a tenant that no registration has any more, or that one says is `absent`: volumes,
+    generations, the clone, and the UID ranges of its workloads; with `--volume=`, one volume that neither the current
+    nor the good generation declares. This is the only way in which data of a tenant is removed. It asks for the name
+    on a terminal, and needs `--yes` elsewhere; it refuses while something of the tenant runs. After an interruption,
+    call it again.""",
     "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
     "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
     `varlinkctl introspect /run/bitbuilder/io.bitbuilder.Hypervisor`.""",
