@@ -23,7 +23,6 @@ from ..host import log, run, systemd
 from ..names import is_object_id
 from . import paths
 from .job import Job, Mode
-from .obtain import program
 
 FEWEST = 2
 PATIENCE = 15.0
@@ -75,7 +74,7 @@ def _answers(jobs: Sequence[Job]) -> Iterator[tuple[int, str]]:
     hidden = tuple(f"TemporaryFileSystem={folder}:ro,mode=0755" for folder in (paths.TENANTS, paths.STATE))
     sandbox = systemd.Sandbox(properties=hidden, network=True, memory="256M", file_size=1 << 20, seconds=SECONDS)
     unit = f"bitbuilder-refs-{os.getpid()}-{os.urandom(3).hex()}.service"
-    command = systemd.sandbox_command(unit, sandbox, (*program(), "worker", "refs"), {})
+    command = systemd.sandbox_command(unit, sandbox, (*run.program(), "worker", "refs"), {})
     with _readable(questions.encode()) as stdin:
         process = run.spawn(command, stdin=stdin.fileno())
     try:

@@ -23,7 +23,7 @@ def commit_of(job: Job) -> verify.VerifiedCommit | None:
 
 def fetch(job: Job) -> verify.VerifiedCommit | None:
     """Fetch, ingest, verify: the tip of the branch, or None with the outcome set."""
-    tip = obtain.obtain(job.repository, job.lock.handle)
+    tip = obtain.obtain(job.repository)
     job.clone.touch_ref(paths.REF_INCOMING)
     job.commit = tip
     commit = verified(job, tip)

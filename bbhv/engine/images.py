@@ -23,7 +23,7 @@ from ..model.compile import Offered
 from ..model.manifest import ImageRef
 from ..names import is_name
 from . import paths
-from .obtain import program, said
+from .sandboxes import said
 
 MAX_IMAGE = 16 << 30
 MAX_FILES = 1_000_000
@@ -170,7 +170,7 @@ def _fetch(image: ImageRef, target: str) -> None:
     hidden = tuple(f"TemporaryFileSystem={folder}:ro,mode=0755" for folder in (paths.TENANTS, paths.STATE))
     sandbox = systemd.Sandbox(properties=hidden, file_size=MAX_IMAGE, seconds=SECONDS)
     work = ("worker", "image", image.source)
-    command = systemd.sandbox_command(_unit("image"), sandbox, (*program(), *work), {})
+    command = systemd.sandbox_command(_unit("image"), sandbox, (*run.program(), *work), {})
     process = run.spawn(command)
     try:
         digest, size = _stream(process, target, image)
@@ -218,7 +218,7 @@ def _unpack(image: ImageRef, archive: IO[bytes], tree: str) -> None:
         properties=(*_UNPACK, f"ReadWritePaths={tree}"), root=True, file_size=MAX_IMAGE, seconds=UNPACK_SECONDS
     )
     work = ("worker", "unpack", tree, str(most), str(count))
-    command = systemd.sandbox_command(_unit("unpack"), sandbox, (*program(), *work), {})
+    command = systemd.sandbox_command(_unit("unpack"), sandbox, (*run.program(), *work), {})
     try:
         run.run(command, stdin=archive.fileno(), timeout=SECONDS)
     except CommandError as error:

@@ -18,10 +18,10 @@ from ..host.lock import Lock
 from ..model.compile import Generation, Offered
 from ..model.manifest import Manifest
 from ..model.plan import Plan
-from ..model.registration import Registration
+from ..model.registration import Fetch, Registration
 from ..names import tenant_unit
 from . import paths
-from .obtain import Repository
+from .reach import Repository
 from .state import Hold, Outcome, State, Store
 
 MAX_LOGGED = 20
@@ -52,6 +52,7 @@ class Job:
     mode: Mode
     allow_file: bool
     asked: Asked = Asked()
+    fetch_seconds: int = 300
     state: State = State()
     told: str = ""  # the oid that a server is said to have, which nobody believes: see `asking`
     commit: str = ""
@@ -94,8 +95,9 @@ class Job:
         """The tenant's repository as it is to be followed."""
         one = self.registration
         return Repository(
-            name=one.tenant, url=one.repository, branch=one.branch, clone=self.clone, allow_file=self.allow_file
-        )
+            name=one.tenant, url=one.repository, branch=one.branch, clone=self.clone, allow_file=self.allow_file,
+            fetch=one.fetch or Fetch(), seconds=self.fetch_seconds,
+        )  # fmt: skip
 
     def current(self) -> Manifest | None:
         """The manifest of what activation last switched to."""

@@ -95,6 +95,7 @@ def prepare(job: Job, host: World, schema: Schema) -> None:
 
     A start ends with what was good, whatever is wrong with what is new.
     """
+    job.fetch_seconds = host.settings.fetch_timeout_sec
     open_job(job)
     hold = job.state.hold
     suspended = hold is not None and hold.verb == "suspend"

@@ -13,6 +13,8 @@ from .gitobject import Algorithm, is_ref_name
 MAX_HEADER = 64 << 10
 MAX_PREREQUISITES = 1000
 MAX_REFERENCES = 100
+PACK_HEADER = 12
+MAKE = "Make it with: git bundle create FILE BRANCH"
 
 _SIGNATURES = {b"# v2 git bundle\n": 2, b"# v3 git bundle\n": 3}
 _FORMATS: dict[str, Algorithm] = {"object-format=sha1": "sha1", "object-format=sha256": "sha256"}
@@ -120,3 +122,24 @@ def _reference(line: bytes, length: int) -> tuple[str, str]:
     if not is_object_id(oid) or len(oid) != length or not (name == "HEAD" or is_ref_name(name)):
         raise BundleFormatError("The bundle's header has a broken reference.")
     return oid, name
+
+
+def chosen(header: Header, branch: str) -> str:
+    """The object id that a bundle offers for a branch, `refs/heads/NAME`: the ref of that name, or the only one.
+
+    Raises BundleFormatError when it has several, and none of that name.
+    """
+    found = dict((name, oid) for oid, name in header.references)
+    if branch in found:
+        return found[branch]
+    if len(header.references) == 1:
+        return header.references[0][0]
+    names = ", ".join(name for _, name in header.references[:5])
+    short = branch.removeprefix("refs/heads/")
+    message = f"The bundle offers {len(header.references)} refs ({names}), but not {branch}."
+    raise BundleFormatError(message, hint=f"Make it with: git bundle create FILE {short}")
+
+
+def pack_objects(data: bytes) -> int:
+    """How many objects a pack says that it has, by its first PACK_HEADER bytes; 0 when that is no pack."""
+    return int.from_bytes(data[8:12], "big") if data[:4] == b"PACK" and len(data) >= PACK_HEADER else 0

@@ -198,7 +198,22 @@ class Clone:
     def is_configured(self, config: str, branch: str) -> bool:
         """Whether `configure` would change nothing."""
         wanted = {"config": config, "HEAD": f"ref: refs/heads/{branch}\n", **_INFO}
-        return all(_text(f"{self.gitdir}/{name}", 1 << 20) == text for name, text in wanted.items())
+        same = all(_text(f"{self.gitdir}/{name}", 1 << 20) == text for name, text in wanted.items())
+        return same and not any(os.path.lexists(f"{self.gitdir}/{name}") for name in _FOREIGN)
+
+    def algorithm(self) -> Algorithm:
+        """The hash of its objects, as its configuration says."""
+        return "sha256" if "objectFormat = sha256" in (_text(f"{self.gitdir}/config", 1 << 20) or "") else "sha1"
+
+    def restore(self, config: str) -> None:
+        """Makes the clone ours again before git runs in it: nothing that a hand put there is run, borrowed or believed.
+
+        HEAD, the branch and the objects stay. Only under the lock.
+        """
+        _furnish(self.gitdir, {"config": config, **_INFO})
+        for name in _FOREIGN:
+            if os.path.lexists(f"{self.gitdir}/{name}"):
+                files.remove_tree(f"{self.gitdir}/{name}")
 
     def ref(self, name: str) -> str | None:
         """The object id that a ref holds; None when there is none, or nothing that can be read."""
@@ -262,13 +277,13 @@ class Clone:
         self.set_ref(f"refs/heads/{branch}", oid)
         self.set_ref(f"refs/remotes/origin/{branch}", oid)
 
-    def store_pack(self, name: str, parts: dict[str, str]) -> None:
+    def store_pack(self, name: str, parts: dict[str, str], limit: int = MAX_CLONE) -> None:
         """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last."""
         folder = f"{self.gitdir}/objects/pack"
         files.make_dir(folder)
         have = sum(os.lstat(f"{folder}/{one}").st_size for one in os.listdir(folder))
-        if have + sum(os.stat(part).st_size for part in parts.values()) > MAX_CLONE:
-            message = f"The clone {self.path} would be larger than {MAX_CLONE >> 20} MiB."
+        if have + sum(os.stat(part).st_size for part in parts.values()) > limit:
+            message = f"The clone {self.path} would be larger than {limit >> 20} MiB."
             raise BbhvError(message, hint=f"Remove {self.path} and sync: what nobody uses any more is left out then.")
         for part in ("pack", "rev", "idx"):
             if part in parts:
@@ -277,11 +292,28 @@ class Clone:
                 os.rename(parts[part], f"{folder}/pack-{name}.{part}")
                 files.fsync_dir(folder)
 
-    def is_whole(self, oid: str) -> bool:
-        """Whether everything that a commit needs is in the clone."""
+    def packs(self) -> set[str]:
+        """The names of the packs that git reads: `pack-` and an object id."""
+        folder = f"{self.gitdir}/objects/pack"
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return {name.removesuffix(".idx") for name in names if name.startswith("pack-") and name.endswith(".idx")}
+
+    def drop_packs(self, names: set[str]) -> None:
+        """Removes packs whose objects are in another one. Of each the index goes first: git knows packs by it."""
+        folder = f"{self.gitdir}/objects/pack"
+        for name in sorted(names):
+            files.discard(f"{folder}/{name}.idx")
+        for entry in os.listdir(folder):
+            if entry.partition(".")[0] in names:
+                files.discard(f"{folder}/{entry}")
+        files.fsync_dir(folder)
+
+    def is_whole(self, oid: str, objects: str = "") -> bool:
+        """Whether everything that a commit needs is in the clone, or in another folder of `objects` alone."""
         command = ("git", f"--git-dir={self.gitdir}", *HARMLESS, "rev-list", "--objects", "--quiet", oid)
+        env = {**ENVIRONMENT, "GIT_OBJECT_DIRECTORY": objects} if objects else ENVIRONMENT
         try:
-            return run.run(command, timeout=TIMEOUT, env=ENVIRONMENT, ok=()).returncode == 0
+            return run.run(command, timeout=TIMEOUT, env=env, ok=()).returncode == 0
         except CommandError:
             return False
 
@@ -293,10 +325,18 @@ class Clone:
             files.discard(f"{self.gitdir}/packed-refs")
         for folder in (self.gitdir, f"{self.gitdir}/objects/pack", f"{self.gitdir}/refs/bitbuilder"):
             files.sweep(folder)
+        self._sweep_packs()
         beside = files.parent(self.path)
         for name in os.listdir(beside) if os.path.isdir(beside) else ():
             if name.startswith((f"{files.PREFIX}incoming.", f"{files.PREFIX}{os.path.basename(self.path)}.")):
                 files.remove_tree(f"{beside}/{name}")
+
+    def _sweep_packs(self) -> None:
+        """Removes what lies beside an index that is not there: a pack on its way in or out."""
+        folder, whole = f"{self.gitdir}/objects/pack", self.packs()
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            if name.startswith(("pack-", "tmp_")) and name.partition(".")[0] not in whole:
+                files.discard(f"{folder}/{name}")
 
     def discard(self) -> None:
         """Forgets a damaged clone."""
@@ -305,6 +345,12 @@ class Clone:
 
 # No file is checked out, and no attribute of a file that a tenant commits counts.
 _INFO = {"info/sparse-checkout": "/*\n!/*\n", "info/attributes": "* -text -filter -ident -working-tree-encoding\n"}
+# What makes git run something, read objects from elsewhere, or take one for another. None of it is ever ours.
+_FOREIGN = (
+    "hooks", "config.worktree", "commondir", "worktrees", "modules", "shallow", "refs/replace", "info/grafts",
+    "objects/info/alternates", "objects/info/http-alternates", "objects/info/commit-graph",
+    "objects/info/commit-graphs", "objects/pack/multi-pack-index",
+)  # fmt: skip
 _SPARSE = ("-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
 
 

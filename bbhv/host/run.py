@@ -10,6 +10,7 @@ import selectors
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from typing import IO, Mapping, Sequence
@@ -79,6 +80,11 @@ class Process:
             self.popen.wait()
         self.last_words()
         self._stderr.close()
+
+
+def program() -> tuple[str, ...]:
+    """The command that is this program: the archive that runs now."""
+    return (sys.executable or "/usr/bin/python3", "-IS", os.path.abspath(sys.argv[0]))
 
 
 def find(program: str) -> str | None:

@@ -23,6 +23,7 @@ class Sandbox:
     memory: str = "1G"
     file_size: int = 1 << 30
     seconds: int = 600
+    cpu: int = 1800
 
 
 # PROVEN on 257 and 262: exposure 1.2 with a dynamic user.
@@ -49,6 +50,8 @@ def sandbox_command(
     else:
         properties += ["PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"]
     properties += [f"MemoryMax={sandbox.memory}", f"LimitFSIZE={sandbox.file_size}", f"RuntimeMaxSec={sandbox.seconds}"]
+    # A host without the memory controller has only what the kernel counts for each process.
+    properties += [f"LimitDATA={sandbox.memory}", f"LimitCPU={sandbox.cpu}"]
     properties += sandbox.properties
     return (
         "systemd-run", "--quiet", "--collect", "--pipe", "--wait", "--service-type=exec", "--expand-environment=no",

@@ -11,6 +11,7 @@ from ..findings import Finding, Place, did_you_mean
 from ..formats import unitfile
 from ..kinds import values
 
+_WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 TRUST = ("unsigned", "signed", "strict")
 
 
@@ -24,8 +25,15 @@ class HostSettings:
     trust_from_file: bool = False
     signers: str = ""
     allow_file: bool = False
+    credential: str = ""
+    user: str = ""
+    known_hosts_file: str = ""
+    known_hosts: str = ""
+    ca_file: str = ""
+    ca: str = ""
     interval_sec: int = 0
     parallel: int = 4
+    fetch_timeout_sec: int = 300
     name: str = ""
     operators_group: str = "bitbuilder"
 
@@ -44,6 +52,22 @@ def _seconds(text: str) -> int:
     return values.bounded_span(1, 7 * 86400)(text) // 10**6
 
 
+def _limit(text: str) -> int:
+    return values.bounded_span(1, 3600)(text) // 10**6
+
+
+def _word(text: str) -> str:
+    if not _WORD.issuperset(text) or text[0] in "-." or len(text) > 64:
+        raise ValueError(f"{text[:64]!r} is not a name: use letters, digits, and . _ - in between.")
+    return text
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError("Write an absolute path.")
+    return _text(text)
+
+
 def _text(text: str) -> str:
     if not text or len(text) > 2048 or not text.isprintable():
         raise ValueError("The value is empty, too long, or has control characters.")
@@ -56,8 +80,13 @@ SETTINGS: Mapping[tuple[str, str], tuple[str, Callable[[str], object]]] = {
     ("System", "Branch"): ("branch", _text),
     ("System", "Trust"): ("trust", _trust),
     ("System", "AllowFile"): ("allow_file", values.boolean),
+    ("System", "Credential"): ("credential", _word),
+    ("System", "User"): ("user", _word),
+    ("System", "KnownHostsFile"): ("known_hosts_file", _path),
+    ("System", "CAFile"): ("ca_file", _path),
     ("Sync", "IntervalSec"): ("interval_sec", _seconds),
     ("Sync", "Parallel"): ("parallel", _parallel),
+    ("Sync", "FetchTimeoutSec"): ("fetch_timeout_sec", _limit),
     ("Host", "Name"): ("name", _text),
     ("Host", "OperatorsGroup"): ("operators_group", _text),
 }
@@ -107,6 +136,8 @@ def _credentials(settings: HostSettings, given: Mapping[str, bytes], findings: l
         repository=texts.get("bitbuilder.repository") or settings.repository,
         branch=texts.get("bitbuilder.branch") or settings.branch,
         signers=texts.get("bitbuilder.signers") or settings.signers,
+        known_hosts=texts.get("bitbuilder.known-hosts") or settings.known_hosts,
+        ca=texts.get("bitbuilder.ca") or settings.ca,
     )
     trust = texts.get("bitbuilder.trust", "")
     if not trust:

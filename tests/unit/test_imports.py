@@ -55,7 +55,8 @@ WAYS = {
     ),
     "the workers": (
         "import bbhv.cli.main, bbhv.cli.serving, bbhv.engine.worker",
-        {"cli.serving", "engine.worker", "engine.unpack", "engine.paths", "formats.bundle", "formats.frames",
+        {"cli.serving", "engine.worker", "engine.transfer", "engine.unpack", "engine.paths",
+         "model.fetching", "kinds.urls", "kinds.values", "formats.bundle", "formats.frames",
          "formats.gitobject", "host.git", "host.run", "host.files"} | COMMAND,
     ),
 }  # fmt: skip

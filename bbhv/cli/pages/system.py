@@ -61,17 +61,26 @@ HOST_SETTINGS = {
     commit is), `unsigned` (anybody who can write to it). In this version only `unsigned` is built; the others refuse
     every commit.""",
     ("System", "AllowFile"): "Whether repositories and images may be `file://` URLs.",
+    ("System", "Credential"): """The name of the credential with which the system repository is fetched, as
+    `fetch.credential` of a registration; default: `bitbuilder.git`, if the host was given a system credential of that
+    name.""",
+    ("System", "User"): "The user to log in with, where the system repository needs one; default: `git`.",
+    ("System", "KnownHostsFile"): "A file with the SSH host keys that the server may have (`sshd`(8)).",
+    ("System", "CAFile"): "A file with the certificate authority of the server, in PEM form.",
     ("Sync", "IntervalSec"): "The time from the end of a sync to the next one.",
     ("Sync", "Parallel"): "How many tenants are prepared at the same time.",
+    ("Sync", "FetchTimeoutSec"): "How long fetching one repository may take before it is ended, at most an hour.",
     ("Host", "Name"): "The name by which registrations know this host in `hosts`; default: its host name.",
     ("Host", "OperatorsGroup"): "The group that may ask the varlink interface everything.",
 }
-SHOWN_DEFAULTS = {"repository": "", "interval_sec": "5min", "name": ""}
+SHOWN_DEFAULTS = {"repository": "", "interval_sec": "5min", "name": "", "fetch_timeout_sec": "5min"}
 
 CREDENTIALS = (
     ("bitbuilder.repository", "The same as `Repository=`."), ("bitbuilder.branch", "The same as `Branch=`."),
     ("bitbuilder.trust", "The same as `Trust=`; it may set or tighten what the files say, never loosen it."),
     ("bitbuilder.signers", "Who may sign the system repository."),
+    ("bitbuilder.git", "The password, token or SSH key with which the system repository is fetched."),
+    ("bitbuilder.known-hosts", "The content of `KnownHostsFile=`."), ("bitbuilder.ca", "The content of `CAFile=`."),
 )  # fmt: skip
 
 SEE_ALSO = """`bbhv`(1), `bbhv.tenant`(5), `bbhv-findings`(7), `systemd.system-credentials`(7), `portablectl`(1)"""

@@ -179,7 +179,7 @@ def test_names_that_mean_something_else(pair: Pair) -> None:
         wild.repo.git("update-ref", "refs/heads/main", pair.tried)
         raw_tree(wild, name)
         done = run(["bbhv", "sync", "wild"], check=False, timeout=60)
-        assert done.returncode in (1, 3) and "Traceback" not in done.stderr, (name, done.stdout + done.stderr)
+        assert done.returncode in (3, 4) and "Traceback" not in done.stderr, (name, done.stdout + done.stderr)
         assert wild.leader("web") == before and wild.status()["commit"] == good, name
         assert [path.name for path in (wild.folder / "config.git").iterdir()] == [".git"], name
 
@@ -523,7 +523,7 @@ def test_a_damaged_clone_never_keeps_the_good_generation_from_starting_and_heals
 
 
 def test_a_clone_does_not_grow_without_end(pair: Pair) -> None:
-    pack = pair.wild.folder / "config.git/.git/objects/pack/pack-of-years.pack"
+    pack = pair.wild.folder / "config.git/.git/objects/pack/years.pack"
     with pack.open("wb") as file:
         file.truncate(1 << 30)
     try:
