@@ -46,6 +46,10 @@ class RefusedError(BbhvError):
     status = EXIT_REFUSED
 
 
+class NotYetError(BbhvError):
+    """It failed before, and it is too early to try again; nothing was done."""
+
+
 class NotFoundError(BbhvError):
     """There is no such thing."""
 

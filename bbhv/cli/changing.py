@@ -33,12 +33,26 @@ _COLOUR = {"applied": "good", "unchanged": "dim", "held": "warn", "suspended": "
 def sync(call: Call, output: Output) -> int:
     """bbhv sync: all tenants, or the named ones."""
     log.quiet = True
-    run = manager.sync_all(call.tenants(), asked(call))
+    tenants = call.tenants()
+    if call.has("--system") and tenants:
+        raise UsageError("--system concerns the system repository alone.", hint="Leave the tenants out.")
+    run = manager.sync_system(asked(call)) if call.has("--system") else manager.sync_all(tenants, asked(call))
     status = _report(run.jobs, output)
     if run.problem is None:
         return status
     complain(run.problem)
     return worst([status, run.problem.status])
+
+
+def _bundle(call: Call) -> str:
+    """The bundle that was given, as a path of its own. It is about one repository."""
+    if not call.has("--bundle"):
+        return ""
+    if not call.get("--bundle"):
+        raise UsageError("--bundle= needs the path of a git bundle.")
+    if len(call.tenants()) + call.has("--system") != 1:
+        raise UsageError("A bundle is about one repository.", hint="Name one tenant, or give --system.")
+    return os.path.abspath(call.get("--bundle"))
 
 
 def apply(call: Call, output: Output) -> int:
@@ -112,7 +126,7 @@ def _each(call: Call, output: Output, do: Callable[[str], Job]) -> int:
 
 def asked(call: Call) -> Asked:
     """What the options of a verb ask for."""
-    return Asked(wait=call.has("--wait"))
+    return Asked(wait=call.has("--wait"), bundle=_bundle(call), backoff=call.has("--backoff"))
 
 
 def _who() -> str:

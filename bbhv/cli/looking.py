@@ -101,7 +101,14 @@ def _last_sync(one: dict[str, Json], output: Output) -> list[str]:
     when = f" {ago(one['outcomeUSec'])}" if one["outcomeUSec"] else ""
     message, _, hint = text(one["message"] or "").partition(" hint: ")
     first = f"{output.paint(word, _WORDS.get(word, 'bad'))}{when}{': ' + message if message else ''}"
-    return [first, hint] if hint else [first]
+    return [first, *([hint] if hint else []), *_retry(one)]
+
+
+def _retry(one: dict[str, Json]) -> list[str]:
+    if one["retryUSec"] is None:
+        return []
+    seconds = max(0, int(int(str(one["retryUSec"])) / 1e6 - time.time()))
+    return [f"It is fetched again in {seconds // 60} min {seconds % 60} s; now: bbhv sync {text(one['id'])}"]
 
 
 def _confirm(one: dict[str, Json]) -> list[str]:

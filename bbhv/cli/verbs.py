@@ -103,6 +103,9 @@ VERBS = (
     Verb("history", "TENANT", 1, 1, LOOK, "looking:history", "Show the generations that are kept"),
     Verb("doctor", "", 0, 0, LOOK, "looking:doctor", "Check this host and say what to do"),
     Verb("sync", "[TENANT…]", 0, MANY, CHANGE, "changing:sync", "Fetch, verify, check, apply and watch commits", (
+        Option("--bundle", "FILE", "Take this git bundle instead of the network"),
+        Option("--system", "", "The system repository alone, then what it says"),
+        Option("--backoff", "", "Leave out whose fetch failed a short while ago"),
         WAIT,
     )),
     Verb("apply", "TENANT…", 1, MANY, CHANGE, "changing:apply", "Apply the clone's HEAD, without a network", (

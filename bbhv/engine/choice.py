@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..errors import BbhvError, CommandError, RefusedError
 from ..host import log
-from . import obtain, paths, verify
+from . import obtain, paths, retry, verify
 from .job import Job, Mode
 
 
@@ -23,7 +23,7 @@ def commit_of(job: Job) -> verify.VerifiedCommit | None:
 
 def fetch(job: Job) -> verify.VerifiedCommit | None:
     """Fetch, ingest, verify: the tip of the branch, or None with the outcome set."""
-    tip = obtain.obtain(job.repository)
+    tip = obtain.attempt(job.repository, bundle=job.asked.bundle, patient=job.asked.backoff)
     job.clone.touch_ref(paths.REF_INCOMING)
     job.commit = tip
     commit = verified(job, tip)
@@ -42,11 +42,14 @@ def choose(job: Job) -> verify.VerifiedCommit | None:
     fails. None with the outcome set when HEAD does not count.
     """
     first = job.store.number("good") is None
-    if job.mode is Mode.START and first:
+    if job.clone.exists():
+        job.clone.restore(job.repository.configuration(job.clone.algorithm()))
+    known = job.clone.exists() and job.clone.head() is not None
+    if job.mode is Mode.START and first and not (known and retry.waits(job.tenant)):
         try:
             return fetch(job)
         except CommandError as error:
-            if not job.clone.exists() or job.clone.head() is None:
+            if not known:
                 raise
             log.write("warning", f"{job.tenant}: {error}")
     head = job.clone.head() if job.clone.exists() else None

@@ -79,7 +79,7 @@ def _fetch(job: Job) -> None:
         if job.registration.repository.startswith("file:") and not job.allow_file:
             raise RefusedError(f"{job.registration.repository} is a local repository.", hint="Set AllowFile=yes.")
         job.store.make()
-        obtain.obtain(job.repository, lock.handle)
+        obtain.obtain(job.repository)
 
 
 def _commit(clone: git.Clone, revision: str, tenant: str) -> str:

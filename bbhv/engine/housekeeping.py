@@ -41,7 +41,7 @@ def _consolidate(repository: Repository) -> None:
         seconds=SECONDS,
     )  # fmt: skip
     staging = files.temporary(f"{files.parent(clone.path)}/incoming")
-    files.make_dir(f"{staging}/pack", 0o700)
+    files.make_dir(f"{staging}/objects/pack", 0o700)
     try:
         work = ("repack", objects, *tips)
         with sandboxes.unit("repack", repository.name, clone.path, work, sandbox, None) as packing:
@@ -49,9 +49,9 @@ def _consolidate(repository: Repository) -> None:
             packing.finish()
         name = texts["name"]
         for part, path in parts.items():
-            parts[part] = f"{staging}/pack/pack-{name}.{part}"
+            parts[part] = f"{staging}/objects/pack/pack-{name}.{part}"
             os.rename(path, parts[part])
-        if not tips or not is_object_id(name) or not all(clone.is_whole(tip, staging) for tip in tips):
+        if not tips or not is_object_id(name) or not all(clone.is_whole(tip, f"{staging}/objects") for tip in tips):
             raise BbhvError("the new pack does not hold all that is used")
         clone.store_pack(name, parts, git.MAX_CLONE * 2)
         clone.drop_packs(before - {f"pack-{name}"})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Callable, Iterable, Mapping, Sequence
 
-from ..errors import BbhvError, RefusedError
+from ..errors import BbhvError, NotYetError, RefusedError
 from ..findings import MAX_SHOWN, Finding
 from ..formats.jsontext import Json
 from ..host import git, log, systemd
@@ -37,11 +37,14 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the caller asked for beyond the mode: the operator's word that history may be rewound, and whether a tenant
-    that somebody else works on is waited for."""
+    """What the caller asked for beyond the mode: the operator's word that history may be rewound, whether a tenant that
+    somebody else works on is waited for, the path of a bundle that is taken instead of the network, and whether it is
+    too early for whose fetch failed a short while ago."""
 
     allow_rewind: bool = False
     wait: bool = False
+    bundle: str = ""
+    backoff: bool = False
 
 
 @dataclass(slots=True)
@@ -157,6 +160,8 @@ def each(jobs: Iterable[Job], parallel: int, step: Callable[[Job], None]) -> Non
 def _one(job: Job, step: Callable[[Job], None]) -> None:
     try:
         step(job)
+    except NotYetError as error:
+        job.end_without_record("failed", str(error))
     except RefusedError as error:
         job.end_safely("refused", str(error))
     except (BbhvError, OSError) as error:

@@ -16,7 +16,7 @@ from ..host import files, log, systemd
 from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import activate, confirming, deadline, paths, publish, requests, sync, system, world
+from . import activate, confirming, deadline, offline, paths, publish, requests, sync, system, world
 from .job import Asked, Job, Mode, is_active, say_waiting, sentence, tenant_lock
 from .state import Outcome, Store, known_tenants
 from .world import World
@@ -117,6 +117,13 @@ def reload() -> Run:
     return Run(_apply_registrations(open_world(), None, Mode.APPLY, block=False))
 
 
+def sync_system(asked: Asked) -> Run:
+    """Fetches the system repository alone, or takes it from a bundle, then applies what it says, as `reload` does."""
+    _make_folders()
+    system.follow(world.settings()[0], asked)
+    return Run(_apply_registrations(open_world(), None, Mode.APPLY, block=True))
+
+
 def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
     """Fetches the system repository and the tenants' (all, or these), and applies what is new.
 
@@ -130,7 +137,8 @@ def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
             lock.take("bbhv sync", wait=asked.wait, waiting=say_waiting)
         problem: BbhvError | None = None
         try:
-            system.follow(world.settings()[0])
+            if not asked.bundle:  # which says that there is no network
+                system.follow(world.settings()[0], asked)
         except (BbhvError, OSError) as error:
             problem = error if isinstance(error, BbhvError) else BbhvError(sentence(error))
         host = open_world()
@@ -178,7 +186,11 @@ def _apply_registrations(
         else:
             going.append(tenant)
     _end(host, ended, states)
+    if asked.bundle:  # what is new starts from what came with it
+        going += new
     jobs += sync.run(host, going, mode, asked=asked, alone=only is not None and len(only) == 1)
+    if asked.bundle:
+        new, jobs = offline.startable(new, jobs)
     return sorted(jobs + start(host, new, block), key=lambda job: job.tenant)
 
 

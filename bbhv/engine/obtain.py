@@ -11,16 +11,40 @@ import select
 import stat
 import sys
 
-from ..errors import BbhvError, CommandError, NotFoundError, RefusedError
+from ..errors import BbhvError, CommandError, NotFoundError, NotYetError, RefusedError
 from ..host import files, git, systemd
 from ..model.fetching import encode
-from ..names import is_object_id
-from . import housekeeping, paths, reach, sandboxes
+from ..names import is_name, is_object_id
+from . import housekeeping, paths, reach, retry, sandboxes
 from .reach import Repository as Repository
 
 MEMORY = "512M"
 INGEST_SECONDS = 300
 CPU_SECONDS = 240
+
+
+def attempt(repository: Repository, *, bundle: str = "", patient: bool = False) -> str:
+    """The tip of the branch, from a bundle or fetched; how fetching ended is remembered.
+
+    Raises NotYetError when that failed a short while ago and the caller is `patient`, else what `obtain` raises.
+    """
+    name = repository.name
+    if bundle:
+        return obtain(repository, bundle)
+    if patient and retry.waits(name):
+        times = retry.load(name).failures
+        verb = f"bbhv sync {name}" if is_name(name) else "bbhv sync --system"
+        raise NotYetError(
+            f"Fetching {repository.subject} failed {times} time{'s' if times != 1 else ''} in a row.",
+            hint=f"It is tried again later, see bbhv status; {verb} tries now.",
+        )
+    try:
+        tip = obtain(repository)
+    except (BbhvError, OSError):
+        retry.failed(name)
+        raise
+    retry.forget(name)
+    return tip
 
 
 def obtain(repository: Repository, bundle: str = "") -> str:
@@ -68,7 +92,7 @@ def _transfer(repository: Repository, have: str | None) -> str:
     objects = f"{repository.clone.gitdir}/objects" if have else ""
     sandbox = systemd.Sandbox(
         properties=(*sandboxes.lend(objects), *reach.properties(repository)), memory=MEMORY, cpu=CPU_SECONDS,
-        network=not repository.url.startswith("file:"), file_size=sandboxes.PACK_LIMIT * 2, seconds=repository.seconds,
+        network=not repository.url.startswith("file:"), file_size=sandboxes.PACK_LIMIT, seconds=repository.seconds,
     )  # fmt: skip
     try:
         request = sandboxes.in_memory(encode(repository.request(have, objects)))

@@ -10,7 +10,7 @@ from ..host import systemd
 from ..model.manifest import Manifest
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import deadline, paths, world
+from . import deadline, paths, retry, world
 from .state import Hold, Outcome, Store, known_tenants
 
 
@@ -53,6 +53,7 @@ def _tenant(
         "generation": current,
         "good": store.number("good"),
         "confirmUSec": deadline.until_usec(state.trial),
+        "retryUSec": retry.when_usec(name),
         "hold": _hold(state.hold),
         "workloads": _workloads(manifest, units),
         "findings": list(outcome.findings) if outcome else [],

@@ -20,7 +20,7 @@ from ..model.registration import Registration
 from ..model.tenant import Tenant
 from ..names import workload
 from ..version import VERSION
-from . import activate, asking, confirming, hostfacts, images, planning, publish, still, verify, world
+from . import activate, asking, batches, confirming, hostfacts, images, planning, publish, still, verify, world
 from .choice import commit_of
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 from .read import read
@@ -48,10 +48,20 @@ def run(
 
 
 def _together(jobs: Sequence[Job], host: World, schema: Schema, *, wait: bool, alone: bool) -> None:
+    def ready_one(job: Job) -> None:
+        prepare(job, host, schema)
+
     with ExitStack() as locks:
         ready = [job for job in jobs if _take(job, locks, wait=wait, alone=alone)]
-        each(asking.in_order(_looked_at(ready)), host.settings.parallel, lambda job: prepare(job, host, schema))
-        _activate(ready)
+        steps = batches.Run(host.settings.parallel, lambda job: each([job], 1, ready_one), _finish)
+        steps.run(asking.in_order(_looked_at(batches.in_order(ready))))
+
+
+def _finish(jobs: Sequence[Job]) -> None:
+    """Activates what is ready. Nobody has to wait for these tenants because others are still on their way."""
+    _activate(jobs)
+    for job in jobs:
+        job.lock.release()
 
 
 def start_good(tenant: str) -> Job:

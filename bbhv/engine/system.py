@@ -12,13 +12,19 @@ from ..model.hostconf import HostSettings
 from ..model.registration import Fetch
 from ..names import is_object_id
 from . import obtain, paths, verify
+from .job import Asked
 from .read import read
 from .world import emptied, system_config
 
 
-def follow(host: HostSettings) -> None:
-    """Fetches the system repository and moves its clone, verified. Without one, nothing happens. Raises BbhvError."""
+def follow(host: HostSettings, asked: Asked = Asked()) -> None:
+    """Fetches the system repository, or takes it from a bundle, and moves its clone, verified. Raises BbhvError.
+
+    Without a system repository, nothing happens.
+    """
     if not host.repository:
+        if asked.bundle:
+            raise NotFoundError("This host has no system repository.", hint="Set Repository= under [System].")
         return
     with Lock(f"{paths.RUN_LOCK}/_system", "The system repository") as lock:
         lock.take("syncing the system repository", wait=True)
@@ -29,11 +35,11 @@ def follow(host: HostSettings) -> None:
             allow_file=host.allow_file, fetch=_fetch(host), seconds=host.fetch_timeout_sec,
         )  # fmt: skip
         try:
-            tip, found, problems = _read(repository, host)
+            tip, found, problems = _read(repository, host, asked)
         except git.DamagedError as error:
             log.write("warning", f"{error.message} The system repository is cloned again.")
             repository.clone.discard()
-            tip, found, problems = _read(repository, host)
+            tip, found, problems = _read(repository, host, asked)
         parsed, more = system_config(found, paths.SYSTEM_CLONE)
         accepted = repository.clone.ref(paths.REF_TRIED)
         taken = emptied(repository.clone, accepted, found, parsed, host) if parsed else ()
@@ -72,10 +78,10 @@ def _text(path: str, setting: str) -> str:
 
 
 def _read(
-    repository: obtain.Repository, host: HostSettings
+    repository: obtain.Repository, host: HostSettings, asked: Asked
 ) -> tuple[str, dict[str, bytes], tuple[Finding, ...]]:
     """The tip of the branch, verified, its files, and what is wrong with them. Raises BbhvError."""
-    tip = obtain.obtain(repository)
+    tip = obtain.attempt(repository, bundle=asked.bundle, patient=asked.backoff)
     noted = (files.read(paths.SYSTEM_TRIED) or b"").decode("ascii", "replace").strip()
     accepted = repository.clone.ref(paths.REF_TRIED) or (noted if is_object_id(noted) else None)
     return tip, *read(verify.verify(repository.clone, tip, policy=host.trust, accepted=accepted))

@@ -122,7 +122,7 @@ def ingest(objects: str, limit: int, kind: str, branch: str) -> None:
         if _git(repository, env, "cat-file", "-t", tip) != "commit":
             raise RefusedError(f"{tip[:12]}, which the bundle offers, is no commit.", hint=bundle.MAKE)
         _git(repository, env, "update-ref", REF_INCOMING, tip)
-        _git(repository, env, "rev-list", "--quiet", "--objects", tip, *(f"^{oid}" for oid in head.prerequisites))
+        _connected(repository, env, tip, head.prerequisites)
         _hand_over(f"{repository}/objects/pack/pack-{name}", tip, name)
 
 
@@ -165,6 +165,16 @@ def _prerequisite(repository: str, env: dict[str, str], oid: str, branch: str) -
         hint = f"Make a complete one: git bundle create FILE {name}"
         message = f"The bundle goes on from commit {oid[:12]}, which this host does not have."
         raise RefusedError(message, hint=hint) from None
+
+
+def _connected(repository: str, env: dict[str, str], tip: str, known: tuple[str, ...]) -> None:
+    """All that the tip needs is there. Raises RefusedError."""
+    try:
+        _git(repository, env, "rev-list", "--quiet", "--objects", tip, *(f"^{oid}" for oid in known))
+    except CommandError as error:
+        words = " ".join(error.stderr.split()) or error.message
+        message = f"The pack does not hold all that commit {tip[:12]} needs: {words}"
+        raise RefusedError(message, hint=bundle.MAKE) from None
 
 
 def _index_pack(repository: str, env: dict[str, str], first: bytes, source: IO[bytes], limit: int) -> str:

@@ -202,8 +202,8 @@ class Clone:
         return same and not any(os.path.lexists(f"{self.gitdir}/{name}") for name in _FOREIGN)
 
     def algorithm(self) -> Algorithm:
-        """The hash of its objects, as its configuration says."""
-        return "sha256" if "objectFormat = sha256" in (_text(f"{self.gitdir}/config", 1 << 20) or "") else "sha1"
+        """The hash of its objects, by what its refs name: its configuration may be anybody's."""
+        return algorithm(self.ref("refs/bitbuilder/incoming") or self.head() or "")
 
     def restore(self, config: str) -> None:
         """Makes the clone ours again before git runs in it: nothing that a hand put there is run, borrowed or believed.

@@ -4,6 +4,8 @@ The wait doubles with every failure in a row up to a ceiling, and is spread by u
 the same tenant: a server that comes back is not met by all of its tenants at once.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -50,3 +52,20 @@ def decode(data: bytes) -> Retry:
     if len(words) != 2 or not all(word.isdigit() and len(word) < 20 for word in words):
         return Retry()
     return Retry(int(words[0]), int(words[1]))
+
+
+def startable(waiting: Sequence[str], busy: Sequence[str], most: int, per_server: int) -> list[int]:
+    """Which of those that wait start now, by their numbers, when at most `most` may be at it, and so many per server.
+
+    Each is named by its server, or by an empty text. One server never has all places, if there is more than one.
+    """
+    limit = max(1, min(per_server, most - 1))
+    count = Counter(name for name in busy if name)
+    chosen: list[int] = []
+    for number, name in enumerate(waiting):
+        if len(busy) + len(chosen) >= most:
+            break
+        if not name or count[name] < limit:
+            count[name] += 1
+            chosen.append(number)
+    return chosen

@@ -126,11 +126,28 @@ def answer(question: str, server_name: str, user: str, secret: str) -> str:
     return f"username={user or 'git'}\npassword={secret}\n"
 
 
+def problems(url: str, credential: str, known_hosts: Sequence[str], ca: str) -> list[tuple[str, str, str]]:
+    """Why a repository can never be fetched like this: keys of `fetch`, each with a sentence and what to do."""
+    found = []
+    if url.startswith("ssh:") and not credential:
+        hint = "Name the credential that holds the private key."
+        found.append(("credential", "A repository at an ssh:// URL needs a credential.", hint))
+    if url.startswith("ssh:") and not known_hosts:
+        hint = f"ssh-keyscan shows the keys of {server(url).partition(':')[0]}; compare them with what its owner says."
+        found.append(("knownHosts", "A repository at an ssh:// URL needs the keys that the server may have.", hint))
+    if "PRIVATE KEY-----" in ca:
+        found.append(("ca", "There is a private key among the certificates.", "Take it out, and make another one."))
+    elif ca and "-----BEGIN CERTIFICATE-----" not in ca:
+        found.append(("ca", "This is no certificate in PEM form.", "It starts with -----BEGIN CERTIFICATE-----."))
+    return found
+
+
 def advice(said: str) -> str:
     """What to do about words of git or ssh; empty when there is nothing better than to read them."""
     return next((hint for sign, hint in _ADVICE if sign in said), "")
 
 
+_LARGE = "It may be larger than a host takes, 256 MiB packed: start a new history, or leave large files out."
 # Signs are looked for in what programs say to people. Only a hint hangs on it.
 _ADVICE = (
     ("The requested URL returned error: 30", "The server sends us elsewhere, which is not followed: write the address "
@@ -142,7 +159,6 @@ _ADVICE = (
     ("Host key verification failed", 'Correct "knownHosts" under "fetch": ssh-keyscan shows the keys of a server.'),
     ("Permission denied (", 'Check "user" under "fetch", and that the server knows the key that "credential" names.'),
     ("error in libcrypto", "The credential is no private key of OpenSSH; it must end with a newline."),
-    ("signal 25", "The repository is larger than a host takes: start a new history, or leave large files out."),
-    ("File too large", "The repository is larger than a host takes: start a new history, or leave large files out."),
+    ("invalid index-pack output", _LARGE), ("signal 25", _LARGE), ("File too large", _LARGE), ("ut of memory", _LARGE),
     ("Could not resolve host", "Check the name of the server, and the name servers of this host."),
 )  # fmt: skip

@@ -184,9 +184,10 @@ class _Reader:
 
     def registration(self) -> Registration:
         value, trust, access = self.value, members(self.value.get("trust")), members(self.value.get("access"))
+        repository = self._url("repository")
         return Registration(
             tenant=text(value.get("tenant")),
-            repository=self._url("repository"),
+            repository=repository,
             branch=self._branch(text(value.get("branch")) or "main"),
             state=_state(value.get("state")),
             trust=Trust(text(trust.get("commits")) or Trust.SIGNED),
@@ -195,7 +196,7 @@ class _Reader:
             access_users=texts(access.get("users")),
             access_groups=texts(access.get("groups")),
             grants=self.grants(),
-            fetch=_fetch(value.get("fetch")),
+            fetch=self._fetch(repository),
             source=Place(self.located.file),
             located=Located(self.located.file, None, self.located.text),  # what it says is in the other fields
         )
@@ -235,6 +236,17 @@ class _Reader:
         except Unreadable as error:
             self._find((key,), "BB504", f"{error}", error.hint)
             return ""
+
+    def _fetch(self, repository: str) -> Fetch | None:
+        found = _fetch(self.value.get("fetch"))
+        if found is None and not repository.startswith("ssh:"):
+            return None
+        from .fetching import problems  # only who has something to check pays for it
+
+        one = found or Fetch()
+        for key, message, hint in problems(repository, one.credential, one.known_hosts, one.ca):
+            self._find(("fetch", key), "BB502", message, hint)
+        return found
 
     def _branch(self, name: str) -> str:
         if name.startswith("refs/") or not is_ref_name(f"refs/heads/{name}"):

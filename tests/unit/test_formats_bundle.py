@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bbhv.formats import bundle
 from bbhv.formats.bundle import MAX_HEADER, BundleFormatError, BundleIncompleteError, parse_header
 
 FIXTURES = Path(__file__).parent / "fixtures/formats/git"
@@ -77,3 +78,29 @@ def test_a_comment_behind_a_prerequisite_may_be_anything() -> None:
 def test_wrong_input_is_refused_as_soon_as_it_is_wrong(data: bytes, words: str) -> None:
     with pytest.raises(BundleFormatError, match=words):
         parse_header(data)
+
+
+TIP, OTHER = "a" * 40, "b" * 40
+
+
+@pytest.mark.parametrize(("refs", "oid"), [
+    ([(TIP, "refs/heads/main")], TIP), ([(OTHER, "HEAD"), (TIP, "refs/heads/main")], TIP), ([(TIP, "HEAD")], TIP),
+    ([(TIP, "refs/heads/other")], TIP), ([(TIP, "refs/tags/v1")], TIP),
+])  # fmt: skip
+def test_the_ref_of_the_branch_is_taken_or_the_only_one(refs: list[tuple[str, str]], oid: str) -> None:
+    header = bundle.Header(version=2, capabilities=(), prerequisites=(), references=tuple(refs), size=0)
+    assert bundle.chosen(header, "refs/heads/main") == oid
+
+
+def test_several_refs_without_the_branch_are_refused_by_name() -> None:
+    refs = ((TIP, "HEAD"), (OTHER, "refs/heads/other"))
+    header = bundle.Header(version=2, capabilities=(), prerequisites=(), references=refs, size=0)
+    with pytest.raises(bundle.BundleFormatError) as caught:
+        bundle.chosen(header, "refs/heads/main")
+    assert caught.value.message == "The bundle offers 2 refs (HEAD, refs/heads/other), but not refs/heads/main."
+    assert caught.value.hint == "Make it with: git bundle create FILE main"
+
+
+def test_a_pack_says_how_many_objects_it_has() -> None:
+    assert bundle.pack_objects(b"PACK\0\0\0\2\0\1\0\0rest") == 65536
+    assert bundle.pack_objects(b"PACK\0\0\0\2\0\1") == bundle.pack_objects(b"KCAP" * 4) == 0

@@ -25,7 +25,9 @@ TOLD = {
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
 MANIFEST = {"model.manifest", "kinds.lifecycle"}
-REPORT = {"engine.report", "engine.deadline", "engine.state", "host.systemd", "host.log"} | MANIFEST | TOLD
+REPORT = {
+    "engine.report", "engine.deadline", "engine.retry", "engine.state", "host.systemd", "host.log", "model.backoff",
+} | MANIFEST | TOLD  # fmt: skip
 VARLINK = {
     "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",
 }  # fmt: skip

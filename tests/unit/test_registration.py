@@ -169,3 +169,39 @@ def test_a_registration_is_for_the_hosts_that_it_names() -> None:
 def test_grants_as_json_are_the_same_for_the_same_grants() -> None:
     assert Grants(images=("a",)).as_json() == Grants(images=("a",)).as_json()
     assert Grants(images=("a",)).as_json() != Grants(images=("b",)).as_json()
+
+
+KNOWN: Json = ["git.example.com ssh-ed25519 AAAA"]
+
+
+@pytest.mark.parametrize(("repository", "fetch", "problems"), [
+    ("ssh://git.example.com/a", {"credential": "git.acme", "knownHosts": KNOWN}, []),
+    ("ssh://git.example.com/a", {}, ["needs a credential", "needs the keys"]),
+    ("ssh://git.example.com/a", None, ["needs a credential", "needs the keys"]),
+    ("ssh://git.example.com/a", {"credential": "git.acme"}, ["needs the keys"]),
+    ("https://git.example.com/a", {"ca": "nonsense"}, ["no certificate in PEM form"]),
+    ("https://git.example.com/a", {"ca": "-----BEGIN PRIVATE KEY-----\nx"}, ["private key among the certificates"]),
+    ("https://git.example.com/a", {"ca": "-----BEGIN CERTIFICATE-----\nx"}, []),
+    ("http://git.example.com/a", None, ["is not a URL that is allowed here"]),
+])  # fmt: skip
+def test_what_can_never_be_fetched_is_found(repository: str, fetch: Json, problems: list[str]) -> None:
+    text = json.dumps({**LEAST, "repository": repository, **({} if fetch is None else {"fetch": fetch})}).encode()
+    found, told_ = parse_registration("tenants/acme.json", text, SCHEMA)
+    findings = [str(finding) for finding in told_]
+    assert len(findings) == len(problems) and (found is None) == bool(problems)
+    assert all(problem in finding for problem, finding in zip(problems, findings, strict=True)), findings
+
+
+ADDRESSES = (
+    "ext::sh -c x", "-oProxyCommand=x", "ssh://-oProxyCommand=x/a", "--upload-pack=x", "git@git.example.com:a.git",
+    "https://git.example.com/a\n", "https://git.example.com/a\x00", "https://git.example.com/\u202e",
+    "ssh://u@git.example.com/a", "https://git.example.com/../a", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("repository", ADDRESSES)
+@pytest.mark.parametrize("known", [True, False])
+def test_an_address_that_means_something_else_is_refused(repository: str, known: bool) -> None:
+    fetch: Json = {"credential": "git.acme", "knownHosts": KNOWN}
+    found, findings = parse(repository=repository, **({"fetch": fetch} if known else {}))
+    assert found is None and any("BB504" in one or "BB104" in one or "BB103" in one for one in findings), findings

@@ -28,6 +28,7 @@ def tenant(name: str, **changes: Json) -> dict[str, Json]:
         "generation": 8,
         "good": 7,
         "confirmUSec": None,
+        "retryUSec": None,
         "hold": {"verb": "suspend", "who": "root", "whenUSec": 1_700_000_000_000_000, "until": "bbhv resume",
                  "untilUSec": None},
         "workloads": [{"name": "web", "kind": "container", "activeState": "active", "health": None}],

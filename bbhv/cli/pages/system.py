@@ -28,6 +28,30 @@ registration are laid over those of `defaults`, key by key; everything else repl
 REGISTRATION = """`tenants/`<ID>`.json` is the registration of the tenant <ID>. Its schema is
 `/usr/lib/bitbuilder/schemas/registration.schema.json`."""
 
+FETCHING = """A repository is fetched by a unit of its own that has no privilege: it runs as a user that exists only
+meanwhile, sees no file of any tenant but the objects that it fetches against, and may do nothing but talk to the
+network, for a bounded time and with bounded memory. What it hands over is taken apart by a second unit, which has no
+network.
+
+A password, a token or an SSH key is a credential of the host: `fetch.credential` is its name in the credential stores
+of `systemd.exec`(5), encrypted or not. systemd gives it to the one unit that fetches for this tenant; it is in no
+argument, no unit file and no log. For `https://` it is one line, the password or token of `fetch.user`; it is told to
+the server of the URL only. For `ssh://` it is a private key in the format of OpenSSH without a passphrase, and
+`fetch.knownHosts` must name the keys that the server may have. To encrypt one for a host, on that host:
+
+`systemd-creds encrypt --name=git.acme - /etc/credstore.encrypted/git.acme`
+
+Redirections are not followed. A repository may take up to 256 MiB and a million objects.
+
+A repository that cannot be fetched is left alone by the timer for a minute, then for two, and so on up to an hour,
+give or take a quarter; `bbhv status` says when it is tried again. `bbhv sync` by hand tries at once. A host opens at
+most four connections to a server at the same time, and one tenant that is slow delays no other.
+
+Without a network, `bbhv sync --bundle=`<FILE> <TENANT> takes a git bundle, for example from a USB stick, through the
+same door: the same checks and the same trust. `git bundle create` <FILE> <BRANCH> makes one that is complete. The ref
+of the registered branch is taken, or the only ref that the bundle has. `bbhv sync --system --bundle=`<FILE> does the
+same for the system repository."""
+
 GRANTS = """What a grant does not name, the tenant has not. Numbers and sizes bound the sum of what all of its
 declarations ask for. A tenant that runs anything needs `cpus`, `memory` and `tasks`: they are the limits of its
 slice."""
@@ -95,6 +119,7 @@ def page() -> Page:
         Item("`defaults` (object)", "What a registration says when it does not say otherwise. It may have the keys "
              "`branch`, `trust`, `hosts`, `access` and `grants` of a registration."),
         Heading("REGISTRATIONS"), Paragraph(REGISTRATION), *reference.document("registration", leave=("grants",)),
+        Heading("FETCHING"), *map(Paragraph, FETCHING.split("\n\n")),
         Heading("GRANTS"), Paragraph(GRANTS), *reference.document("registration", within="grants"),
         Heading("TRUST/"), *map(Paragraph, TRUST.split("\n\n")),
         Heading("HOST/"), Paragraph(HOST),

@@ -312,11 +312,14 @@ def endless_refs(handler: Handler) -> bool:
     handler.send_response(200)
     kind = "result" if handler.command == "POST" else "advertisement"
     handler.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
-    handler.end_headers()
     if handler.command == "GET":
         lines = (b"version 2\n", b"ls-refs=unborn\n", b"fetch=shallow\n", b"object-format=sha1\n")
-        handler.wfile.write(packet(b"# service=git-upload-pack\n") + b"0000" + b"".join(map(packet, lines)) + b"0000")
+        told = packet(b"# service=git-upload-pack\n") + b"0000" + b"".join(map(packet, lines)) + b"0000"
+        handler.send_header("Content-Length", str(len(told)))
+        handler.end_headers()
+        handler.wfile.write(told)
         return True
+    handler.end_headers()
     number = 0
     while b"ls-refs" in body and not handler.owner.closing.is_set():
         names = (f"{number + one:040x} refs/heads/main{number + one}\n".encode() for one in range(1000))
