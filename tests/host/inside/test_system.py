@@ -72,6 +72,7 @@ def test_a_registered_tenant_comes_up_and_a_suspended_one_goes_down_with_its_dat
 
 def test_an_absent_tenants_units_are_gone_and_its_data_stays(system: System) -> None:
     acme = system.tenant("acme")
+    system.repo.commit({"system.json": '{"apiVersion": "bitbuilder.io/v1", "allowEmpty": true}\n'})
     system.register(acme)
     sync()
     for text in (registration("acme", acme.repo.url, state="absent"), None):
