@@ -195,9 +195,8 @@ def _apply_registrations(
 
 
 def _suspended(tenant: str) -> bool:
-    """Whether a tenant is suspended; a mark that no hold stands behind, as of a folder that was removed, goes."""
-    if not publish.is_suspended(tenant):
-        return False
+    """Whether a tenant is suspended. The mark in /run follows: it may be of a folder that was removed, or be missing
+    since a boot at which the registration did not let the tenant run."""
     hold = Store(paths.tenant(tenant)).load().hold
     suspended = hold is not None and hold.verb == "suspend"
     publish.mark_suspended(tenant, suspended)

@@ -32,7 +32,12 @@ def store(path: Path, generations: int = 0) -> Store:
     return made
 
 
-@pytest.mark.parametrize("state", [State(), FULL, replace(FULL, trial=None), replace(FULL, hold=None, outcome=None)])
+SUSPENDED = replace(FULL, hold=Hold("suspend", "", "alice", 9, "bbhv resume", under=FULL.hold))
+
+
+@pytest.mark.parametrize(
+    "state", [State(), FULL, replace(FULL, trial=None), replace(FULL, hold=None, outcome=None), SUSPENDED]
+)
 def test_a_state_comes_back_as_it_was(state: State) -> None:
     assert decode(encode(state)) == state
 
@@ -85,6 +90,32 @@ def test_old_generations_go_but_never_one_that_is_used(tmp_path: Path) -> None:
     made.save(State(trial=Trial(3, "x")))
     made.prune(3)
     assert made.numbers() == [1, 2, 3, 7, 8, 9]
+
+
+@pytest.mark.parametrize("hold", [Hold("rollback", f"{4:040}", "root", 1, "a newer commit"), None])
+@pytest.mark.parametrize("suspended", [False, True])
+def test_the_generation_that_a_rollback_left_is_kept(hold: Hold | None, suspended: bool, tmp_path: Path) -> None:
+    made = store(tmp_path, 8)
+    made.point("current", 1)
+    made.point("good", 1)
+    state = State(hold=Hold("suspend", "", "root", 2, "bbhv resume", under=hold) if suspended else hold)
+    made.save(state)
+    made.prune(2)
+    assert made.numbers() == ([1, 4, 7, 8] if hold else [1, 7, 8])
+
+
+def test_a_state_of_an_earlier_version_has_nothing_under_its_hold() -> None:
+    before = encode(FULL).replace(b',"under":null', b"")
+    assert before != encode(FULL) and decode(before) == FULL
+
+
+def test_where_a_generation_came_from_is_told_or_not_known(tmp_path: Path) -> None:
+    made = store(tmp_path, 2)
+    assert made.origin(made.write(Manifest(tenant="acme", commit="", inputs="", version="1"), {}, "apply")) == "apply"
+    for text in ("", "[]", '{"verb": 1}', '{"verb":'):
+        (tmp_path / "acme/generations/2/origin.json").write_text(text)
+        assert made.origin(2) == ""
+    assert made.origin(9) == ""
 
 
 def test_an_unchanged_state_is_not_written_again(tmp_path: Path) -> None:

@@ -187,3 +187,17 @@ def test_a_commit_that_removes_everything_is_refused_until_it_says_so(make: Make
     assert acme.sync() == "applied" and acme.state("web") == "inactive"
     acme.repo.commit({"metadata.json": None})
     assert acme.sync(status=3) == "refused" and "BB109" in acme.said
+
+
+def test_a_suspension_outlives_a_boot_at_which_the_registration_kept_the_tenant_down(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    bbhv("suspend", "acme")
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url, state="suspended"))
+    reboot()
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url))
+    bbhv("sync")
+    assert (active(acme), acme.state("web")) == ("inactive", "inactive") and hold(acme)
+    bbhv("resume", "acme")
+    assert acme.state("web") == "active"
