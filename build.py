@@ -40,11 +40,14 @@ FAST = frozenset(
 # What is source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
-    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion explaining formats hooks inspecting "
-                                         "making manual planning repositories shelf").split()),
-    *(f"bbhv/formats/{name}.py" for name in ("pubkeys", "voa", "schema/nearest")),
-    *(f"bbhv/engine/{name}.py" for name in ("doctor", "foreseeing", "holds", "past", "purge")),
+    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking backing checking completion explaining folder formats help "
+                                         "hooks inspecting making manual planning repositories shelf "
+                                         "validating").split()),
+    *(f"bbhv/formats/{name}.py" for name in ("pubkeys", "varlink_idl", "versions", "voa", "schema/nearest")),
+    "bbhv/kinds/workloads/vmspawn.py",
+    *(f"bbhv/engine/{name}.py" for name in "access doctor foreseeing holds past purge unpack".split()),
     "bbhv/host/inspect.py", "bbhv/host/removal.py",
+    *(f"bbhv/ipc/{name}.py" for name in "activation methods peer server".split()),
     *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
 )
 # Data inside the archive: a rescue shell and a laptop have this one file only.

@@ -70,6 +70,14 @@ def container_unit(name: str, tenant: str) -> str:
     return f"tenant-container@{workload(name, tenant)}.service"
 
 
+def workload_of(unit: str) -> tuple[str, str, str]:
+    """The kind, the name and the tenant of the workload that a unit runs; empty texts for any other unit."""
+    template, _, instance = unit.partition("@")
+    kind, (name, _, tenant) = template.removeprefix("tenant-"), instance.removesuffix(".service").partition(".")
+    known = kind in ("container", "machine") and is_name(name) and is_name(tenant)
+    return (kind, name, tenant) if known and unit == f"tenant-{kind}@{name}.{tenant}.service" else ("", "", "")
+
+
 def interface_name(name: str, tenant: str) -> str:
     """The host's name of a tenant's interface: NAME.TENANT, or when the kernel's 15 characters are too few for it, the
     beginning of NAME and a digest of both, which another tenant's may have by chance or by intent."""

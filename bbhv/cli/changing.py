@@ -147,7 +147,8 @@ def reload(call: Call, output: Output) -> int:
 
 
 def tenant(call: Call, output: Output) -> int:
-    """tenant@.service starts, reloads or stops; tenant-sync@.service syncs; tenant-confirm@.service expires."""
+    """tenant@.service starts, reloads or stops; tenant-sync@.service syncs; tenant-confirm@.service expires, and
+    tenant-confirmed@.service confirms."""
     what, name = call.arguments
     match what:
         case "start":
@@ -158,10 +159,12 @@ def tenant(call: Call, output: Output) -> int:
             manager.tenant_stop(parse_name(name))
         case "sync":
             return _report(manager.tenant_sync(parse_name(name)), output)
+        case "confirm":
+            return _report([manager.tenant_confirm(parse_name(name))], output)
         case "expire":
             manager.expire(parse_name(name))
         case _:
-            raise UsageError("bbhv tenant takes start, reload, stop, sync or expire.")
+            raise UsageError("bbhv tenant takes start, reload, stop, sync, confirm or expire.")
     return EXIT_OK
 
 

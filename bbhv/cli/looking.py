@@ -80,7 +80,8 @@ def _tenant(one: dict[str, Json], output: Output) -> None:
         ("Registration", [text(one["state"])] if one["state"] not in ("enabled", None) else []),
         ("Generation", _generation(one)), ("Last sync", _last_sync(one, output)), ("Hold", _hold(one["hold"])),
         ("Confirm", _confirm(one)),
-        ("Workloads", _workloads(one, output)), ("Findings", [finding_text(it) for it in _list(one["findings"])]),
+        ("Workloads", _workloads(one, output)), ("Drift", _drift(one, output)),
+        ("Findings", [finding_text(it) for it in _list(one["findings"])]),
     ):  # fmt: skip
         for number, line in enumerate(lines):
             output.line(f"{label + ':' if number == 0 else '':>{INDENT}} {line}")
@@ -133,6 +134,16 @@ def _workloads(one: dict[str, Json], output: Output) -> list[str]:
             rows.append((f"{text(workload['name'])}.{text(one['id'])}", output.paint(state, _STATES.get(state, ""))))
     width = max([len(name) for name, _ in rows], default=0)
     return [f"{name:<{width}}  {state}" for name, state in rows]
+
+
+def _drift(one: dict[str, Json], output: Output) -> list[str]:
+    """What runs and is not what was committed, with what a person would do about it."""
+    rows = []
+    for drift in _list(one["drift"]):
+        if isinstance(drift, dict):
+            rows.append(f"{output.paint(text(drift['unit']), 'warn')}: {text(drift['reason'])}")
+            rows += [f"  {text(drift['hint'])}"] if output.legend else []
+    return rows
 
 
 def history(call: Call, output: Output) -> int:

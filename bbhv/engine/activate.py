@@ -62,7 +62,7 @@ def _show(move: Move) -> bool:
             store.point("current", None)
             return publish.withdraw(tenant)
         store.point("current", move.target)
-        return publish.publish(tenant, move.target, store.units(move.target))
+        return publish.publish(tenant, move.target, store.units(move.target)) or move.job.rereads
     except (BbhvError, OSError) as error:
         move.job.end_safely("failed", sentence(error))
         return False
@@ -170,7 +170,9 @@ def keep(job: Job, word: str = "applied", note: str = "") -> None:
         # It was good before: what was said and noted last, perhaps about a newer commit, still holds. But a tenant that
         # was stopped, and nothing else, runs now.
         before = job.state.outcome
-        if before and before.word in ("held", "suspended") and not job.note:
+        if job.before is not None:
+            job.tell_healed()
+        elif before and before.word in ("held", "suspended") and not job.note:
             job.end("applied", f"generation {job.number} ({job.commit[:7]}) runs again")
         else:
             job.outcome = before or Outcome(word="applied", commit=job.commit)

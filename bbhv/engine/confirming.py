@@ -36,7 +36,8 @@ def hold(job: Job) -> bool:
 def confirm(host: World, tenant: str, who: str, asked: Asked) -> Job:
     """Keeps what waits to be confirmed; when the time has passed, goes back. The job says which.
 
-    Raises NotFoundError when there is no such tenant or nothing waits, BusyError when somebody works on the tenant.
+    Raises NotFoundError when there is no such tenant or nothing waits, BusyError when somebody works on the tenant and
+    is not to be waited for.
     """
     if tenant not in known_tenants():
         host.registered(tenant)

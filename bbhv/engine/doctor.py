@@ -7,8 +7,10 @@ from typing import Callable, Iterator
 
 from ..errors import BbhvError
 from ..host import git, run, systemd
+from ..model.drift import GOING, sentence
+from ..model.retention import reason
 from ..names import tenant_unit
-from . import paths, world
+from . import collect, paths, sight, world
 from .state import Store, known_tenants
 
 PROGRAMS = {
@@ -123,7 +125,29 @@ def _clone(tenant: str, clone: git.Clone) -> Check:
     return Check(f"clone of {tenant}", True, head[:12])
 
 
+def _drift() -> Iterator[Check]:
+    """What runs and is not what is good, of every tenant that is to run; healing is for the next sync."""
+    seen = sight.look()
+    for tenant in known_tenants():
+        if seen.states.get(tenant_unit(tenant)) in GOING:
+            found = sight.find(tenant, Store(paths.tenant(tenant)), seen)
+            yield Check(f"drift of {tenant}", not found, sentence(found) or "none", f"See: bbhv status {tenant}")
+
+
+def _images() -> Iterator[Check]:
+    """What is kept in the store, and for which generations of whom."""
+    tenants = collect.kept()
+    damaged = [name for name, one in tenants.items() if None in one.generations.values()]
+    for name in damaged:
+        hint = "No image is given up while one of its generations cannot be read; remove the damaged one."
+        yield Check(f"generations of {name}", False, "one of them cannot be read", hint)
+    for name in collect.stored():
+        users = reason(f"{paths.IMAGES}/{name}", tenants)
+        kept = f"kept for generations of {users}" if users else "nobody needs it, the next sync of all removes it"
+        yield Check(f"image {name[:12]}", True, kept)
+
+
 _LOOKS: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
     ("python", _python), ("systemd", _systemd), ("cgroups", _cgroups), ("programs", _programs), ("units", _units),
-    ("settings", _settings), ("tenants", _tenants),
+    ("settings", _settings), ("tenants", _tenants), ("drift", _drift), ("images", _images),
 )  # fmt: skip

@@ -109,7 +109,7 @@ def _staging(image: ImageRef) -> Iterator[str]:
     files.make_private(paths.IMAGES)  # whatever made it: images hold files that are set-user-id root
     with Lock(f"{paths.RUN_LOCK}/_images", "The image store") as lock:
         lock.take(f"fetching image {image.name}", wait=True)
-        _sweep()
+        sweep()
         staging = files.temporary(image.path)
         os.mkdir(staging, 0o700)
         handle = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -123,8 +123,8 @@ def _staging(image: ImageRef) -> Iterator[str]:
             os.close(handle)
 
 
-def _sweep() -> None:
-    """Removes what a crash left of images on their way: those that nobody has locked."""
+def sweep() -> None:
+    """Removes what a crash left of images on their way, in or out: those that nobody has locked."""
     for name in os.listdir(paths.IMAGES):
         path = f"{paths.IMAGES}/{name}"
         if not name.startswith(files.PREFIX):

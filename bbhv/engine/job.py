@@ -16,6 +16,7 @@ from ..formats.jsontext import Json
 from ..host import git, log, systemd
 from ..host.lock import Lock
 from ..model.compile import Generation, Offered
+from ..model.drift import Drift, Sight
 from ..model.manifest import Manifest
 from ..model.plan import Plan
 from ..model.registration import Fetch, Registration
@@ -65,10 +66,14 @@ class Job:
     outcome: Outcome | None = None
     active: bool = False
     note: str = ""
+    sight: Sight | None = None  # what runs, when it was looked at
+    drift: tuple[Drift, ...] | None = None  # None: nobody has looked yet
+    before: Outcome | None = None  # the outcome of a job that goes on, because what is good has drifted
+    healed: str = ""  # what had drifted and is set right
+    rereads: bool = False  # systemd has to read its units again, whatever is published
     chosen: bool = False  # by an operator: nobody has to confirm it
     warnings: tuple[Finding, ...] = ()
     restarts: Mapping[str, int] = field(default_factory=dict)
-    states: Mapping[str, str] | None = None  # of the units of tenants, when they were asked for together
     offered: Mapping[str, Offered] | None = None
     hold_before: Hold | None = None
     lock: Lock = field(init=False)
@@ -130,6 +135,13 @@ class Job:
             log.write(level, f"{self.tenant}: {word}{': ' + message if message else ''}")
             for finding in findings[:MAX_LOGGED]:
                 log.write(finding.severity, f"{self.tenant}: {finding}")
+
+    def tell_healed(self) -> None:
+        """Ends a job that has set right what drifted: as it ended before, with this said too."""
+        assert self.before is not None
+        message = "; ".join(text for text in (self.before.message, f"set right: {self.healed}") if text)
+        self.outcome = replace(self.before, message=message)
+        self.remember(replace(self.state, outcome=self.outcome))
 
     def end_without_record(self, word: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
         """Ends the job, but leaves what is on disk to whoever has the lock."""

@@ -16,7 +16,7 @@ from ..host import files, log, systemd
 from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import activate, confirming, deadline, offline, paths, publish, requests, sync, system, world
+from . import activate, collect, confirming, deadline, offline, paths, publish, requests, sync, system, world
 from .job import Asked, Job, Mode, is_active, say_waiting, sentence, tenant_lock
 from .state import Outcome, Store, known_tenants
 from .world import World
@@ -145,7 +145,10 @@ def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
         for tenant in tenants:
             if tenant not in host.refused:
                 host.registered(tenant)
-        return Run(_apply_registrations(host, tenants or None, Mode.SYNC, block=True, asked=asked), problem)
+        jobs = _apply_registrations(host, tenants or None, Mode.SYNC, block=True, asked=asked)
+        if not tenants:
+            collect.collect(frozenset((*host.registrations, *host.refused)))
+        return Run(jobs, problem)
 
 
 def tenant_sync(tenant: str) -> list[Job]:
@@ -308,6 +311,11 @@ def _impatient(number: int, frame: object) -> None:
 def confirm(tenant: str, who: str = "root", asked: Asked = Asked()) -> Job:
     """Keeps the generation that waits for this word. Raises NotFoundError when none does."""
     return confirming.confirm(open_world(), tenant, who, asked)
+
+
+def tenant_confirm(tenant: str) -> Job:
+    """tenant-confirmed@: somebody who may has confirmed it through the varlink interface."""
+    return confirming.confirm(open_world(), tenant, "a caller of the API", Asked(wait=True))
 
 
 def expire(tenant: str) -> None:

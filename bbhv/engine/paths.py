@@ -11,6 +11,10 @@ RUN_GENERATIONS = "/run/bitbuilder/generations"
 RUN_LOCK = "/run/bitbuilder/lock"
 RUN_RETRY = "/run/bitbuilder/retry"
 GENERATED = "/run/systemd/generator"
+# Where units of an operator lie that win over generated ones, and what set-property writes (systemd.unit(5)).
+UNIT_OVERRIDES = (
+    "/etc/systemd/system.control", "/run/systemd/system.control", "/etc/systemd/system", "/run/systemd/system",
+)  # fmt: skip
 RUN_STOPPED = "/run/bitbuilder/stopped"
 RUN_REQUESTS = "/run/bitbuilder/requests"
 RUN_WANTED = "/run/bitbuilder/wanted"

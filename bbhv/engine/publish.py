@@ -40,6 +40,17 @@ def publish(name: str, number: int, units: Mapping[str, str]) -> bool:
     return not same
 
 
+def problem(name: str, units: Mapping[str, str]) -> str:
+    """Why what systemd has read of a tenant is not these units, or an empty text. Changes nothing."""
+    folder, link = _loaded(name), files.read_link(f"{paths.RUN_UNITS}/{name}")
+    if link is None:
+        return "its units are not published in /run"
+    if folder is None or folder != os.path.basename(link):
+        return "systemd has not read its published units"
+    same = files.read_tree(f"{paths.RUN_GENERATIONS}/{folder}") == dict(units)
+    return "" if same else "its published units were changed"
+
+
 def _write(folder: str, units: Mapping[str, str]) -> str:
     path = f"{paths.RUN_GENERATIONS}/{folder}"
     if os.path.isdir(path):

@@ -1,16 +1,18 @@
 """What is known about the tenants, as the JSON of `--json` and of the varlink replies.
 
-It reads links, manifests and state files, and asks systemd one question for all workloads; it changes nothing.
+It reads links, manifests and state files, and asks systemd one question for all units; it changes nothing.
 """
+
+from collections.abc import Mapping
 
 from ..errors import NotFoundError
 from ..findings import Finding
 from ..formats.jsontext import Json
-from ..host import systemd
+from ..model.drift import GOING, Sight
 from ..model.manifest import Manifest
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import deadline, paths, retry, world
+from . import deadline, paths, retry, sight, world
 from .state import Hold, Outcome, Store, known_tenants
 
 
@@ -22,22 +24,18 @@ def tenants(tenant: str | None) -> list[dict[str, Json]]:
         if tenant not in names:
             raise NotFoundError(f"This host has no tenant {tenant}.", hint=f"Known: {', '.join(names) or 'none'}.")
         names = [tenant]
-    units = systemd.states(_units(tenant or "*"))
-    return [_tenant(name, host.registrations.get(name), host.refused.get(name, ()), units) for name in names]
-
-
-def _units(tenant: str) -> list[str]:
-    """What to ask systemd about; of all tenants with `*`."""
-    return [tenant_unit(tenant), *(f"tenant-{kind}@*.{tenant}.service" for kind in ("container", "machine"))]
+    seen = sight.look() if tenant is None else sight.look_closely(tenant)
+    return [_tenant(name, host.registrations.get(name), host.refused.get(name, ()), seen) for name in names]
 
 
 def _tenant(
-    name: str, registration: Registration | None, refused: tuple[Finding, ...], units: dict[str, str]
+    name: str, registration: Registration | None, refused: tuple[Finding, ...], seen: Sight
 ) -> dict[str, Json]:
     """One tenant. A registration with errors is what is wrong now, whatever the last sync said."""
     store = Store(paths.tenant(name))
     state, current = store.load(), store.number("current")
-    manifest, outcome = store.manifest(current), state.outcome
+    manifest, outcome, units = store.manifest(current), state.outcome, seen.states
+    drift = sight.find(name, store, seen) if _active(units, tenant_unit(name)) in GOING and state.trial is None else ()
     if refused:
         told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in refused)
         outcome = Outcome(word="refused", message="its registration has errors", findings=told)
@@ -56,11 +54,12 @@ def _tenant(
         "retryUSec": retry.when_usec(name),
         "hold": _hold(state.hold),
         "workloads": _workloads(manifest, units),
+        "drift": [one.as_json() for one in drift],
         "findings": list(outcome.findings) if outcome else [],
     }
 
 
-def _workloads(manifest: Manifest | None, units: dict[str, str]) -> list[Json]:
+def _workloads(manifest: Manifest | None, units: Mapping[str, str]) -> list[Json]:
     found: list[Json] = []
     for one in manifest.workloads if manifest else ():
         active = _active(units, one.unit)
@@ -69,7 +68,7 @@ def _workloads(manifest: Manifest | None, units: dict[str, str]) -> list[Json]:
     return found
 
 
-def _active(units: dict[str, str], unit: str) -> str:
+def _active(units: Mapping[str, str], unit: str) -> str:
     return units.get(unit, "inactive")
 
 

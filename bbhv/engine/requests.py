@@ -1,6 +1,7 @@
-"""Requests for a sync, from whoever has pushed to systemd, without a poll and without one that is lost.
+"""Requests, from whoever has pushed to systemd, without a poll and without one that is lost.
 
     /run/bitbuilder/requests/sync.acme    asked for by a caller of the API; bitbuilder-requests.path starts who takes it
+    /run/bitbuilder/requests/confirm.acme the same, for tenant-confirmed@acme
     /run/bitbuilder/wanted/acme           tenant-sync@acme is to run; it removes this before it looks at the repository
 
 Who wants a sync leaves the mark, then starts the unit. When the unit runs already, the start does nothing, and the sync
@@ -41,10 +42,11 @@ def begin(tenant: str) -> None:
 
 
 def carry_out() -> None:
-    """Takes every request, then starts the syncs that are wanted.
+    """Takes every request, then starts the units that do what was asked for, each tenant's on its own.
 
     What is no request is removed. Nothing that one of them raises keeps the others waiting.
     """
+    units = []
     for name in sorted(_names(paths.RUN_REQUESTS)):
         request = requests.read(name)
         try:
@@ -52,11 +54,15 @@ def carry_out() -> None:
                 log.write("warning", f"{paths.RUN_REQUESTS}: {ascii(name[:80])} is no request, removing it.")
                 files.remove_tree(f"{paths.RUN_REQUESTS}/{name}")
                 continue
-            files.write(f"{paths.RUN_WANTED}/{request.tenant}", b"", 0o600)
+            if request.verb == "sync":
+                files.write(f"{paths.RUN_WANTED}/{request.tenant}", b"", 0o600)
             files.remove_tree(f"{paths.RUN_REQUESTS}/{name}")
+            if request.verb == "confirm":
+                units.append(f"tenant-confirmed@{request.tenant}.service")
         except (BbhvError, OSError) as error:
             log.write("error", f"{name}: {error}")
-    systemd.urge("start", [_unit(tenant) for tenant in sorted(_names(paths.RUN_WANTED)) if is_name(tenant)])
+    units += [_unit(tenant) for tenant in sorted(_names(paths.RUN_WANTED)) if is_name(tenant)]
+    systemd.urge("start", units)
 
 
 def _unit(tenant: str) -> str:

@@ -20,7 +20,8 @@ from ..model.registration import Registration
 from ..model.tenant import Tenant
 from ..names import workload
 from ..version import VERSION
-from . import activate, asking, batches, confirming, hostfacts, images, planning, publish, still, verify, world
+from . import activate, asking, batches, collect, confirming, healing, hostfacts, images, planning, publish, sight
+from . import still, verify, world
 from .choice import commit_of
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 from .read import read
@@ -52,6 +53,7 @@ def _together(jobs: Sequence[Job], host: World, schema: Schema, *, wait: bool, a
         prepare(job, host, schema)
 
     with ExitStack() as locks:
+        locks.enter_context(collect.in_use())
         ready = [job for job in jobs if _take(job, locks, wait=wait, alone=alone)]
         steps = batches.Run(host.settings.parallel, lambda job: each([job], 1, ready_one), _finish)
         steps.run(asking.in_order(_looked_at(batches.in_order(ready))))
@@ -59,6 +61,7 @@ def _together(jobs: Sequence[Job], host: World, schema: Schema, *, wait: bool, a
 
 def _finish(jobs: Sequence[Job]) -> None:
     """Activates what is ready. Nobody has to wait for these tenants because others are still on their way."""
+    healing.settle(jobs)
     _activate(jobs)
     for job in jobs:
         job.lock.release()
@@ -92,11 +95,15 @@ def _take(job: Job, locks: ExitStack, *, wait: bool, alone: bool) -> bool:
 
 
 def _looked_at(jobs: Sequence[Job]) -> Sequence[Job]:
-    """The jobs, with what is asked once for all of them: who is active, now that nobody else acts on them."""
-    states = systemd.states(("tenant@*.service",)) if len(jobs) > 1 else None
+    """The jobs, with what is asked once for all of them: what runs, now that nobody else acts on them.
+
+    A start does not ask: it wants everything to run.
+    """
+    asks = jobs and jobs[0].mode is not Mode.START
+    seen = sight.look(jobs[0].tenant if len(jobs) == 1 else "*") if asks else None
     offered = images.offered()
     for job in jobs:
-        job.states, job.offered = states, offered
+        job.sight, job.offered = seen, offered
     return jobs
 
 
@@ -128,7 +135,7 @@ def open_job(job: Job) -> None:
     """The tenant's memory, with what a crash left set right."""
     job.store.make()
     job.state = job.store.load()
-    job.active = job.mode is Mode.START or is_active(job.tenant, job.states)
+    job.active = job.mode is Mode.START or is_active(job.tenant, job.sight.states if job.sight else None)
     try:
         activate.recover(job, running=job.active and job.mode is not Mode.START)
     except OSError as error:
@@ -204,7 +211,7 @@ def _nothing_new(job: Job) -> None:
     if job.mode is Mode.START:
         return
     if job.active:
-        job.end("unchanged")
+        job.end("unchanged", healing.told(job))
     else:
         job.end("held", f"tenant@{job.tenant} is stopped")
 

@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import BbhvError, CommandError, RefusedError, UsageError
 from . import transfer
-from .unpack import unpack
 
 CHUNK = 1 << 20
 
@@ -41,6 +40,8 @@ def _work(kind: str = "", *rest: str) -> int:
         case "image", 1:
             image(rest[0])
         case "unpack", 3:
+            from .unpack import unpack  # which only an image needs, and takes its time anyway
+
             unpack(sys.stdin.buffer, rest[0], int(rest[1]), int(rest[2]))
         case _:
             raise UsageError("This verb is for the engine's own units.")

@@ -6,6 +6,9 @@ means that none of an earlier owner's children is still at work.
 
 import fcntl
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Callable
 
@@ -60,3 +63,38 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+@contextmanager
+def together(path: str, *, alone_within: int = 0) -> Iterator[bool]:
+    """Holds a lock with all who hold it so; says whether it is held.
+
+    With `alone_within`, it is held alone, if that can be had in so many seconds; only for the main thread.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if alone_within:
+            yield _alone(handle, alone_within)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _alone(handle: int, seconds: int) -> bool:
+    """Waits, so that a short moment without any other is enough, which somebody who only tries now and then misses."""
+    before = signal.signal(signal.SIGALRM, _late)
+    signal.alarm(seconds)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _late(number: int, frame: object) -> None:
+    raise TimeoutError

@@ -145,6 +145,10 @@ def _sync(service: Service, caller: Caller, parameters: dict[str, Json]) -> dict
     return {"tenants": _request(service, caller, "sync", tenant, repository)}
 
 
+def _confirm(service: Service, caller: Caller, parameters: dict[str, Json]) -> dict[str, Json]:
+    return {"tenants": _request(service, caller, "confirm", parameters["tenant"], None)}
+
+
 def _request(service: Service, caller: Caller, verb: str, tenant: Json, repository: Json) -> list[Json]:
     try:
         if tenant is not None and not is_name(str(tenant)):
@@ -164,4 +168,5 @@ METHODS: Mapping[str, Method] = {
     f"{VARLINK}.GetInterfaceDescription": Method(_get_interface_description, _everybody),
     f"{HYPERVISOR}.ListTenants": Method(_list_tenants, _operators),
     f"{HYPERVISOR}.Sync": Method(_sync, _everybody),
+    f"{HYPERVISOR}.Confirm": Method(_confirm, _everybody),
 }

@@ -32,6 +32,19 @@ class Trust(StrEnum):
     STRICT = "strict"
 
 
+class DriftPolicy(StrEnum):
+    """What is done when what runs is not what the generation says; each does what those before it do."""
+
+    REPORT = "report"
+    HEAL = "heal"
+    REVERT = "revert"
+
+    @property
+    def rank(self) -> int:
+        """How much it does."""
+        return tuple(DriftPolicy).index(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
     """How to reach a repository: the name of a credential, a user, lines of known hosts, a CA's certificate."""
@@ -87,6 +100,7 @@ class Registration:
     hosts: tuple[str, ...] = ("*",)
     access_users: tuple[str, ...] = ()
     access_groups: tuple[str, ...] = ()
+    drift: DriftPolicy = DriftPolicy.HEAL
     grants: Grants = Grants()
     fetch: Fetch | None = None
     source: Place = Place("")
@@ -195,6 +209,7 @@ class _Reader:
             hosts=texts(value.get("hosts")) or ("*",),
             access_users=texts(access.get("users")),
             access_groups=texts(access.get("groups")),
+            drift=DriftPolicy(text(value.get("drift")) or DriftPolicy.HEAL),
             grants=self.grants(),
             fetch=self._fetch(repository),
             source=Place(self.located.file),

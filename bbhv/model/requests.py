@@ -12,7 +12,7 @@ from ..kinds.values import Unreadable
 from ..names import is_name
 from .registration import Registration
 
-VERBS = ("sync",)
+VERBS = ("sync", "confirm")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ REGISTRATION = """
             "knownHosts": ["git.example.com ssh-ed25519 AAAAC3Nz"], "ca": null},
   "state": "enabled",
   "trust": {"commits": "signed", "signers": ["acme-release"]},
+  "drift": "heal",
   "hosts": ["*"],
   "access": {"users": ["alice"], "groups": ["acme"]},
   "grants": {"cpus": 4, "memory": "4G", "tasks": 4096, "storage": "20G", "machines": 4, "containers": 16,

@@ -25,9 +25,10 @@ TOLD = {
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
 MANIFEST = {"model.manifest", "kinds.lifecycle"}
+LOOKED = {"engine.publish", "engine.sight", "model.drift"}
 REPORT = {
     "engine.report", "engine.deadline", "engine.retry", "engine.state", "host.systemd", "host.log", "model.backoff",
-} | MANIFEST | TOLD  # fmt: skip
+} | LOOKED | MANIFEST | TOLD  # fmt: skip
 VARLINK = {
     "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",
 }  # fmt: skip
@@ -49,7 +50,8 @@ WAYS = {
         "from bbhv.cli import main, serving\nfrom bbhv.errors import BbhvError\n"
         "try: serving.serve(main.Call(next(v for v in main.VERBS if v.name == 'serve'), [], {}), main.Output())\n"
         "except BbhvError: pass",
-        {"cli.serving", "version", "engine.access", "model.requests"} | COMMAND | REPORT | VARLINK,
+        {"cli.serving", "cli.backing", "version", "engine.access", "engine.requests", "model.requests"}
+        | COMMAND | REPORT | VARLINK,
     ),
     "what asks servers": (
         "import os, sys; from bbhv.__main__ import door; sys.stdin = open(os.devnull); door(['worker', 'refs'])",
@@ -57,7 +59,7 @@ WAYS = {
     ),
     "the workers": (
         "import bbhv.cli.main, bbhv.cli.serving, bbhv.engine.worker",
-        {"cli.serving", "engine.worker", "engine.transfer", "engine.unpack", "engine.paths",
+        {"cli.serving", "engine.worker", "engine.transfer", "engine.paths",
          "model.fetching", "kinds.urls", "kinds.values", "formats.bundle", "formats.frames",
          "formats.gitobject", "host.git", "host.run", "host.files"} | COMMAND,
     ),

@@ -184,18 +184,20 @@ def test_every_finding_is_told_as_the_schema_says(code: str) -> None:
 
 
 WORKLOAD: Json = {"name": "web", "kind": "container", "activeState": "active", "health": "healthy"}
+DRIFT: Json = {"kind": "stopped", "name": "web", "unit": "tenant-container@web.acme.service", "reason": "it is stopped",
+               "hint": "systemctl start tenant-container@web.acme.service"}  # fmt: skip
 TENANT: dict[str, Json] = {
     "id": "acme", "state": "enabled", "activeState": "active", "outcome": "applied", "outcomeCommit": "c" * 40,
     "outcomeUSec": 5, "message": "", "commit": "c" * 40, "generation": 7, "good": 7, "confirmUSec": None,
     "retryUSec": None,
     "hold": {"verb": "rollback", "who": "root", "whenUSec": 3, "until": "a newer commit", "untilUSec": None},
     "workloads": [WORKLOAD],
-    "findings": [],
+    "drift": [DRIFT], "findings": [],
 }  # fmt: skip
 
 
 def test_tenants_are_told_as_the_schema_says() -> None:
-    empty: dict[str, Json] = {"id": "acme", "workloads": [], "findings": []}
+    empty: dict[str, Json] = {"id": "acme", "workloads": [], "drift": [], "findings": []}
     nothing: dict[str, Json] = {**dict.fromkeys(TENANT), **empty}
     for one in (TENANT, nothing):
         assert problems("status", {"tenants": [one]}) == problems("sync", {"tenants": [one]}) == []

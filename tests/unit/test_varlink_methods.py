@@ -13,7 +13,7 @@ from .varlink_client import SCHEMAS, Engine, tenant
 ROOT = Caller(1, 0, True)
 NOBODY_SPECIAL = Caller(1, 1000, False)
 LIST = f"{HYPERVISOR}.ListTenants"
-SYNC = f"{HYPERVISOR}.Sync"
+SYNC, CONFIRM = f"{HYPERVISOR}.Sync", f"{HYPERVISOR}.Confirm"
 
 
 def texts() -> dict[str, str]:
@@ -124,13 +124,13 @@ def test_a_reply_that_is_not_of_its_type_does_not_leave_the_house() -> None:
 
 
 def test_a_tenant_of_which_nothing_is_known_is_of_its_type() -> None:
-    nothing: dict[str, Json] = dict.fromkeys(set(tenant("acme")) - {"id", "workloads", "findings"})
+    nothing: dict[str, Json] = dict.fromkeys(set(tenant("acme")) - {"id", "workloads", "drift", "findings"})
 
     class Empty(Engine):
         """An engine that has only just been told of a tenant."""
 
         def tenants(self, tenant_id: str | None) -> list[dict[str, Json]]:
-            return [{"id": "acme", **nothing, "workloads": [], "findings": []}]
+            return [{"id": "acme", **nothing, "workloads": [], "drift": [], "findings": []}]
 
     assert answer(load(texts(), Empty(), "1"), ROOT, Call(LIST, {}))["tenants"] == Empty().tenants(None)
 
@@ -141,6 +141,14 @@ def test_a_sync_is_asked_for_by_an_operator_or_by_a_user_of_the_tenant() -> None
     assert answer(one, ROOT, Call(SYNC, {"repository": "/srv/git/team-a.git"})) == {"tenants": ["team-a"]}
     assert answer(one, NOBODY_SPECIAL, Call(SYNC, {"tenant": "acme"})) == {"tenants": ["acme"]}
     assert isinstance(one.backend, Engine) and one.backend.asked == ["sync beta", "sync team-a", "sync acme"]
+
+
+def test_a_generation_is_confirmed_by_who_may_ask_for_a_sync() -> None:
+    one = service()
+    assert answer(one, NOBODY_SPECIAL, Call(CONFIRM, {"tenant": "acme"})) == {"tenants": ["acme"]}
+    assert isinstance(one.backend, Engine) and one.backend.asked == ["confirm acme"]
+    assert error(NOBODY_SPECIAL, CONFIRM, tenant="beta") == ("org.varlink.service.PermissionDenied", {})
+    assert error(ROOT, CONFIRM, tenant="nobody") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "nobody"})
 
 
 @pytest.mark.parametrize("name", ["beta", "nobody", "", "../acme", "acme\0"])

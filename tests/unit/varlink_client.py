@@ -31,6 +31,7 @@ def tenant(name: str, **changes: Json) -> dict[str, Json]:
         "retryUSec": None,
         "hold": {"verb": "suspend", "who": "root", "whenUSec": 1_700_000_000_000_000, "until": "bbhv resume",
                  "untilUSec": None},
+        "drift": [],
         "workloads": [{"name": "web", "kind": "container", "activeState": "active", "health": None}],
         "findings": [
             {

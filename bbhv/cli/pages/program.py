@@ -52,8 +52,8 @@ PROSE = {
     without a code, lists them all. `bbhv-findings`(7) has the same text.""",
     "help": """Shows what a verb does, or one of the manual pages as plain text, for a terminal without `man`(1).""",
     "list": "Prints one line for each tenant: what systemd says of it, how its last sync ended, and what it runs.",
-    "status": """Tells of each tenant what it runs, how its last sync ended with all findings, who holds it, and the
-    state of its workloads.""",
+    "status": """Tells of each tenant what it runs, what of it has drifted, how its last sync ended with all findings,
+    who holds it, and the state of its workloads.""",
     "plan": """Shows what a sync would do to the tenants (all, or those that are named), and does nothing: for each
     object the action, with the key that is the reason and what its change costs; DATA LOSS where data would be lost;
     what is kept though nobody declares it any more; and a line that sums up. The plan comes from the functions that
@@ -73,12 +73,15 @@ PROSE = {
     its workloads, and which of them is `current`, which is `good`, and which a rollback left (`held`). Below are the
     commits that are not tried again, with the reason. At most `keepGenerations` are kept, besides those that are
     current, good, on trial or held.""",
-    "doctor": """Looks at what the host must have, at its settings and registrations, and at what is kept of each
-    tenant. Every check that found something says what to do; the exit status is then 1.""",
+    "doctor": """Looks at what the host must have, at its settings and registrations, at what is kept of each tenant,
+    what of it has drifted, and who needs which image. Every check that found something says what to do; the exit status
+    is then 1.""",
     "sync": """Fetches the system repository and the repositories of the tenants (all, or those that are named), and
     takes each new commit all the way: verify, check, compile, activate, watch. What did not change is not touched. A
     generation that does not become healthy is rolled back and its commit quarantined. Problems of one tenant never
-    stop another. A tenant that was stopped with `systemctl stop` stays so; its commits are only checked.
+    stop another. A tenant that was stopped with `systemctl stop` stays so; its commits are only checked. What was good
+    and has drifted since, because a container was stopped for example, is set right, as the registration says (see
+    `bbhv.system`(5)). A sync of all tenants ends with removing the images that nobody needs any more.
 
     Several https repositories that need no credential are first asked together, over at most four connections to each
     server, where their branches are. Who has nothing new is not fetched from; once a day everybody is fetched from,

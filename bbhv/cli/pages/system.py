@@ -1,7 +1,9 @@
 """bbhv.system(5): what the operator writes, the system repository and the settings of a host."""
 
 from ...formats.pages.page import Block, Example, Heading, Item, Page, Paragraph, Subheading, items
+from ...model.drift import KINDS
 from ...model.hostconf import SETTINGS, HostSettings
+from ...model.registration import DriftPolicy
 from . import reference
 
 TREE = """
@@ -64,6 +66,27 @@ registration has in `trust.signers`.
 Who may sign the system repository itself is never read from it: it comes from the directories `/etc/voa`, `/run/voa`,
 `/usr/local/share/voa` and `/usr/share/voa` of the host, with the purpose `system-config`, or from a credential."""
 
+DRIFT = """A sync compares what runs with the good generation of each tenant that is to run, also when a newer commit
+is refused or its repository cannot be reached; `bbhv status` shows what differs. `drift` in the registration says what
+a sync does about it, each policy what those before it do. A tenant that somebody stopped has not drifted, nor has a
+workload with `Restart=no` that ended, or with `on-failure` that ended well. Drop-ins for all tenants, such as those in
+`tenant-container@.service.d/`, are never touched.
+
+What a sync sets right is in the journal with its reason and in the outcome; the outcome stays what the commit made it,
+or is `failed` when what was started does not become healthy."""
+
+DRIFT_POLICIES = {
+    DriftPolicy.REPORT: "Tells, and touches nothing. Nobody but an operator ever does anything about",
+    DriftPolicy.HEAL: "Also sets right what nobody has said shall be otherwise:",
+    DriftPolicy.REVERT: "Also removes what an operator changed about a unit of the tenant, in `/etc` and `/run`:",
+}
+
+RETENTION = """Of each tenant as many generations are kept as its `keepGenerations` says, and never one that runs, is
+good or is tried. At the end of a sync of all tenants, images that no generation of any tenant needs any more are
+removed; generations of tenants that are suspended or not registered count too. Whoever uses such an image again fetches
+it from its own source. While a generation cannot be read, no image is removed. `bbhv doctor` says of each image
+who needs it."""
+
 HOST = """`host/extensions/sysext/` and `host/extensions/confext/` have the extensions of the host itself: a folder with
 the tree of the extension, or `NAME.image` as in `bbhv.extension`(5)."""
 
@@ -117,16 +140,25 @@ def page() -> Page:
         Heading("DESCRIPTION"), *map(Paragraph, ABOUT.split("\n\n")),
         Heading("SYSTEM.JSON"), Paragraph(SYSTEM), *reference.document("system", leave=("defaults",)),
         Item("`defaults` (object)", "What a registration says when it does not say otherwise. It may have the keys "
-             "`branch`, `trust`, `hosts`, `access` and `grants` of a registration."),
+             "`branch`, `trust`, `drift`, `hosts`, `access` and `grants` of a registration."),
         Heading("REGISTRATIONS"), Paragraph(REGISTRATION), *reference.document("registration", leave=("grants",)),
         Heading("FETCHING"), *map(Paragraph, FETCHING.split("\n\n")),
         Heading("GRANTS"), Paragraph(GRANTS), *reference.document("registration", within="grants"),
         Heading("TRUST/"), *map(Paragraph, TRUST.split("\n\n")),
+        Heading("DRIFT"), *map(Paragraph, DRIFT.split("\n\n")), *map(_policy, DriftPolicy),
+        Heading("RETENTION"), Paragraph(RETENTION),
         Heading("HOST/"), Paragraph(HOST),
         Heading("BITBUILDER.CONF"), *_configuration(),
         Heading("EXAMPLES"), Paragraph("`tenants/acme.json`:"), Example(EXAMPLE),
         Heading("SEE ALSO"), Paragraph(SEE_ALSO),
     ))  # fmt: skip
+
+
+def _policy(policy: DriftPolicy) -> Item:
+    """A policy with the kinds of drift that are new with it."""
+    needs = None if policy is DriftPolicy.REPORT else policy
+    kinds = ", ".join(f"`{kind.value}` ({row.says.format('…')})" for kind, row in KINDS.items() if row.policy is needs)
+    return Item(f"`{policy.value}`", f"{DRIFT_POLICIES[policy]} {kinds}.")
 
 
 def _configuration() -> tuple[Block, ...]:

@@ -14,7 +14,7 @@ from .support import Repo, run, unit_property, wait_until
 from .world import Tenant, container
 
 ADDRESS = "/run/bitbuilder/io.bitbuilder.Hypervisor"
-SYNC = "io.bitbuilder.Hypervisor.Sync"
+SYNC, CONFIRM = "io.bitbuilder.Hypervisor.Sync", "io.bitbuilder.Hypervisor.Confirm"
 DAEMON, BIN, NEWS = 1, 2, 9  # users and groups that every Debian has
 PATH_UNIT = "bitbuilder-requests.path"
 REQUESTS = Path("/run/bitbuilder/requests")
@@ -59,11 +59,11 @@ def runs(tenant: Tenant, commit: str) -> None:
     wait_until(f"{commit} runs", lambda: tenant.status()["commit"] == commit and tenant.state("web") == "active", 90)
 
 
-def call(tenant: str, uid: int = 0, *groups: int) -> "subprocess.CompletedProcess[str]":
-    """Asks for a sync with systemd's client."""
+def call(tenant: str, uid: int = 0, *groups: int, method: str = SYNC) -> "subprocess.CompletedProcess[str]":
+    """Asks for a sync, or calls another method, with systemd's client."""
     drop = ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
     who = ["setpriv", f"--reuid={uid}", f"--regid={uid}", *drop, "--"] if uid else []
-    words = ["varlinkctl", "call", "--json=short", ADDRESS, SYNC, json.dumps({"tenant": tenant})]
+    words = ["varlinkctl", "call", "--json=short", ADDRESS, method, json.dumps({"tenant": tenant})]
     return run([*who, *words], check=False)
 
 
@@ -152,6 +152,20 @@ def test_who_may_ask_for_a_sync_and_who_may_not(make: Make) -> None:
     runs(acme, commit)
     for uid in (0, DAEMON):
         assert json.loads(call("acme", uid).stdout) == {"tenants": ["acme"]}
+
+
+def test_a_user_of_the_tenant_confirms_and_nobody_else(make: Make) -> None:
+    acme = make("acme", access={"users": ["daemon"]})
+    acme.commit(web=idler())
+    assert acme.sync() == "applied"
+    life = {"healthTimeoutSec": 20, "confirmWithinSec": 600}
+    text = json.dumps({"apiVersion": "bitbuilder.io/v1", "tenant": "acme", "lifecycle": life})
+    acme.repo.commit({"metadata.json": text, "containers/web.nspawn": idler("MemoryMax=91M")})
+    assert acme.sync() == "held"
+    assert call("acme", NEWS, method=CONFIRM).returncode != 0 and acme.status()["good"] == 1
+    assert json.loads(call("acme", DAEMON, method=CONFIRM).stdout) == {"tenants": ["acme"]}
+    wait_until("it is confirmed", lambda: acme.status()["good"] == 2)
+    assert "confirmed by a caller of the API" in str(acme.status()["message"])
 
 
 def test_a_flood_of_calls_wedges_nothing(make: Make, work: Repo) -> None:
