@@ -15,6 +15,10 @@ def door(words: list[str]) -> int:
         from .engine.refs import work  # every sync of many tenants starts it, so it comes without the command line
 
         return work()
+    if words[:2] in (["worker", "probe"], ["worker", "enter"]):
+        from .engine import probing  # started again and again while a change is watched
+
+        return probing.work(words[1:])
     from .cli.main import run
 
     return run(words)

@@ -104,6 +104,16 @@ def confirm_unit(tenant: str) -> str:
     return f"tenant-confirm@{tenant}.service"
 
 
+def health_unit(name: str, tenant: str) -> str:
+    """The unit that asks a workload whether it is healthy."""
+    return f"tenant-health@{workload(name, tenant)}.service"
+
+
+def script_unit(script: str, tenant: str) -> str:
+    """The unit that runs a script of a tenant."""
+    return f"tenant-script@{workload(script, tenant)}.service"
+
+
 def tenant_slice(tenant: str) -> str:
     """The slice of a tenant. A dash is escaped, because it would nest the slice below another tenant's."""
     return f"tenants-{unit_escape(tenant)}.slice"

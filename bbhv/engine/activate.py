@@ -7,22 +7,26 @@ tenants of the run; then units are reloaded, restarted and started. `good` moves
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from ..errors import BbhvError
 from ..host import log, systemd
 from ..model.manifest import Manifest
-from ..model.plan import Action, Plan, plan
+from ..model.plan import Action, Plan, ordered, plan
+from ..model.probe import probes
 from ..names import infra_unit
 from . import deadline, paths, publish
 from .deadline import Standing
+from .probes import Asked
 from .job import Job, Mode, each, now_usec, sentence
 from .state import Outcome, State, Store, Trial
 from .watch import Watched, restarts, stable_seconds, watch
 
 _OLD = (Action.STOP, Action.RECREATE)
+_NEW = (Action.RESTART, Action.START, Action.RECREATE)
 MAX_ATTEMPTS = 2
 PARALLEL_STOPS = 8
+_CHILDREN = ("container", "machine", "health", "script")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,9 @@ def switch(moves: Sequence[Move]) -> None:
             publish.tidy(move.job.tenant)
     plans = [move.plan for move in moves if move.job.outcome is None]
     systemd.urge("reload-or-restart", [unit for one in plans for unit in one.units(Action.RELOAD)])
-    systemd.urge("restart", [unit for one in plans for unit in one.units(Action.RESTART)])
-    systemd.urge("start", [unit for one in plans for unit in one.units(Action.START, Action.RECREATE)])
+    # One queue for what restarts and what starts, each after what it waits for: systemd keeps to After= between jobs
+    # that it knows of, and may begin with the first before it hears of the second.
+    systemd.urge("restart", [unit for one in plans for unit in one.units(*_NEW)])
 
 
 def _show(move: Move) -> bool:
@@ -69,8 +74,8 @@ def _show(move: Move) -> bool:
 
 
 def everything(manifest: Manifest | None) -> tuple[str, ...]:
-    """All units of a generation that are to run, in the order of the manifest."""
-    return () if manifest is None else (infra_unit(manifest.tenant), *(one.unit for one in manifest.workloads))
+    """All units of a generation that are to run, each after those that it waits for."""
+    return () if manifest is None else (infra_unit(manifest.tenant), *(one.unit for one in ordered(manifest)))
 
 
 def activate(jobs: Sequence[Job]) -> None:
@@ -111,7 +116,7 @@ def _begin(job: Job) -> None:
     generation, store = job.generation, job.store
     assert generation is not None
     if job.number is None:
-        job.number = store.write(generation.manifest, dict(generation.units), job.mode.value)
+        job.number = store.write(generation.manifest, generation.units, generation.scripts, job.mode.value)
     if job.number != store.number("good") and deadline.of(job.state.trial) is not Standing.WAITING:
         attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
         last = max(job.number, job.state.last)
@@ -131,7 +136,14 @@ def _watched(job: Job) -> Watched:
         units[infra_unit(job.tenant)] = 0.0
     live = set(job.plan.units(Action.LIVE, Action.NONE))
     known = {unit: count for unit, count in job.restarts.items() if unit in live}
-    return Watched(units, float(manifest.lifecycle.health_timeout_sec), known)
+    return Watched(units, float(manifest.lifecycle.health_timeout_sec), known, _asked(job, job.number, manifest, units))
+
+
+def _asked(job: Job, number: int | None, manifest: Manifest, units: Mapping[str, float]) -> Asked:
+    """What the workloads that are watched are asked, and what a script of the tenant's sees."""
+    names = [name.partition(":")[2] for name in manifest.infra_settings if name.startswith("volume:")]
+    volumes = {name: f"{job.store.folder}/volumes/{name}" for name in names}
+    return Asked(probes(manifest, units), f"{job.store.folder}/generations/{number}", volumes)
 
 
 def _needs_word(job: Job) -> bool:
@@ -201,8 +213,9 @@ def go_back(job: Job, reason: str) -> None:
         # An operator's choice, of a commit that was good once: it is not quarantined, and what held before holds again.
         job.state = replace(job.state, trial=None, hold=job.hold_before)
     else:
-        job.state = replace(job.state.with_quarantine(job.commit, reason, now_usec()), trial=None)
-    job.end("rolled-back", f"{reason}; {_back_to(job, good)}{'; but ' + problem if problem else ''}")
+        both = f"{reason}; generation {good} was not healthy either" if problem else reason
+        job.state = replace(job.state.with_quarantine(job.commit, both, now_usec()), trial=None)
+    job.end("rolled-back", f"{reason}; {_back_to(job, good)}{_nor(job, problem)}")
     job.remember(job.state)
     if job.number == job.state.last:
         store.forget(job.state.last)
@@ -214,6 +227,14 @@ def _back_to(job: Job, good: int | None) -> str:
     return f"generation {good} runs again" if job.active else f"generation {good} starts with tenant@{job.tenant}"
 
 
+def _nor(job: Job, problem: str) -> str:
+    """What there is to say when what was good is not healthy any more either: it is left as it is."""
+    if not problem:
+        return ""
+    hint = f"Push a newer commit, or choose another generation: bbhv rollback {job.tenant} --to=N"
+    return f", but is not healthy either: {problem}; it is left as it is hint: {hint}"
+
+
 def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
     if manifest is None:
         return ""
@@ -221,7 +242,8 @@ def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
         systemd.urge("start", everything(manifest))
     touched = set(back.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
-    one = Watched(units, float(manifest.lifecycle.health_timeout_sec), {})
+    asked = _asked(job, job.store.number("good"), manifest, units)
+    one = Watched(units, float(manifest.lifecycle.health_timeout_sec), {}, asked)
     watch([one], lambda _: None)
     return one.reason
 
@@ -289,7 +311,7 @@ def _unconfirmed(tenant: str, store: Store, state: State, trial: Trial) -> State
 
 def stop_children(tenant: str) -> tuple[str, ...]:
     """Stops what is loaded of a tenant's workloads, then what they share, and waits. Returns the units."""
-    workloads = systemd.loaded((f"tenant-container@*.{tenant}.service", f"tenant-machine@*.{tenant}.service"))
+    workloads = systemd.loaded([f"tenant-{kind}@*.{tenant}.service" for kind in _CHILDREN])
     shared = systemd.loaded((infra_unit(tenant),))
     try:
         systemd.act("stop", workloads, ok=(0, 5))

@@ -1,7 +1,7 @@
 """What the host remembers about a tenant, and the two links that decide what runs.
 
     /var/lib/tenants/acme/
-        generations/7/manifest.json, units/…    written whole, never changed
+        generations/7/manifest.json, units/…, scripts/…    written whole, never changed
         current -> generations/7                what activation last switched to
         good    -> generations/7                what was healthy; boot starts this
         state.json                              trial, quarantine, hold, last outcome
@@ -11,6 +11,7 @@ links win, and only the reasons are forgotten. Every change is atomic and durabl
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..errors import BbhvError
@@ -22,6 +23,7 @@ from . import paths
 
 MAX_STATE = 4 << 20
 KEPT_QUARANTINES = 20
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,10 +265,13 @@ class Store:
             return []
         return sorted(int(name) for name in names if name.isdigit())
 
-    def write(self, manifest: Manifest, units: dict[str, str], verb: str = "") -> int:
+    def write(
+        self, manifest: Manifest, units: Mapping[str, str], scripts: Mapping[str, str] = _NOTHING, verb: str = ""
+    ) -> int:
         """Publishes a new generation, which `verb` asked for, and returns its number."""
         number = max([0, *self.numbers(), self.load().last]) + 1
         texts = {f"units/{name}": text for name, text in units.items()}
+        texts.update((f"scripts/{name}", text) for name, text in scripts.items())
         texts["manifest.json"] = to_json(manifest)
         texts["origin.json"] = dump({"verb": verb})
         files.write_tree(f"{self.folder}/generations/{number}", texts)

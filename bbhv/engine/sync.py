@@ -265,7 +265,8 @@ def _record(job: Job) -> None:
     """A commit that changes nothing that runs: a new generation that is good at once, nothing restarts or reloads."""
     assert job.generation is not None
     same = job.current()
-    job.number = job.store.write(job.generation.manifest, dict(job.generation.units), job.mode.value)
+    one = job.generation
+    job.number = job.store.write(one.manifest, one.units, one.scripts, job.mode.value)
     job.store.point("current", job.number)
     activate.keep(job, "unchanged" if same and same.commit == job.commit else "applied")
 

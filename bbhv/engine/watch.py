@@ -5,13 +5,18 @@ tenants of a run.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Mapping, Sequence
 
 from ..host import systemd
 from ..model.manifest import Workload
+from ..model.probe import Probe
+from .probes import Asked
 
-PROPERTIES = ("ActiveState", "SubState", "Result", "NRestarts", "ActiveEnterTimestampMonotonic", "Job")
+PROPERTIES = (
+    "ActiveState", "SubState", "Result", "NRestarts", "ActiveEnterTimestampMonotonic", "Job", "StatusText",
+    "ExecMainCode", "ExecMainStatus",
+)  # fmt: skip
 INTERVAL = 0.5
 
 
@@ -38,10 +43,17 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
         return Verdict("waiting", f"{unit} is {state}")
     if state != "active":
         return Verdict("unhealthy", f"{unit} is {state}: it ended by itself, see: journalctl -u {unit}")
-    since = now - int(found.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+    since = active_since(found, now)
     if since < stable_sec:
         return Verdict("waiting", f"{unit} is active, but not yet for {stable_sec:g} s", min(stable_sec - since, 2.0))
     return Verdict("healthy")
+
+
+def active_since(found: Mapping[str, str], now: float) -> float:
+    """For how many seconds a unit has been active; less than nothing when it is not."""
+    if found.get("ActiveState") != "active":
+        return -1.0
+    return now - int(found.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
 
 
 @dataclass(slots=True)
@@ -51,14 +63,29 @@ class Watched:
     units: Mapping[str, float]
     seconds: float
     restarts: Mapping[str, int]
+    asked: Asked = field(default_factory=lambda: Asked((), ""))
     reason: str = ""
     done: bool = False
+
+    @property
+    def all_units(self) -> tuple[str, ...]:
+        """What systemd is to be asked about: the workloads, and the probes that run."""
+        return (*self.units, *self.asked.running)
+
+    def due(self, found: Mapping[str, Mapping[str, str]], now: float) -> list[Probe]:
+        """The probes whose time to start has come: their workload is active, and was so for the time of grace."""
+        waiting = [one for one in self.asked.probes if one.unit not in self.asked.running]
+        return [one for one in waiting if not one.of or active_since(found.get(one.of, {}), now) >= one.grace_sec]
 
     def look(self, found: Mapping[str, Mapping[str, str]], now: float, deadline: float) -> float:
         """Judges once; returns after how many seconds to look again."""
         verdicts = [
             judge(u, found.get(u, {}), stable, self.restarts.get(u, 0), now) for u, stable in self.units.items()
         ]
+        for probe in self.asked.probes:
+            said = self.asked.verdict(probe, found)
+            if said.healthy is not True:
+                verdicts.append(Verdict("waiting" if said.healthy is None else "unhealthy", said.words))
         bad = [v.reason for v in verdicts if v.word == "unhealthy"]
         waiting = [v for v in verdicts if v.word in ("waiting", "stopping")]
         if bad or not waiting:
@@ -77,14 +104,26 @@ def restarts(units: Sequence[str]) -> dict[str, int]:
 
 def watch(watched: Sequence[Watched], decided: Callable[[Watched], object]) -> None:
     """Waits for the verdict on each, and passes it on at once. A reason that stays empty means healthy."""
+    try:
+        _watch(watched, decided)
+    finally:
+        for one in watched:
+            one.asked.end()
+
+
+def _watch(watched: Sequence[Watched], decided: Callable[[Watched], object]) -> None:
     start = time.monotonic()
     while open_ := [one for one in watched if not one.done]:
-        found = systemd.show([unit for one in open_ for unit in one.units], PROPERTIES)
+        found = systemd.show([unit for one in open_ for unit in one.all_units], PROPERTIES)
         now = time.monotonic()
         pauses = [one.look(found, now, start + one.seconds) for one in open_]
         for one in open_:
             if one.done:
+                one.asked.end()
                 decided(one)
+            else:
+                for probe in one.due(found, now):
+                    one.asked.start(probe)
         left = [pause for one, pause in zip(open_, pauses) if not one.done]
         if left:
             time.sleep(max(0.05, min(left)))

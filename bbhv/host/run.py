@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from typing import IO, Mapping, Sequence
+from typing import IO, Mapping, NoReturn, Sequence
 
 from ..errors import CommandError
 from ..findings import printable
@@ -199,6 +199,11 @@ def spawn(
     except FileNotFoundError:
         raise not_found(command) from None
     return Process(command, popen, stderr)
+
+
+def become(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
+    """Replaces this process by a program, with these variables only. Raises OSError when there is none."""
+    os.execve(argv[0], list(argv), dict(env))
 
 
 def failure(argv: tuple[str, ...], returncode: int, stderr: str) -> CommandError:

@@ -27,7 +27,7 @@ class Sandbox:
 
 
 # PROVEN on 257 and 262: exposure 1.2 with a dynamic user.
-_STRICT = (
+STRICT = (
     "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "PrivateIPC=yes",
     "ProtectProc=invisible", "ProcSubset=pid", "ProtectKernelTunables=yes", "ProtectKernelModules=yes",
     "ProtectKernelLogs=yes", "ProtectControlGroups=yes", "ProtectClock=yes", "ProtectHostname=yes",
@@ -35,16 +35,19 @@ _STRICT = (
     "LockPersonality=yes", "MemoryDenyWriteExecute=yes", "SystemCallArchitectures=native", "UMask=0077",
     "KeyringMode=private", "TasksMax=64", "LimitCORE=0", "Slice=system.slice",
 )  # fmt: skip
+UNPRIVILEGED = (
+    "DynamicUser=yes", "CapabilityBoundingSet=", "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @resources",
+)  # fmt: skip
 
 
 def sandbox_command(
     unit: str, sandbox: Sandbox, argv: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[str, ...]:
     """The command that runs `argv` in a transient sandboxed unit, with our standard input and output."""
-    properties = list(_STRICT)
+    properties = list(STRICT)
     if not sandbox.root:
-        properties += ["DynamicUser=yes", "CapabilityBoundingSet=", "SystemCallFilter=@system-service"]
-        properties += ["SystemCallFilter=~@privileged @resources"]
+        properties += UNPRIVILEGED
     if sandbox.network:
         properties += ["RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "IPAddressDeny=169.254.0.0/16"]
     else:
@@ -95,6 +98,14 @@ def start_later(unit: str, seconds: int) -> None:
     """Starts a unit after so many seconds, by a timer of its name that is gone afterwards. Raises CommandError."""
     when = (f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
     run.run(("systemd-run", "--quiet", f"--unit={unit}", *when), timeout=QUICK)
+
+
+def start_transient(unit: str, properties: Sequence[str], argv: Sequence[str]) -> None:
+    """Starts a unit that exists as long as it runs, and does not wait for it. Raises CommandError."""
+    run.run(
+        ("systemd-run", "--quiet", "--no-block", "--service-type=oneshot", "--expand-environment=no", f"--unit={unit}",
+         *(f"--property={text}" for text in properties), "--", *argv), timeout=QUICK,
+    )  # fmt: skip
 
 
 def show(patterns: Sequence[str], properties: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -24,6 +24,8 @@ SCRIPTS: Mapping[str, str] = {
     "pre-stop": "Before the workloads stop. Failing, they stop all the same.",
     "post-stop": "When all workloads have stopped. Failing, it is logged.",
 }
+# What this version runs. The others are checked, and wait.
+RUN = ("health",)
 _EXAMPLE = "Start the file with a line such as #!/bin/sh."
 
 Problem: TypeAlias = tuple[int, str, str, str]
@@ -55,7 +57,7 @@ def read_script(source: Source) -> tuple[Script | None, tuple[Finding, ...]]:
         for check in _CHECKS
         for line, code, message, hint in check(text)
     )
-    script = Script(name=source.name, file=source.file, text=text, interpreter=_interpreter(text))
+    script = Script(name=source.name, file=source.file, text=text, interpreter=interpreter(text))
     return None if errors(findings) else script, findings
 
 
@@ -63,7 +65,7 @@ def _first_line(text: str) -> str:
     return text.partition("\n")[0].removesuffix("\r")
 
 
-def _interpreter(text: str) -> tuple[str, ...]:
+def interpreter(text: str) -> tuple[str, ...]:
     """The program of the first line, and everything behind it as one argument, as the kernel takes them."""
     return tuple(_first_line(text).removeprefix("#!").strip(" \t").replace("\t", " ").split(" ", 1))
 
@@ -94,7 +96,7 @@ def _interpreter_line(text: str) -> Iterator[Problem]:
 
 
 def _interpreter_path(text: str) -> Iterator[Problem]:
-    program, *argument = _interpreter(text)
+    program, *argument = interpreter(text)
     if not program.startswith("/"):
         hint = f"Write #!/usr/bin/env {program}." if program and "/" not in program else _EXAMPLE
         yield 1, "BB205", f"The interpreter {program[:60]!r} is not an absolute path.", hint

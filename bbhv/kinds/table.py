@@ -25,7 +25,7 @@ from .networks.netdev import read_netdev
 from .networks.network import read_network
 from .portable import TABLE as PORTABLE_TABLE
 from .portable import read_portable
-from .script import SCRIPTS, Script, read_script
+from .script import RUN, SCRIPTS, Script, read_script
 from .settings import Table
 from .source import Declared, Source
 from .volume import TABLE as VOLUME_TABLE
@@ -127,7 +127,7 @@ KINDS = (
         settings=PORTABLE_TABLE, pending=True,
     ),
     *(
-        Kind(name="script", noun="script", pattern=f"scripts/{script}", read=read_script, pending=True)
+        Kind(name="script", noun="script", pattern=f"scripts/{script}", read=read_script, pending=script not in RUN)
         for script in SCRIPTS
     ),
 )

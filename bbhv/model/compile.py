@@ -74,10 +74,11 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """The result of compiling one commit. `units` maps paths below the units directory to texts."""
+    """The result of compiling one commit. `units` maps paths below the units directory to texts, `scripts` names."""
 
     manifest: Manifest
     units: Mapping[str, str]
+    scripts: Mapping[str, str] = field(default_factory=dict)
 
 
 def compile_tenant(
@@ -87,6 +88,7 @@ def compile_tenant(
     images = {name: _image(one, tenant, facts) for name, one in sorted(tenant.containers.items())}
     assigned = _limits(tenant, registration)
     infra = {f"volume:{name}": "directory" for name in _folders(tenant)}
+    scripts = {name: one.text for name, one in sorted(tenant.scripts.items())}
     manifest = Manifest(
         tenant=tenant.id,
         commit=commit,
@@ -97,6 +99,7 @@ def compile_tenant(
         infra_settings=infra,
         lifecycle=tenant.metadata.lifecycle,
         images=tuple(sorted(set(images.values()), key=lambda image: (image.path, image.name))),
+        scripts={name: hashlib.sha256(text.encode()).hexdigest() for name, text in scripts.items()},
     )
     units = {
         names.tenant_slice(tenant.id): _slice_unit(tenant.id, assigned),
@@ -106,7 +109,7 @@ def compile_tenant(
     for name, one in tenant.containers.items():
         path = f"{names.container_unit(name, tenant.id)}.d/{DROP_IN}"
         units[path] = _container_unit(one, tenant, facts, images[name])
-    return Generation(manifest=manifest, units=dict(sorted(units.items())))
+    return Generation(manifest=manifest, units=dict(sorted(units.items())), scripts=scripts)
 
 
 def inputs_digest(commit: str, registration: Registration, facts: HostFacts, version: str) -> str:
@@ -180,7 +183,7 @@ def _after(container: Container, tenant: Tenant) -> tuple[str, ...]:
 def _health(container: Container) -> Health:
     values = container.values
     return Health(
-        kind=values.need(HEALTH).kind,
+        check=str(values.need(HEALTH)),
         stable_sec=values.need(HEALTH_STABLE) / 10**6,
         grace_sec=values.need(HEALTH_GRACE) / 10**6,
         interval_sec=values.need(HEALTH_INTERVAL) / 10**6,

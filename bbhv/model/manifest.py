@@ -36,9 +36,9 @@ class ImageRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How to tell that a workload is healthy; times in seconds."""
+    """How to tell that a workload is healthy: the check as `Health=` has it, such as tcp:80; times in seconds."""
 
-    kind: str = "unit"
+    check: str = "unit"
     stable_sec: float = 5.0
     grace_sec: float = 0.0
     interval_sec: float = 1.0
@@ -60,7 +60,10 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Everything a generation of one tenant consists of. `inputs` is the SHA-256 of all that compile saw."""
+    """Everything a generation of one tenant consists of. `inputs` is the SHA-256 of all that compile saw.
+
+    `scripts` maps the names of the scripts that it comes with to the SHA-256 of their texts, which lie beside it.
+    """
 
     tenant: str
     commit: str
@@ -71,6 +74,7 @@ class Manifest:
     infra_settings: Mapping[str, str] = field(default_factory=dict)
     lifecycle: Lifecycle = Lifecycle()
     images: tuple[ImageRef, ...] = ()
+    scripts: Mapping[str, str] = field(default_factory=dict)
 
 
 def image_path(store: str, digest: str, format: ImageFormat) -> str:
@@ -103,6 +107,7 @@ def as_json(manifest: Manifest) -> Json:
                 "confirmWithinSec": life.confirm_within_sec,
             },
             "images": [_image_to(image) for image in manifest.images],
+            "scripts": dict(manifest.scripts),
         }
     )
 
@@ -126,6 +131,7 @@ def from_json(text: str) -> Manifest:
         infra_settings=top.texts_by_name("infra"),
         lifecycle=_lifecycle_from(top.take("lifecycle")),
         images=top.items("images", _image_from),
+        scripts=top.texts_by_name("scripts"),
     )
     top.finish()
     return manifest
@@ -140,7 +146,7 @@ def _workload_to(workload: Workload) -> Json:
         "after": list(workload.after),
         "settings": dict(workload.settings),
         "health": {
-            "kind": health.kind,
+            "check": health.check,
             "stableSec": health.stable_sec,
             "graceSec": health.grace_sec,
             "intervalSec": health.interval_sec,
@@ -168,7 +174,7 @@ def _workload_from(value: Json) -> Workload:
 def _health_from(value: Json) -> Health:
     it = _Object(value, "a health check")
     health = Health(
-        kind=it.text("kind"),
+        check=it.text("check"),
         stable_sec=it.number("stableSec"),
         grace_sec=it.number("graceSec"),
         interval_sec=it.number("intervalSec"),

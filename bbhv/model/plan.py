@@ -106,7 +106,7 @@ def _stops(old: Manifest | None, new: Manifest | None) -> Iterator[Step]:
     if old is None:
         return
     kept = {one.unit for one in new.workloads} if new else set()
-    for one in reversed(_ordered(old)):
+    for one in reversed(ordered(old)):
         if one.unit not in kept:
             yield Step(action=Action.STOP, kind=one.kind, name=one.name, unit=one.unit, reasons=("no longer declared",))
     if new is None:
@@ -137,7 +137,7 @@ def _shared(old: Manifest | None, new: Manifest | None, differing: frozenset[str
 def _workloads(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:
     """The workloads of the new generation, each after those that it waits for."""
     before = {one.unit: one for one in old.workloads} if old else {}
-    for one in _ordered(new) if new else ():
+    for one in ordered(new) if new else ():
         known = before.get(one.unit)
         if known is None:
             reasons = ("newly declared",)
@@ -194,7 +194,7 @@ def _step(
     return Step(action=Action(cost.value), kind=kind, name=name, unit=unit, reasons=reasons)
 
 
-def _ordered(manifest: Manifest) -> list[Workload]:
+def ordered(manifest: Manifest) -> list[Workload]:
     """The workloads in an order in which they can start: by name, but after those that they wait for."""
     waiting = {one.unit: one for one in sorted(manifest.workloads, key=lambda one: one.name)}
     order: list[Workload] = []

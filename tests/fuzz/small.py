@@ -8,7 +8,8 @@ Each check raises AssertionError when a promise is broken, and says whether the 
 from pathlib import Path
 
 from bbhv.findings import CODES, Finding
-from bbhv.formats import credblob, frames, httpreply, jsontext, lsrefs, osrelease, pubkeys, varlink_idl, versions, voa
+from bbhv.formats import credblob, frames, httpreply, httpstatus, jsontext, lsrefs, osrelease, pubkeys, varlink_idl
+from bbhv.formats import versions, voa
 from bbhv.formats.schema.compiler import compile_schema
 from bbhv.formats.schema.formats import FORMATS
 from bbhv.kinds.credential import read_credential
@@ -147,6 +148,17 @@ def reply(data: bytes) -> bool:
         if found is not None:
             return True
     return False
+
+
+def status(data: bytes) -> bool:
+    """A status has three digits, and what is behind the first line changes nothing; or it is none."""
+    try:
+        found = httpstatus.status_of(data)
+    except ValueError:
+        return False
+    assert found is None or (0 <= found <= 999 and httpstatus.status_of(data + b"x") == found)
+    assert found is not None or len(data) < httpstatus.MAX_LINE
+    return found is not None
 
 
 def branch(data: bytes) -> bool:

@@ -341,6 +341,7 @@ TARGETS = (
     Target("files of kinds", lambda: [*small.RELEASES, *small.SCRIPTS, small.BLOB], small.whole_files, rounds=1000,
            floor=50),
     Target("replies of web servers", lambda: small.REPLIES, small.reply, rounds=1000, floor=10),
+    Target("statuses of web servers", lambda: [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 404\r\nx"], small.status, floor=5),
     Target("answers of git servers", lambda: small.ANSWERS, small.branch, rounds=1000, floor=5),
     Target("frames", lambda: small.FRAMES, small.frame, rounds=1000, floor=10),
     Target("texts of a format", lambda: small.TEXTS, small.text_formats, rounds=1000, floor=200),

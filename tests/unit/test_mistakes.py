@@ -136,10 +136,8 @@ MISTAKES: Mapping[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
          "[X-Bitbuilder]."),
         ("Health=unit", "Health=http://localhost:80/",
          "error[BB205]: Health=: '' is not a whole number from 1 to 65535. hint: Write http:80/."),
-        ("Health=unit", "Health=tcp:80",
-         "error[BB207]: Health=: The check 'tcp:80' is not supported yet. hint: Write unit."),
         ("Health=unit", "Health=80",
-         "error[BB205]: Health=: '80' is not a check. hint: Write unit."),
+         "error[BB205]: Health=: '80' is not a check. hint: The checks are unit, tcp, http, exec, script."),
         ("[X-Bitbuilder]", "[X-BitBuilder]",
          "error[BB201]: There is no section [X-BitBuilder] in this kind of file. hint: Did you mean "
          "X-Bitbuilder?"),

@@ -111,7 +111,8 @@ def test_a_state_of_an_earlier_version_has_nothing_under_its_hold() -> None:
 
 def test_where_a_generation_came_from_is_told_or_not_known(tmp_path: Path) -> None:
     made = store(tmp_path, 2)
-    assert made.origin(made.write(Manifest(tenant="acme", commit="", inputs="", version="1"), {}, "apply")) == "apply"
+    manifest = Manifest(tenant="acme", commit="", inputs="", version="1")
+    assert made.origin(made.write(manifest, {}, verb="apply")) == "apply"
     for text in ("", "[]", '{"verb": 1}', '{"verb":'):
         (tmp_path / "acme/generations/2/origin.json").write_text(text)
         assert made.origin(2) == ""

@@ -1,8 +1,13 @@
 """The judgement of the watch: what systemd says of a unit, and what it means."""
 
+from dataclasses import replace
+
 import pytest
 
+from bbhv.engine.probes import Asked
 from bbhv.engine.watch import Watched, judge
+from bbhv.kinds.workloads.health import check
+from bbhv.model.probe import Probe
 
 ACTIVE = {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "ActiveEnterTimestampMonotonic": "10000000"}
 
@@ -46,3 +51,39 @@ def test_no_unit_to_watch_is_healthy() -> None:
     watched = Watched({}, 20.0, {})
     watched.look({}, 1.0, deadline=20.0)
     assert watched.done and watched.reason == ""
+
+
+PROBE = Probe(unit="p", tenant="acme", workload="web", of="a", check=check("tcp:80"), grace_sec=3.0)
+
+
+def test_a_probe_is_due_when_its_workload_has_been_active_for_the_grace() -> None:
+    watched = Watched({"a": 0.0}, 20.0, {}, Asked((PROBE, replace(PROBE, unit="s", of="")), "/x"))
+    due = [[one.unit for one in watched.due({"a": found}, now)] for found, now in (
+        ({**ACTIVE, "ActiveState": "activating"}, 100.0), (ACTIVE, 12.9), (ACTIVE, 13.0), ({}, 100.0),
+    )]  # fmt: skip
+    assert due == [["s"], ["s"], ["p", "s"], ["s"]], "a script of the tenant waits for nobody"
+    watched.asked.running["p"] = None
+    assert [one.unit for one in watched.due({"a": ACTIVE}, 100.0)] == ["s"]
+    assert watched.all_units == ("a", "p")
+
+
+def test_a_workload_is_healthy_when_its_unit_and_its_probe_say_so() -> None:
+    watched = Watched({"a": 0.0}, 20.0, {}, Asked((PROBE,), "/x"))
+    watched.look({"a": ACTIVE}, 100.0, deadline=200.0)
+    assert not watched.done, "it was not asked yet"
+    watched.asked.running["p"] = None
+    asking = {"ActiveState": "activating", "StatusText": "3 connection refused"}
+    watched.look({"a": ACTIVE, "p": asking}, 100.0, deadline=200.0)
+    assert not watched.done
+    watched.look({"a": ACTIVE, "p": {"ActiveState": "active"}}, 100.0, deadline=200.0)
+    assert watched.done and watched.reason == ""
+
+
+def test_the_last_reason_is_told_also_while_the_probe_asks_again() -> None:
+    asked = Asked((replace(PROBE, check=check("exec:/x")),), "/x", running={"p": None})
+    watched = Watched({"a": 0.0}, 20.0, {}, asked)
+    failed = {"ActiveState": "activating", "SubState": "auto-restart", "ExecMainCode": "1", "ExecMainStatus": "3"}
+    watched.look({"a": ACTIVE, "p": failed}, 100.0, deadline=200.0)
+    again = {"ActiveState": "activating", "SubState": "start", "NRestarts": "1"}
+    watched.look({"a": ACTIVE, "p": again}, 200.0, deadline=200.0)
+    assert watched.reason == "not healthy within 20 s: web: exec:/x: exit status 3 (1 attempt)"

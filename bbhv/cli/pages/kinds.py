@@ -39,7 +39,19 @@ CONTAINER = About(
 
     A container starts from an image each time: what it changes in its root is kept in memory, and lost when it stops.
     What is to stay belongs into a volume. It runs in a user namespace of its own, with user ids that no other
-    container has.""",
+    container has.
+
+    While a change is watched, `Health=` decides what is healthy: `unit`, as all others also do, that the container is
+    up and ready, and stays so for `HealthStableSec=`; `tcp:`<PORT>, that somebody listens on the port of its loopback;
+    `http:`<PORT>/<PATH>, that the answer is a status of 2xx or 3xx, which is not followed; `exec:`<COMMAND>, that a
+    program inside exits with 0; `script:`<NAME>, that a script of `bbhv.script`(5) does. A check begins
+    `HealthGraceSec=` after the container is ready. It may take `HealthTimeoutSec=`, and is tried again after
+    `HealthIntervalSec=` until it succeeds, or until `healthTimeoutSec` of `metadata.json` is over and everything goes
+    back.
+
+    A program of `exec:` runs as the user of the container, with its capabilities, in the limits of the tenant, and with
+    an environment of its own; what it prints is thrown away, and what it leaves behind is killed. Checks run in units
+    `tenant-health@`<NAME>`.`<TENANT>`.service`.""",
     example="""
 # containers/web.nspawn
 [Exec]
@@ -203,7 +215,14 @@ SCRIPT = About(
     and the volumes of the tenant's containers, but neither the host's network, nor other files, nor credentials. A
     script that needs what is in an image belongs into the image.
 
-    A script is a text file that starts with `#!` and an interpreter.""",
+    A script is a text file that starts with `#!` and an interpreter. It is started in `/`, with `/tmp` of its own, all
+    of `/usr`, and each volume of `Use=container`, read-only and by its name, in `/srv`. The user is in no group: of a
+    volume it can read what everybody may. `BITBUILDER_TENANT` is the tenant, and `BITBUILDER_WORKLOAD` the workload
+    that `Health=script:`<NAME> asks about. What it prints is in the journal of its unit.
+
+    `health` is tried again every second until it exits with 0 or `healthTimeoutSec` is over; each time it has 30
+    seconds. This version runs `health`, and any script that `Health=script:`<NAME> names; it checks the others, but
+    does not run them yet, and `bbhv validate` says so (BB211).""",
     example="""
 #!/bin/sh
 test -s /srv/data/ready
@@ -224,7 +243,7 @@ def _page(about: About) -> Page:
     kinds = [kind for kind in KINDS if kind.name in about.kinds]
     body: list[Block] = [Heading("SYNOPSIS"), Example("\n".join(kind.pattern for kind in kinds))]
     body += [Heading("DESCRIPTION"), *map(Paragraph, about.text.split("\n\n"))]
-    body += [Paragraph(_PENDING)] if any(kind.pending for kind in kinds) else []
+    body += [Paragraph(_PENDING)] if all(kind.pending for kind in kinds) else []
     for title, rows in about.more:
         body += [Heading(title), *items(rows)]
     body += [*_reference(kinds)]

@@ -170,6 +170,8 @@ UNIT_FILES = (
     ("tenant@ID.service", "A tenant: start, stop, restart and reload do what they say with all that it runs."),
     ("tenant-infra@ID.service", "What the workloads of a tenant share."),
     ("tenant-container@NAME.ID.service", "One container; its name in `machinectl` is `NAME.ID`."),
+    ("tenant-health@NAME.ID.service", "A health check of a workload, while a change is watched."),
+    ("tenant-script@NAME.ID.service", "A script of a tenant."),
     ("tenant-confirm@ID.timer", "There while a generation waits to be confirmed: it ends the wait."),
     ("tenants-ID.slice", "Where all of a tenant runs, with its limits."),
     ("tenant-sync.timer", "Calls `bbhv sync`."),

@@ -59,7 +59,16 @@ TasksMax=2048
 
 METADATA = """`metadata.json` says whose the repository is, and how changes are brought in. The schema is
 `/usr/lib/bitbuilder/schemas/metadata.schema.json`; `$schema` in the file, its URL or a path to it, gives completion in
-editors."""
+editors.
+
+A change is watched: everything that it touches must be healthy within `healthTimeoutSec`, as `Health=` of each workload
+says, and so must the script `health`, if there is one. Otherwise the generation before comes back as a whole, and the
+commit is not tried again; the way on is a newer one. When that is not healthy either, it is left as it is, and
+`bbhv status` names both.
+
+With `confirmWithinSec`, a change that is healthy must also be confirmed by `bbhv confirm`: until then newer commits
+wait, and without it, or when the host restarts, the generation before comes back too. A change that touches nothing
+that runs needs no word."""
 
 SLICE = """`infrastructure/tenant.slice` bounds all workloads of the tenant together, with keys of
 `systemd.resource-control`(5). It may ask for less than what is granted; without it, the grants are the limits."""
@@ -73,7 +82,7 @@ def page() -> Page:
         Heading("SYNOPSIS"), Example("\n".join(dict.fromkeys(kind.pattern for kind in KINDS))),
         Heading("DESCRIPTION"), *map(Paragraph, ABOUT.split("\n\n")),
         Heading("FILES"), *map(_file, dict.fromkeys(kind.pattern for kind in KINDS)),
-        Heading("METADATA.JSON"), Paragraph(METADATA), *reference.document("metadata"),
+        Heading("METADATA.JSON"), *map(Paragraph, METADATA.split("\n\n")), *reference.document("metadata"),
         Heading("TENANT.SLICE"), Paragraph(SLICE), *(block for table in tables for block in reference.settings(table)),
         *reference.refused(tables),
         Heading("EXAMPLES"), Example(EXAMPLE),

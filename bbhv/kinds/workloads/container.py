@@ -130,7 +130,10 @@ SCRATCH_SIZE = Setting(
     _OURS, "ScratchSize", _YES, v.bounded_size(1 << 20, 1 << 40), Cost.RESTART,
     "How much may be written into the root, in memory, such as 256M.", default=256 << 20, show=v.show_size,
 )
-HEALTH = replace(workload.HEALTH, parse=checks("unit", later=("tcp", "http", "exec", "script")))
+HEALTH = replace(
+    workload.HEALTH, parse=checks("unit", "tcp", "http", "exec", "script"),
+    doc="How to tell that the container is healthy: unit, tcp:PORT, http:PORT/PATH, exec:COMMAND or script:NAME.",
+)
 BRIDGE = Setting(
     _NETWORK, "Bridge", _LATER, v.name, Cost.RESTART, "The first network of the container, such as lan.",
     reason=_ALONE, refers=("netdev", "network"),

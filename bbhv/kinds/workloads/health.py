@@ -86,6 +86,11 @@ _FORMS: dict[str, tuple[Callable[[str], Check], str]] = {
 }
 
 
+def check(text: str) -> Check:
+    """The check of a text that one of the readers has shown. Raises Unreadable for anything else."""
+    return checks(*_FORMS)(text)
+
+
 def _without_host(kind: str, rest: str) -> str:
     """The check that a URL, or HOST:PORT, is meant for: it always connects to the workload itself. Else nothing."""
     place, slash, path = rest.removeprefix("//").partition("/")

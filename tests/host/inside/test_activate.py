@@ -1,0 +1,91 @@
+"""What activation does to units: in the order of After=, side by side where nothing waits, and only what is to be.
+
+The times are those that systemd notes, so a slow host changes nothing.
+"""
+
+from collections.abc import Iterable
+
+from .conftest import Make
+from .support import run, unit_property
+from .world import Tenant, container, reloads
+
+
+def begins(acme: Tenant, name: str) -> int:
+    """When a container last began to start, in microseconds."""
+    return int(unit_property(acme.unit(name), "InactiveExitTimestampMonotonic"))
+
+
+def ready(acme: Tenant, name: str) -> int:
+    """When a container last was ready."""
+    return int(unit_property(acme.unit(name), "ActiveEnterTimestampMonotonic"))
+
+
+def seen(acme: Tenant, names: Iterable[str]) -> dict[str, str]:
+    """Something that differs after each start of each container."""
+    return {name: acme.invocation(name) for name in names}
+
+
+def role(text: str, *lines: str) -> str:
+    """A container that boots, so that it needs some time until it is ready."""
+    return container(*lines, exec=(f"Environment=ROLE={text}",))
+
+
+def test_what_restarts_waits_for_what_it_names_and_the_rest_does_not(make: Make) -> None:
+    acme = make("acme")
+    # By name, each would come before the one that it waits for.
+    acme.commit(a=role("1", "After=b"), b=role("1", "After=c"), c=role("1"), d=role("1"))
+    assert acme.sync() == "applied"
+    before = seen(acme, "abcd")
+    acme.commit(a=role("2", "After=b"), b=role("2", "After=c"), c=role("2"), d=role("2"))
+    assert acme.sync() == "applied"
+    assert all(before[name] != now for name, now in seen(acme, "abcd").items())
+    assert ready(acme, "c") <= begins(acme, "b") and ready(acme, "b") <= begins(acme, "a")
+    assert begins(acme, "d") < ready(acme, "c") and begins(acme, "c") < ready(acme, "d"), "they start side by side"
+
+
+def test_what_restarts_waits_for_what_is_new(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(a=role("1"))
+    assert acme.sync() == "applied"
+    acme.commit(a=role("2", "After=z"), z=role("1"))
+    assert acme.sync() == "applied"
+    assert ready(acme, "z") <= begins(acme, "a")
+    acme.commit(a=role("3", "After=z"), z=role("2"))
+    assert acme.sync() == "applied"
+    assert ready(acme, "z") <= begins(acme, "a")
+
+
+def test_a_start_of_the_tenant_keeps_the_order_too(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(a=role("1", "After=b"), b=role("1"))
+    assert acme.sync() == "applied"
+    run(["systemctl", "restart", "tenant@acme"], timeout=120)
+    assert ready(acme, "b") <= begins(acme, "a")
+
+
+def test_only_what_has_to_restart_restarts(make: Make) -> None:
+    acme = make("acme")
+    names = ("limit", "order", "restart", "same", "volume", "health")
+    acme.commit(**{name: container(boot=False, exec=("Parameters=/bin/sleep infinity",)) for name in names})
+    assert acme.sync() == "applied"
+    before, loaded = seen(acme, names), reloads()
+    infra = unit_property("tenant-infra@acme.service", "InvocationID")
+    idle = ("Parameters=/bin/sleep infinity",)
+    acme.repo.commit({
+        "containers/limit.nspawn": container("MemoryMax=77M", boot=False, exec=idle),
+        "containers/order.nspawn": container("After=same", boot=False, exec=idle),
+        "containers/restart.nspawn": container(boot=False, exec=(*idle, "Environment=A=1")),
+        "containers/volume.nspawn": container("Volume=data:/srv/data", boot=False, exec=idle),
+        "containers/health.nspawn": container("Health=exec:/bin/true", boot=False, exec=idle),
+        "infrastructure/data.volume": "[Volume]\nSize=1M\n",
+    })  # fmt: skip
+    assert acme.sync() == "applied"
+    after = seen(acme, names)
+    assert {name for name in names if before[name] != after[name]} == {"restart", "volume"}
+    assert unit_property(acme.unit("limit"), "MemoryMax") == str(77 << 20) and reloads() != loaded
+    assert acme.unit("same") in unit_property(acme.unit("order"), "After")
+    assert unit_property("tenant-infra@acme.service", "InvocationID") == infra, "it was reloaded, not restarted"
+    assert (acme.folder / "volumes/data").is_dir()
+    loaded = reloads()
+    acme.commit(health=container("Health=exec:/bin/false", boot=False, exec=idle))
+    assert acme.sync() == "applied" and reloads() == loaded and seen(acme, names) == after
