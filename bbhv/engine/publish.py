@@ -8,7 +8,7 @@ systemd has read the new units; `tidy` removes it afterwards.
 """
 
 import os
-from typing import Mapping
+from typing import Callable, Mapping
 
 from ..host import files
 from ..names import tenant_slice
@@ -40,15 +40,29 @@ def publish(name: str, number: int, units: Mapping[str, str]) -> bool:
     return not same
 
 
-def problem(name: str, units: Mapping[str, str]) -> str:
-    """Why what systemd has read of a tenant is not these units, or an empty text. Changes nothing."""
+def problem(name: str, units: Callable[[], Mapping[str, str]], *, closely: bool) -> str:
+    """Why what systemd has read of a tenant is not these units, or an empty text. Changes nothing.
+
+    The files are read, and the units are called for, only when something was touched since they were published, which
+    the kernel notes in times that nobody can set; or when asked to look `closely`.
+    """
     folder, link = _loaded(name), files.read_link(f"{paths.RUN_UNITS}/{name}")
     if link is None:
         return "its units are not published in /run"
     if folder is None or folder != os.path.basename(link):
         return "systemd has not read its published units"
-    same = files.read_tree(f"{paths.RUN_GENERATIONS}/{folder}") == dict(units)
-    return "" if same else "its published units were changed"
+    path = f"{paths.RUN_GENERATIONS}/{folder}"
+    if not closely and _touched(path) <= os.lstat(f"{paths.RUN_UNITS}/{name}").st_ctime_ns:
+        return ""
+    return "" if files.read_tree(path) == dict(units()) else "its published units were changed"
+
+
+def _touched(folder: str) -> int:
+    """When something in a folder was last changed in any way, in nanoseconds since the epoch."""
+    with os.scandir(folder) as entries:
+        found = [(entry, entry.stat(follow_symlinks=False).st_ctime_ns) for entry in entries]
+    times = [_touched(entry.path) if entry.is_dir(follow_symlinks=False) else time for entry, time in found]
+    return max([os.stat(folder).st_mtime_ns, *times, *(time for _, time in found)])
 
 
 def _write(folder: str, units: Mapping[str, str]) -> str:

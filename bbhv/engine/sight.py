@@ -26,6 +26,7 @@ def look_closely(tenant: str) -> Sight:
     """The same of one tenant, and which of its units systemd would read anew: it is asked about each."""
     shown = systemd.show(_patterns(tenant), ("ActiveState", "NeedDaemonReload"))
     return Sight(
+        closely=True,
         states={unit: found.get("ActiveState", "inactive") for unit, found in shown.items()},
         overrides=overrides(),
         outdated=frozenset(unit for unit, found in shown.items() if found.get("NeedDaemonReload") == "yes"),
@@ -65,7 +66,7 @@ def find(tenant: str, store: Store, sight: Sight) -> tuple[Drift, ...]:
     if manifest is None or good is None or good != store.number("current"):
         return ()
     try:
-        problem = publish.problem(tenant, store.units(good))
+        problem = publish.problem(tenant, lambda: store.units(good), closely=sight.closely)
     except (BbhvError, OSError):
         return ()  # a sync makes a damaged generation anew, and says so
     return drift.find(manifest, replace(sight, published=problem))

@@ -10,8 +10,8 @@ person would do; model/remedy.py has the steps. What is no drift:
 
 Why the look is cheap: the states of all units of all tenants are one `systemctl list-units`, which systemd answers
 without a round trip for each; overrides are the names in four folders, listed once for all tenants; the published units
-are compared with the generation only as far as the generator's link says what systemd has read. systemd's own word
-about each unit (NeedDaemonReload=) costs a round trip each, so only whoever asks about one tenant gets it.
+are read only when the kernel says that something was touched since. systemd's own word about each unit
+(NeedDaemonReload=) costs a round trip each, so only whoever asks about one tenant gets it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,13 +75,14 @@ class Sight:
     """What was seen of the host at one moment: of all tenants, but for `published`, which is about one.
 
     `states` maps units that are loaded to their active states, `published` says why what systemd has read is not the
-    generation, `outdated` are the units that systemd would read anew.
+    generation, `outdated` are the units that systemd would read anew, `closely` says that time was no matter.
     """
 
     states: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Sequence[Override]] = field(default_factory=dict)
     published: str = ""
     outdated: frozenset[str] = frozenset()
+    closely: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
