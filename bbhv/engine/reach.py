@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from ..errors import BusyError, NotFoundError
+from ..errors import BbhvError, BusyError
 from ..host import files, git
 from ..host.lock import Lock
 from ..model.fetching import PROTOCOLS, Request, server
@@ -55,7 +55,7 @@ class Repository:
 
 
 def properties(repository: Repository) -> tuple[str, ...]:
-    """What the unit that fetches gets beyond its sandbox. Raises NotFoundError when the credential is nowhere."""
+    """What the unit that fetches gets beyond its sandbox. Raises BbhvError when the credential is nowhere."""
     given = _credential(repository.fetch.credential)
     if not repository.url.startswith("ssh:"):
         return given
@@ -69,7 +69,7 @@ def _credential(name: str) -> tuple[str, ...]:
         return (f"LoadCredentialEncrypted={name}",)
     if any(os.path.exists(f"{folder}/{name}") for folder in (*_STORES, _GIVEN[0])):
         return (f"LoadCredential={name}",)
-    raise NotFoundError(
+    raise BbhvError(
         f"The credential {name} that fetching needs is in none of this host's credential stores.",
         hint=f"systemd-creds encrypt --name={name} - /etc/credstore.encrypted/{name}",
     )

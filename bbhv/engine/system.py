@@ -2,7 +2,7 @@
 
 import os
 
-from ..errors import NotFoundError, RefusedError
+from ..errors import BbhvError, NotFoundError, RefusedError
 from ..findings import Finding, errors, ordered
 from ..host import files, git, log
 from ..host.lock import Lock
@@ -73,7 +73,7 @@ def _fetch(host: HostSettings) -> Fetch:
 def _text(path: str, setting: str) -> str:
     data = files.read(os.path.realpath(path))
     if data is None:
-        raise NotFoundError(f"{setting}{path} does not exist.")
+        raise BbhvError(f"{setting}{path} does not exist.")
     return data.decode("utf-8", "replace")
 
 

@@ -209,6 +209,15 @@ def test_a_forged_pack_is_refused_and_nothing_of_it_is_kept(make: Make, tmp_path
     assert [path.name for path in acme.folder.iterdir() if path.name.startswith(".#")] == []
 
 
+def test_a_bundle_that_is_too_large_is_refused_at_the_limit(make: Make, tmp_path: Path) -> None:
+    acme = away(make)
+    blobs = (item(3, os.urandom(1 << 20)) for _ in range(12))
+    path = forged(tmp_path / "b", pack(*WHOLE, *(list(blobs) * 25)))
+    assert path.stat().st_size > 300_000_000
+    assert "pack exceeds maximum allowed size" in take(acme, path, 4)
+    assert not (acme.folder / "config.git").exists()
+
+
 def test_a_pack_without_what_its_commit_needs_is_refused(make: Make, tmp_path: Path) -> None:
     lost = commit(b"\7" * 20)
     said = take(away(make), forged(tmp_path / "b", pack(item(1, lost)), oid("commit", lost)), 4)

@@ -1,15 +1,16 @@
 """Fetching: over https and ssh, from servers that want to know who asks, by a unit that can do nothing else."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from .conftest import Make
+from .conftest import SETTINGS, Make
 from .guests import idler
 from .servers import Authority, HttpServer, SshServer, authority
-from .support import REPOSITORIES, run
+from .support import REPOSITORIES, Repo, run
+from .test_system import CLONE
 from .world import Tenant
 
 STORE = Path("/run/credstore")
@@ -118,6 +119,33 @@ def test_ssh_with_a_deploy_key(make: Make, sshd: SshServer) -> None:
     assert acme.sync() == "unchanged"
     acme.commit(web=idler("debian-13", "MemoryMax=90M"))
     assert acme.sync() == "applied"
+
+
+def test_the_system_repository_over_https_with_a_password(
+    make_repo: Callable[[str], Repo], server: HttpServer, ca: Authority, tmp_path: Path
+) -> None:
+    repo = make_repo("system")
+    repo.commit({"system.json": '{"apiVersion": "bitbuilder.io/v1"}'})
+    server.users = {"deploy": "secret"}
+    (tmp_path / "ca.pem").write_text(ca.text)
+    lines = [f"Repository={server.url('system.git')}", "Trust=unsigned", f"CAFile={tmp_path}/ca.pem",
+             "Credential=git.system", "User=deploy"]
+    SETTINGS.write_text("\n".join(["[System]", *lines, ""]))
+    try:
+        done = run(["bbhv", "sync"], check=False)
+        assert done.returncode == 1 and "systemd-creds encrypt --name=git.system" in done.stderr
+        server.asked.clear()
+        done = run(["bbhv", "sync", "--backoff"], check=False)
+        assert done.returncode == 1 and "bbhv sync --system tries now" in done.stderr and server.asked == []
+        encrypted("git.system", "secret")
+        run(["bbhv", "sync", "--system"])
+        assert run(["git", "-C", CLONE, "rev-parse", "HEAD"]).stdout.strip() == repo.head
+        SETTINGS.write_text(SETTINGS.read_text().replace("https://", "https://user:password@"))
+        done = run(["bbhv", "sync", "--system"], check=False)
+        assert done.returncode == 4 and "names a user" in done.stderr
+    finally:
+        SETTINGS.write_text("[System]\nAllowFile=yes\n")
+        run(["rm", "-rf", CLONE, "/var/lib/bitbuilder/system-tried", "/run/bitbuilder/retry/_system"])
 
 
 def test_ssh_to_a_server_that_is_another_one(make: Make, sshd: SshServer, tmp_path: Path) -> None:

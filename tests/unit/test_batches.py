@@ -1,0 +1,114 @@
+"""Many tenants at once: who is ready is activated, whoever else is still at it; nobody is lost, nobody comes twice."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from bbhv.engine.batches import Run, in_order
+from bbhv.engine.job import Job, Mode
+from bbhv.model.registration import Registration
+
+PATIENCE = 30.0
+
+
+def job(name: str, server: str = "") -> Job:
+    """A job about a repository on a server."""
+    url = f"https://{server}/{name}.git" if server else f"file:///srv/{name}.git"
+    return Job(registration=Registration(tenant=name, repository=url), mode=Mode.SYNC, allow_file=True)
+
+
+class Seen:
+    """What a run did: how many at once, and in which companies they were activated."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.now: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+        self.batches: list[list[str]] = []
+        self.activated = threading.Semaphore(0)
+
+    def prepare(self, one: Job) -> None:
+        """Looks who is at it together."""
+        name = one.registration.repository.split("/")[2]
+        with self.lock:
+            self.now[name] += 1
+            self.most[name] = max(self.most[name], self.now[name])
+            self.most["all"] = max(self.most["all"], sum(self.now.values()))
+        threading.Event().wait(0.002)
+        with self.lock:
+            self.now[name] -= 1
+
+    def activate(self, jobs: Sequence[Job]) -> None:
+        """Notes who came."""
+        self.batches.append([one.tenant for one in jobs])
+        for _ in jobs:
+            self.activated.release()
+
+
+def test_everybody_is_prepared_and_activated_once_within_the_bounds() -> None:
+    seen = Seen()
+    jobs = [job(f"a{number}", "a") for number in range(40)] + [job(f"b{number}", "b") for number in range(40)]
+    Run(8, seen.prepare, seen.activate).run(jobs)
+    assert sorted(name for batch in seen.batches for name in batch) == sorted(one.tenant for one in jobs)
+    assert seen.most["a"] <= 4 and seen.most["b"] <= 4 and 1 < seen.most["all"] <= 8
+    Run(1, seen.prepare, seen.activate).run(jobs[:3])
+    Run(4, seen.prepare, seen.activate).run([])
+
+
+def test_those_that_are_ready_do_not_wait_for_those_that_hang() -> None:
+    seen, over = Seen(), threading.Event()
+
+    def prepare(one: Job) -> None:
+        if one.tenant.startswith("slow"):
+            assert over.wait(PATIENCE)
+
+    jobs = [*(job(f"slow{number}", "slow") for number in range(9)), *(job(f"quick{number}") for number in range(9))]
+    running = threading.Thread(target=Run(4, prepare, seen.activate).run, args=(jobs,))
+    running.start()
+    assert all(seen.activated.acquire(timeout=PATIENCE) for _ in range(9))
+    assert {name for batch in seen.batches for name in batch} == {f"quick{number}" for number in range(9)}
+    over.set()
+    running.join(PATIENCE)
+    assert not running.is_alive() and sum(map(len, seen.batches)) == 18
+
+
+def test_others_go_on_while_some_are_activated() -> None:
+    seen, prepared = Seen(), threading.Event()
+
+    def jobs() -> Iterator[Job]:
+        yield job("first")
+        assert started.wait(PATIENCE)
+        yield job("second")
+
+    started = threading.Event()
+
+    def prepare(one: Job) -> None:
+        if one.tenant == "second":
+            prepared.set()
+
+    def activate(batch: Sequence[Job]) -> None:
+        if batch[0].tenant == "first":
+            started.set()
+            assert prepared.wait(PATIENCE), "the second is prepared meanwhile"
+        seen.activate(batch)
+
+    Run(2, prepare, activate).run(jobs())
+    assert seen.batches == [["first"], ["second"]]
+
+
+def test_what_goes_wrong_in_a_step_is_not_swallowed() -> None:
+    def broken(batch: Sequence[Job]) -> None:
+        raise RuntimeError(batch[0].tenant)
+
+    with pytest.raises(RuntimeError, match="acme"):
+        Run(2, lambda one: None, broken).run([job("acme")])
+
+
+def test_the_order_is_one_of_this_hosts_own_and_whole() -> None:
+    jobs = [job(f"t{number}") for number in range(50)]
+    again = in_order(jobs)
+    assert [one.tenant for one in again] == [one.tenant for one in in_order(list(reversed(jobs)))]
+    assert {one.tenant for one in again} == {one.tenant for one in jobs}
+    assert [one.tenant for one in again] != sorted(one.tenant for one in jobs)
