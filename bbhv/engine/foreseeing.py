@@ -54,6 +54,7 @@ def foresee(host: World, tenant: str, *, revision: str = "", fetch: bool = False
     """
     registration = host.registered(tenant)
     job = Job(registration=registration, mode=Mode.SYNC, allow_file=host.settings.allow_file, asked=asked)
+    job.fetch_seconds = host.settings.fetch_timeout_sec
     if fetch:
         _fetch(job)
     job.state = job.store.load()

@@ -57,9 +57,11 @@ def test_a_tenant_that_is_gone_goes_with_everything_that_was_its_own(make: Make)
     unregister(acme)
     assert "--yes" in purge("acme", status=4) and acme.folder.is_dir()
     reply = json.loads(purge("acme", "--yes", "--json=short"))
-    assert reply == {"tenant": "acme", "removed": [str(acme.folder)], "uidRanges": ["web.acme"]}
+    assert (reply["tenant"], reply["removed"]) == ("acme", [str(acme.folder)])
+    assert "web.acme" in reply["uidRanges"] and "web.shop" not in reply["uidRanges"]
     assert not acme.folder.exists() and outside.is_dir() and not list(TENANTS.glob(".#*"))
-    assert [name for name in json.loads(UIDS.read_text()) if name.endswith((".acme", ".shop"))] == ["web.shop"]
+    left = json.loads(UIDS.read_text())
+    assert "web.shop" in left and not any(name.endswith(".acme") for name in left)
     assert (shop.folder / "volumes/data/file").exists() and shop.state("web") == "active"
     assert "has no data" in purge("acme", "--yes", status=5)
     (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url))
