@@ -18,7 +18,7 @@ from ..model import forecast
 from ..model.compile import Generation, HostFacts, compile_tenant
 from ..model.registration import Registration
 from ..model.tenant import Tenant
-from ..names import workload
+from ..names import tenant_unit, workload
 from ..version import VERSION
 from . import activate, asking, batches, collect, confirming, healing, hostfacts, images, planning, publish, sight
 from . import still, verify, world
@@ -118,6 +118,8 @@ def prepare(job: Job, host: World, schema: Schema) -> None:
     suspended = hold is not None and hold.verb == "suspend"
     publish.mark_suspended(job.tenant, suspended)
     if hold is not None and suspended:
+        if job.active:  # whoever suspended it was killed; the unit waits for our lock
+            systemd.urge("stop", [tenant_unit(job.tenant)])
         job.end("suspended", f"stopped by {hold.who}, its data is kept; until `bbhv resume {job.tenant}`")
         return
     if confirming.hold(job):

@@ -4,8 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from .conftest import Make
-from .support import REGISTRATIONS, registration, run, unit_property
+from .support import REGISTRATIONS, registration, run, unit_property, wait_until
 from .world import Tenant, container, never_healthy
 
 RUN = Path("/run/bitbuilder")
@@ -201,3 +203,18 @@ def test_a_suspension_outlives_a_boot_at_which_the_registration_kept_the_tenant_
     assert (active(acme), acme.state("web")) == ("inactive", "inactive") and hold(acme)
     bbhv("resume", "acme")
     assert acme.state("web") == "active"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_who_is_killed_while_suspending_has_suspended_or_not(make: Make, count: int) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    run(["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=rename",
+         "-e", f"inject=rename:signal=KILL:when={count}", "bbhv", "suspend", "acme"], check=False, timeout=120)
+    suspended = hold(acme) is not None
+    assert acme.sync() == ("suspended" if suspended else "unchanged")
+    wanted = "inactive" if suspended else "active"
+    wait_until(f"the container is {wanted}", lambda: acme.state("web") == wanted and active(acme) == wanted, 60)
+    run(["systemctl", "start", "tenant@acme"], timeout=120)
+    assert acme.state("web") == wanted
