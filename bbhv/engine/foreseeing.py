@@ -17,13 +17,13 @@ from ..host.run import run
 from ..model.compile import Offered
 from ..model.facts import Facts
 from ..model.forecast import Forecast, Has, check, count, forecast
-from ..model.plan import joined, plan, resting
+from ..model.plan import plan
 from ..names import workload
 from ..version import VERSION
 from . import choice, deadline, hostfacts, images, obtain, paths, uids, world
 from .deadline import Standing
 from .job import Asked, Job, Mode, is_active, say_waiting
-from .planning import down, has
+from .planning import between, has
 from .read import read_tree
 from .state import Store
 from .world import World
@@ -124,7 +124,7 @@ def _forecast(
     facts = replace(facts, uid_bases=uids.known(names))
     found = forecast(tenant, registration, facts, now, commit=job.commit, version=VERSION)
     assert found.generation is not None
-    steps = joined(found.plan, down(resting(found.plan)))
+    steps = between(now, found.generation, starting=False)
     return replace(found, plan=steps, findings=(*findings, *found.findings))
 
 

@@ -22,10 +22,10 @@ def between(now: Has, generation: Generation, *, starting: bool) -> Plan:
     A start starts everything anyway, so nothing is asked for it.
     """
     steps = difference(now, generation)
-    return steps if starting else joined(steps, down(resting(steps)))
+    return steps if starting else joined(steps, _down(resting(steps)))
 
 
-def down(units: tuple[str, ...]) -> frozenset[str]:
+def _down(units: tuple[str, ...]) -> frozenset[str]:
     """Those of the units that do not run."""
     found = systemd.show(units, ("ActiveState",))
     return frozenset(unit for unit in units if found.get(unit, {}).get("ActiveState") in _DOWN)
