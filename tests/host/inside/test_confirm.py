@@ -174,7 +174,7 @@ def test_what_is_not_healthy_is_not_waited_for(make: Make) -> None:
 def test_an_engine_that_is_killed_while_it_goes_back_goes_back_all_the_way_the_next_time(make: Make) -> None:
     acme = start(make)
     expire(acme)
-    run(["strace", "-qq", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL:when=2",
+    run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename", "-e", "inject=rename:signal=KILL:when=2",
          "bbhv", "sync", "acme"], check=False)
     assert acme.sync(status=1) in ("rolled-back", "quarantined") and role(acme) == "one", acme.said
     assert acme.status()["generation"] == acme.status()["good"] == 1

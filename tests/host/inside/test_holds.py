@@ -8,6 +8,8 @@ import pytest
 
 from .conftest import Make
 from .support import REGISTRATIONS, registration, run, unit_property, wait_until
+from .test_confirm import expire, role
+from .test_confirm import start as waiting
 from .world import Tenant, container, never_healthy
 
 RUN = Path("/run/bitbuilder")
@@ -218,3 +220,18 @@ def test_who_is_killed_while_suspending_has_suspended_or_not(make: Make, count: 
     wait_until(f"the container is {wanted}", lambda: acme.state("web") == wanted and active(acme) == wanted, 60)
     run(["systemctl", "start", "tenant@acme"], timeout=120)
     assert acme.state("web") == wanted
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_waits_to_be_confirmed_waits_through_a_suspension_until_its_time_is_over(make: Make, late: bool) -> None:
+    acme = waiting(make)
+    bbhv("suspend", "acme")
+    assert acme.state("web") == "inactive"
+    if late:
+        expire(acme)
+    assert acme.sync() == "suspended"
+    bbhv("resume", "acme", status=int(late))  # which tells that the newest one went back
+    assert acme.state("web") == "active" and role(acme) == ("one" if late else "two")
+    if not late:
+        bbhv("confirm", "acme")
+        assert acme.status()["good"] == 2
