@@ -4,7 +4,7 @@ Nothing is written and no lock is held: everything that is read was published wh
 the functions that a sync uses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -14,13 +14,14 @@ from ..formats.gitobject import Commit
 from ..formats.schema.compiler import Schema
 from ..host import git
 from ..host.run import run
+from ..model import drift
 from ..model.compile import Offered
 from ..model.facts import Facts
 from ..model.forecast import Forecast, Has, check, count, forecast
 from ..model.plan import plan
 from ..names import workload
 from ..version import VERSION
-from . import choice, deadline, hostfacts, images, obtain, paths, uids, world
+from . import choice, deadline, hostfacts, images, obtain, paths, sight, uids, world
 from .deadline import Standing
 from .job import Asked, Job, Mode, is_active, say_waiting
 from .planning import between, has
@@ -147,12 +148,24 @@ def _judged(job: Job, commit: Commit, planned: Planned) -> Planned:
         notes.append(f"UID ranges of {', '.join(found.unallocated)}: (allocated when applied)")
     if not is_active(job.tenant):
         notes.append(f"tenant@{job.tenant} is stopped: a sync only checks the commit, and a start does this.")
+    else:
+        notes += _drifted(job)
     word, why, hint = _verdict(job, planned)
     if word == "applied" and not is_active(job.tenant):
         word = "held"
     elif word == "applied" and planned.commit == planned.running and not found.plan.changes:
         word = "unchanged"
     return replace(planned, outcome=word, refusal=why, hint=hint, notes=tuple(notes))
+
+
+def _drifted(job: Job) -> Iterator[str]:
+    """What differs from the good generation, and whether a sync sets that right, whatever comes of the commit."""
+    found = sight.find(job.tenant, job.store, sight.look(job.tenant))
+    policy = job.registration.drift
+    for what, healed in (("A sync sets right", True), ("It stays so", False)):
+        some = [one for one in found if one.is_set_right_by(policy) is healed]
+        if some:
+            yield f"{what}: {drift.sentence(some)}."
 
 
 def _verdict(job: Job, planned: Planned) -> tuple[str, str, str]:

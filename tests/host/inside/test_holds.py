@@ -201,7 +201,7 @@ def test_a_suspension_outlives_a_boot_at_which_the_registration_kept_the_tenant_
     (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url, state="suspended"))
     reboot()
     (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url))
-    bbhv("sync")
+    bbhv("sync", "--wait")  # the start that the registration forbade may still be on its way down
     assert (active(acme), acme.state("web")) == ("inactive", "inactive") and hold(acme)
     bbhv("resume", "acme")
     assert acme.state("web") == "active"

@@ -131,7 +131,9 @@ def test_what_does_not_run_joins_the_plan_as_it_joins_the_sync(make: Make) -> No
     run(["systemctl", "stop", acme.unit("db")])
     acme.commit(web=container("MemoryMax=64M"))
     fetched(acme)
-    assert done(told(acme)) == {"container db": "start", "container web": "live"}
+    found = told(acme)
+    assert done(found) == {"container db": "start", "container web": "live"}
+    assert "A sync sets right: container db" in str(found["notes"])
     assert acme.sync() == "applied" and acme.state("db") == "active"
 
 
