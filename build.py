@@ -43,7 +43,7 @@ SLOW = (
     *(f"bbhv/cli/{name}.py" for name in ("artefacts asking backing checking completion explaining folder formats help "
                                          "hooks inspecting making manual planning repositories shelf "
                                          "validating").split()),
-    *(f"bbhv/formats/{name}.py" for name in ("pubkeys", "varlink_idl", "versions", "voa", "schema/nearest")),
+    *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink_idl", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
     *(f"bbhv/engine/{name}.py" for name in "access confirming doctor foreseeing holds past purge unpack".split()),
     "bbhv/host/inspect.py", "bbhv/host/removal.py",

@@ -59,7 +59,7 @@ CODES: dict[str, str] = {
     # 5xx: the system repository
     "BB501": "tenant is registered twice",
     "BB502": "registration cannot be read",
-    "BB503": "trust policy is not available",
+    "BB503": "nobody can sign",
     "BB504": "repository URL is not allowed",
     "BB505": "trust tree is not valid",
     "BB506": "registered repository is not there",

@@ -130,11 +130,12 @@ SYSTEM: Mapping[str, Advice] = {
         right=_registration('"trust": {"commits": "unsigned"}'),
     ),
     "BB503": Advice(
-        text="""The policy wants signatures, and this version cannot verify them, or there is nobody whose signature
-        would count. No commit is taken rather than one that nobody vouches for.""",
-        fix="Add the signers to `trust/`, or write `unsigned` where everybody who can push is trusted.",
-        wrong='"trust": {"commits": "signed", "signers": ["acme-release"]}',
-        right='"trust": {"commits": "unsigned"}',
+        text="""The policy wants signatures, and there is nobody whose signature would count: no signer is named, or
+        `trust.revoked` has all their keys. No commit is taken rather than one that nobody vouches for.""",
+        fix="Name signers, and add their keys to `trust/`; or write `unsigned` where all who can push are trusted.",
+        file="tenants/acme.json",
+        wrong=_registration('"branch": "main"'),
+        right=_registration('"trust": {"commits": "unsigned"}'),
     ),
     "BB504": Advice(
         text="""The URL of the repository is not one that a host may fetch from: another scheme than https, ssh and

@@ -125,8 +125,13 @@ def _each(call: Call, output: Output, do: Callable[[str], Job]) -> int:
 
 
 def asked(call: Call) -> Asked:
-    """What the options of a verb ask for."""
-    return Asked(wait=call.has("--wait"), bundle=_bundle(call), backoff=call.has("--backoff"))
+    """What the options of a verb ask for. Raises UsageError for an operator's word that names no tenant."""
+    rewind = call.has("--allow-rewind")
+    if rewind and not call.tenants():
+        raise UsageError("--allow-rewind is for tenants that are named.", hint="bbhv sync --allow-rewind TENANT")
+    return Asked(
+        allow_rewind=rewind, wait=call.has("--wait"), bundle=_bundle(call), backoff=call.has("--backoff")
+    )  # fmt: skip
 
 
 def _who() -> str:

@@ -66,6 +66,7 @@ COMMON = (
     Option("--help", "", "Show this help", (), "-h"),
     Option("--version", "", "Show the version"),
 )
+REWIND = Option("--allow-rewind", "", "Take a commit that goes back, or was rolled back")
 
 WAIT = Option("--wait", "", "Wait for whoever is at work on it")
 
@@ -106,10 +107,10 @@ VERBS = (
         Option("--bundle", "FILE", "Take this git bundle instead of the network"),
         Option("--system", "", "The system repository alone, then what it says"),
         Option("--backoff", "", "Leave out whose fetch failed a short while ago"),
-        WAIT,
+        REWIND, WAIT,
     )),
     Verb("apply", "TENANT…", 1, MANY, CHANGE, "changing:apply", "Apply the clone's HEAD, without a network", (
-        WAIT,
+        REWIND, WAIT,
     )),
     Verb("rollback", "TENANT", 1, 1, CHANGE, "changing:rollback", "Run an older generation until a newer commit", (
         Option("--to", "N", "The generation (default: the good one before)"),

@@ -23,6 +23,7 @@ def commit_of(job: Job) -> verify.VerifiedCommit | None:
 
 def fetch(job: Job) -> verify.VerifiedCommit | None:
     """Fetch, ingest, verify: the tip of the branch, or None with the outcome set."""
+    _heal(job)
     tip = obtain.attempt(job.repository, bundle=job.asked.bundle, patient=job.asked.backoff)
     job.clone.touch_ref(paths.REF_INCOMING)
     job.commit = tip
@@ -31,7 +32,7 @@ def fetch(job: Job) -> verify.VerifiedCommit | None:
     if problem:
         job.end("quarantined" if job.state.quarantined(tip) else "held", problem)
         return None
-    _accept(job, tip)
+    _accept(job, commit)
     return commit
 
 
@@ -64,18 +65,52 @@ def choose(job: Job) -> verify.VerifiedCommit | None:
         job.end("quarantined" if job.state.quarantined(head) else "held", problem)
         return None
     commit = verified(job, head)
-    _accept(job, head)
+    _accept(job, commit)
     return commit
 
 
 def verified(job: Job, oid: str) -> verify.VerifiedCommit:
     """The commit as a verified one, by the policy and the memory of the tenant. Raises RefusedError, DamagedError."""
-    accepted = (job.clone.ref(paths.REF_TRIED) if job.clone.exists() else None) or job.state.tried or None
-    return verify.verify(job.clone, oid, policy=job.registration.trust, accepted=accepted)
+    authority, findings = job.signers.of_tenant(job.registration)
+    for finding in findings:
+        log.write("debug", f"{job.tenant}: {finding}")  # bbhv doctor shows them
+    accepted = _accepted(job, oid)
+    try:
+        return verify.verify(
+            job.clone, oid, authority=authority, accepted=accepted, proof=job.state.proof,
+            allow_rewind=job.asked.allow_rewind,
+        )  # fmt: skip
+    except RefusedError as error:
+        manifest = job.current()
+        if manifest is None or manifest.commit != oid:
+            raise
+        raise RefusedError(f"{error.message} It is deployed already and runs on.", hint=error.hint) from error
+
+
+def _accepted(job: Job, oid: str) -> tuple[str, ...]:
+    """What was accepted before, as each place remembers it; where both are lost, what was good. A first start says
+    that it is one."""
+    tried = job.clone.ref(paths.REF_TRIED) if job.clone.exists() else None
+    known = tuple(dict.fromkeys(one for one in (tried, job.state.tried) if one))
+    if known:
+        return known
+    good = job.store.manifest(job.store.number("good"))
+    what = f"the good generation's commit {good.commit[:12]} counts" if good else f"{oid[:12]} is the first commit"
+    log.write("notice", f"{job.tenant}: nothing remembers what was accepted before; {what}")
+    return (good.commit,) if good else ()
+
+
+def _heal(job: Job) -> None:
+    """What only the clone remembers is to outlive it. The other way round it may not have the commit any more."""
+    tried = job.clone.ref(paths.REF_TRIED) if job.clone.exists() else None
+    if tried and not job.state.tried:
+        job.remember(replace(job.state, tried=tried))
 
 
 def not_again(job: Job, oid: str) -> str:
     """Why a commit is not to be tried, or an empty text."""
+    if job.asked.allow_rewind:
+        return ""  # the operator's word lifts it, see _accept
     bad, hold = job.state.quarantined(oid), job.state.hold
     if bad:
         return f"commit {oid[:12]} is not tried again: {bad.reason}"
@@ -84,8 +119,11 @@ def not_again(job: Job, oid: str) -> str:
     return ""
 
 
-def _accept(job: Job, oid: str) -> None:
+def _accept(job: Job, commit: verify.VerifiedCommit) -> None:
+    oid = commit.oid
     job.clone.set_ref(paths.REF_TRIED, oid)
-    hold = None if job.state.hold and job.state.hold.commit != oid else job.state.hold
-    if job.state.tried != oid or hold != job.state.hold:
-        job.remember(replace(job.state, tried=oid, hold=hold))
+    state = job.state.allowing(oid) if job.asked.allow_rewind else job.state
+    hold = None if state.hold and state.hold.commit != oid else state.hold
+    state = replace(state, tried=oid, hold=hold, proof=commit.proof)
+    if state != job.state:
+        job.remember(state)

@@ -5,12 +5,15 @@ import sys
 from dataclasses import dataclass
 from typing import Callable, Iterator
 
-from ..errors import BbhvError
-from ..host import git, run, systemd
+from ..errors import BbhvError, RefusedError
+from ..findings import Finding
+from ..host import git, run, signatures, systemd
+from ..model.authority import UNSIGNED
 from ..model.drift import GOING, sentence
 from ..model.retention import reason
 from ..names import tenant_unit
 from . import collect, paths, sight, world
+from .signers import Signers
 from .state import Store, known_tenants
 
 PROGRAMS = {
@@ -105,6 +108,38 @@ def _settings() -> Iterator[Check]:
     yield Check("system repository", host.readable, at, "Run: bbhv sync")
 
 
+def _trust() -> Iterator[Check]:
+    """Who may sign what, where signatures are asked for, and whether this host can verify them."""
+    host = world.load()
+    known = Signers(host.trust)
+    asked = [("the system repository", known.of_system(host.settings))] if host.settings.repository else []
+    asked += [(name, known.of_tenant(one)) for name, one in sorted(host.registrations.items())]
+    technologies: set[str] = set()
+    told: dict[Finding, None] = {}
+    for whose, (authority, findings) in asked:
+        told |= dict.fromkeys(findings)
+        if authority.policy == UNSIGNED:
+            continue
+        usable = [key for key in authority.keys if not key.masked and key.fingerprint not in authority.revoked]
+        technologies |= {key.technology for key in usable}
+        lacking = f"no key of {', '.join(authority.keyless)}; " if authority.keyless else ""
+        count = f"{len(usable)} key{'' if len(usable) == 1 else 's'} of {', '.join(authority.signers) or 'nobody'}"
+        yield Check(f"trust of {whose}", bool(usable) and not lacking, f"{lacking}{authority.policy}, {count}",
+                    authority.add)  # fmt: skip
+    for finding in told:
+        yield Check("verifiers", False, str(finding), finding.hint)
+    for technology in sorted(technologies):
+        yield _verifier(technology)
+
+
+def _verifier(technology: str) -> Check:
+    try:
+        name = signatures.program(technology)
+    except RefusedError as error:
+        return Check(f"{technology} verifier", False, error.message, error.hint)
+    return Check(f"{technology} verifier", True, run.find(name) or name)
+
+
 def _tenants() -> Iterator[Check]:
     for tenant in known_tenants():
         store, clone = Store(paths.tenant(tenant)), git.Clone(paths.clone(tenant))
@@ -149,5 +184,5 @@ def _images() -> Iterator[Check]:
 
 _LOOKS: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
     ("python", _python), ("systemd", _systemd), ("cgroups", _cgroups), ("programs", _programs), ("units", _units),
-    ("settings", _settings), ("tenants", _tenants), ("drift", _drift), ("images", _images),
+    ("settings", _settings), ("trust", _trust), ("tenants", _tenants), ("drift", _drift), ("images", _images),
 )  # fmt: skip

@@ -26,6 +26,7 @@ from .deadline import Standing
 from .job import Asked, Job, Mode, is_active, say_waiting
 from .planning import between, has
 from .read import read_tree
+from .signers import Signers
 from .state import Store
 from .world import World
 
@@ -54,7 +55,8 @@ def foresee(host: World, tenant: str, *, revision: str = "", fetch: bool = False
     NotFoundError, and BbhvError when there is nothing to look at.
     """
     registration = host.registered(tenant)
-    job = Job(registration=registration, mode=Mode.SYNC, allow_file=host.settings.allow_file, asked=asked)
+    job = Job(registration=registration, mode=Mode.SYNC, allow_file=host.settings.allow_file, asked=asked,
+              signers=Signers(host.trust))  # fmt: skip
     job.fetch_seconds = host.settings.fetch_timeout_sec
     if fetch:
         _fetch(job)

@@ -23,6 +23,7 @@ from ..model.registration import Fetch, Registration
 from ..names import tenant_unit
 from . import paths
 from .reach import Repository
+from .signers import Signers
 from .state import Hold, Outcome, State, Store
 
 MAX_LOGGED = 20
@@ -57,6 +58,7 @@ class Job:
     allow_file: bool
     asked: Asked = Asked()
     fetch_seconds: int = 300
+    signers: Signers = field(default_factory=lambda: Signers({}))
     state: State = State()
     told: str = ""  # the oid that a server is said to have, which nobody believes: see `asking`
     commit: str = ""

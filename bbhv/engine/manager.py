@@ -114,6 +114,8 @@ class Run:
 
 def reload() -> Run:
     """Applies what the system repository says now, without a network: after a pull by hand."""
+    _make_folders()
+    system.try_to_adopt(world.settings()[0])
     return Run(_apply_registrations(open_world(), None, Mode.APPLY, block=False))
 
 
@@ -176,7 +178,9 @@ def _apply_registrations(
     """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
     chosen = sorted(only if only is not None else {*host.registrations, *host.refused, *known_tenants()})
     states = systemd.states(["tenant@*.service"])
-    going, new, ended = [], [], []
+    going: list[str] = []
+    new: list[str] = []
+    ended: list[str] = []
     jobs = [_refused(host, tenant) for tenant in chosen if tenant in host.refused]
     for tenant in chosen:
         state = states.get(tenant_unit(tenant), "inactive")
@@ -185,7 +189,7 @@ def _apply_registrations(
         elif tenant not in host.registrations:
             continue  # nobody can say what it is to be, so it stays as it is
         elif state in ("inactive", "failed") and not (publish.is_stopped(tenant) or _suspended(tenant)):
-            new.append(tenant)
+            (going if asked.allow_rewind else new).append(tenant)
         else:
             going.append(tenant)
     _end(host, ended, states)

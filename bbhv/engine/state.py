@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import BbhvError
 from ..formats.jsontext import Json, dump, parse
 from ..host import files, log
+from ..model.authority import Proof
 from ..model.manifest import Manifest, from_json, to_json
 from ..names import is_name
 from . import paths
@@ -88,6 +89,7 @@ class State:
     tried: str = ""
     images: tuple[str, ...] = field(default=())
     last: int = 0
+    proof: Proof | None = None
 
     def quarantined(self, commit: str) -> Quarantined | None:
         """The quarantine of a commit, if it is in one."""
@@ -98,10 +100,16 @@ class State:
         rest = tuple(one for one in self.quarantine if one.commit != commit)
         return replace(self, quarantine=(*rest, Quarantined(commit, reason, when_usec))[-KEPT_QUARANTINES:])
 
+    def allowing(self, commit: str) -> "State":
+        """The state in which a commit may be tried again, whatever quarantine or rollback says otherwise."""
+        rest = tuple(one for one in self.quarantine if one.commit != commit)
+        hold = None if self.hold and self.hold.verb == "rollback" and self.hold.commit == commit else self.hold
+        return replace(self, quarantine=rest, hold=hold)
+
 
 def encode(state: State) -> bytes:
     """The state as the bytes of state.json."""
-    trial, outcome = state.trial, state.outcome
+    trial, outcome, proof = state.trial, state.outcome, state.proof
     value: Json = {
         "version": 1,
         "trial": None if trial is None else {
@@ -118,6 +126,7 @@ def encode(state: State) -> bytes:
         "tried": state.tried,
         "images": list(state.images),
         "last": state.last,
+        "proof": None if proof is None else {"digest": proof.digest, "untilUSec": proof.until_usec},
     }  # fmt: skip
     return dump(value).encode()
 
@@ -129,6 +138,7 @@ def decode(data: bytes) -> State:
         raise ValueError("state.json is damaged")
     value = located.value
     trial, outcome = _dict(value["trial"]), _dict(value["outcome"])
+    proof = _dict(value.get("proof"))
     return State(
         trial=Trial(
             _int(trial["generation"]), _str(trial["commit"]), _int(trial["attempts"]), trial["interrupted"] is True,
@@ -147,6 +157,7 @@ def decode(data: bytes) -> State:
         tried=_str(value["tried"]),
         images=tuple(_str(one) for one in _list(value["images"])),
         last=_int(value["last"]),
+        proof=Proof(_str(proof["digest"]), _int(proof["untilUSec"])) if proof else None,
     )  # fmt: skip
 
 

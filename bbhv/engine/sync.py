@@ -25,6 +25,7 @@ from . import still, verify, world
 from .choice import commit_of
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 from .read import read
+from .signers import Signers
 from .world import World
 
 
@@ -37,8 +38,10 @@ def run(
     when the caller wants to wait, it is waited for after them. Raises BusyError only when `alone` says that nobody
     else was asked for.
     """
-    allow_file = host.settings.allow_file
-    jobs = [Job(registration=host.registered(t), mode=mode, allow_file=allow_file, asked=asked) for t in tenants]
+    signers, local = Signers(host.trust), host.settings.allow_file
+    jobs = [
+        Job(registration=host.registered(t), mode=mode, allow_file=local, asked=asked, signers=signers) for t in tenants
+    ]
     schema = world.metadata_schema()
     _together(jobs, host, schema, wait=asked.wait and alone, alone=alone)
     for job in [job for job in jobs if job.busy and asked.wait]:

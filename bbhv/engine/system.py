@@ -10,10 +10,10 @@ from ..kinds.urls import normalise
 from ..kinds.values import Unreadable
 from ..model.hostconf import HostSettings
 from ..model.registration import Fetch
-from ..names import is_object_id
-from . import obtain, paths, verify
+from . import memory, obtain, paths, verify
 from .job import Asked
 from .read import read
+from .signers import Signers
 from .world import emptied, system_config
 
 
@@ -34,21 +34,24 @@ def follow(host: HostSettings, asked: Asked = Asked()) -> None:
             name="_system", url=_address(host.repository), branch=host.branch, clone=git.Clone(paths.SYSTEM_CLONE),
             allow_file=host.allow_file, fetch=_fetch(host), seconds=host.fetch_timeout_sec,
         )  # fmt: skip
+        memory.heal(repository.clone)
         try:
-            tip, found, problems = _read(repository, host, asked)
+            commit, found, problems = _newest(host, repository, asked)
         except git.DamagedError as error:
             log.write("warning", f"{error.message} The system repository is cloned again.")
             repository.clone.discard()
-            tip, found, problems = _read(repository, host, asked)
-        parsed, more = system_config(found, paths.SYSTEM_CLONE)
-        accepted = repository.clone.ref(paths.REF_TRIED)
-        taken = emptied(repository.clone, accepted, found, parsed, host) if parsed else ()
-        bad = errors((*problems, *more, *taken))
-        if parsed is None or bad:
-            raise RefusedError(f"The system repository's commit {tip[:12]} has errors: {ordered(bad)[0]}")
-        files.write(paths.SYSTEM_TRIED, f"{tip}\n".encode(), 0o600)
-        repository.clone.set_ref(paths.REF_TRIED, tip)
-        repository.clone.align(tip, host.branch, lock.handle)
+            commit, found, problems = _newest(host, repository, asked)
+        _accept(host, commit, found, problems)
+        repository.clone.align(commit.oid, host.branch, lock.handle)
+
+
+def _newest(
+    host: HostSettings, repository: obtain.Repository, asked: Asked
+) -> tuple[verify.VerifiedCommit, dict[str, bytes], tuple[Finding, ...]]:
+    """The tip of the branch, verified, its files, and what is wrong with them. Raises BbhvError."""
+    tip = obtain.attempt(repository, bundle=asked.bundle, patient=asked.backoff)
+    commit = _verified(host, repository.clone, tip)
+    return commit, *read(commit)
 
 
 def _address(url: str) -> str:
@@ -77,11 +80,52 @@ def _text(path: str, setting: str) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _read(
-    repository: obtain.Repository, host: HostSettings, asked: Asked
-) -> tuple[str, dict[str, bytes], tuple[Finding, ...]]:
-    """The tip of the branch, verified, its files, and what is wrong with them. Raises BbhvError."""
-    tip = obtain.attempt(repository, bundle=asked.bundle, patient=asked.backoff)
-    noted = (files.read(paths.SYSTEM_TRIED) or b"").decode("ascii", "replace").strip()
-    accepted = repository.clone.ref(paths.REF_TRIED) or (noted if is_object_id(noted) else None)
-    return tip, *read(verify.verify(repository.clone, tip, policy=host.trust, accepted=accepted))
+def adopt(host: HostSettings) -> None:
+    """After a pull by hand: what the clone's HEAD says is remembered as accepted, if it verifies. Raises BbhvError."""
+    clone = git.Clone(paths.SYSTEM_CLONE)
+    head = clone.head() if clone.exists() else None
+    if head is None or memory.of_system(clone).accepted == (head,):
+        return
+    with Lock(f"{paths.RUN_LOCK}/_system", "The system repository") as lock:
+        lock.take("reading the system repository", wait=True)
+        commit = _verified(host, clone, head)
+        _accept(host, commit, *read(commit))
+
+
+def _verified(host: HostSettings, clone: git.Clone, oid: str) -> verify.VerifiedCommit:
+    known = memory.of_system(clone)
+    authority, findings = Signers({}).of_system(host)
+    for finding in findings:
+        log.write("warning", str(finding))
+    if not known.accepted:
+        log.write("notice", f"Nothing is remembered of the system repository; {oid[:12]} is the first commit of it.")
+    try:
+        return verify.verify(clone, oid, authority=authority, accepted=known.accepted, proof=known.proof)
+    except RefusedError as error:
+        if oid in known.accepted:
+            message = f"{error.message} It was accepted before and stays in force; nothing newer is taken."
+            raise RefusedError(message, hint=error.hint) from error
+        forget = f"rm -r {paths.SYSTEM_CLONE} {paths.SYSTEM_TRIED}"
+        hint = error.hint.replace("an operator says --allow-rewind", f"run: {forget}")
+        raise RefusedError(f"The system repository: {error.message}", hint=hint) from error
+
+
+def _accept(
+    host: HostSettings, commit: verify.VerifiedCommit, found: dict[str, bytes], problems: tuple[Finding, ...]
+) -> None:
+    """Remembers a commit that can be read. Raises RefusedError for one with errors."""
+    parsed, more = system_config(found, paths.SYSTEM_CLONE)
+    known = memory.of_system(commit.clone).accepted
+    taken = emptied(commit.clone, known, found, parsed, host) if parsed else ()
+    bad = errors((*problems, *more, *taken))
+    if parsed is None or bad:
+        raise RefusedError(f"The system repository's commit {commit.oid[:12]} has errors: {ordered(bad)[0]}")
+    memory.note_system(commit.clone, commit.oid, commit.proof)
+
+
+def try_to_adopt(host: HostSettings) -> None:
+    """The same, where the caller goes on with what was accepted before when it does not verify."""
+    try:
+        adopt(host)
+    except BbhvError as error:
+        log.write("warning", str(error))

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Mapping, Sequence
 
 from ..errors import BbhvError, NotFoundError, RefusedError
 from ..findings import Finding, Place, errors, ordered
@@ -11,6 +11,7 @@ from ..formats.jsontext import Json
 from ..formats.schema.compiler import Schema, compile_schema
 from ..host import files, git, resources
 from ..model import hostconf
+from ..model.authority import Authority
 from ..model.emptied import unregistered
 from ..model.hostconf import HostSettings
 from ..model.registration import (
@@ -23,14 +24,15 @@ from ..model.registration import (
     parse_system,
 )  # fmt: skip
 from ..names import is_name
-from . import paths, verify
+from . import memory, paths, verify
 from .read import read, read_tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """One reading of the host. `refused` are the tenants whose registration has errors, `system` the commit used,
-    `elsewhere` those that are registered for other hosts; `readable` says whether absence can be believed."""
+    `trust` the verifiers that it brings along, `elsewhere` those that are registered for other hosts; `readable` says
+    whether absence can be believed."""
 
     settings: HostSettings
     registrations: Mapping[str, Registration] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class World:
     refused: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     system: str = ""
+    trust: Mapping[str, bytes] = field(default_factory=dict)
     readable: bool = True
 
     def registered(self, tenant: str) -> Registration:
@@ -88,7 +91,8 @@ def _bytes(path: str, findings: list[Finding]) -> bytes | None:
 def load() -> World:
     """The host as it is told now. Problems of one registration refuse that tenant only."""
     host, findings = settings()
-    config, clone_files, oid, problems = _system_files(host)
+    config, system_files, oid, problems = _system_files(host)
+    clone_files: dict[str, bytes | None] = {name: data for name, data in system_files.items() if is_registration(name)}
     found: list[Finding] = [*findings, *problems]
     document = compile_schema(_json(resources.data("schemas/registration.schema.json")))
     etc, usr = ((root, _folder(root, found)) for root in paths.REGISTRATIONS)
@@ -100,12 +104,14 @@ def load() -> World:
         sources.append((origin, {k: v for k, v in parsed.items() if k not in refused}))
         refused.update((tenant, problem) for tenant, problem in bad.items() if {tenant}.isdisjoint({*known, *refused}))
         found += trouble
+    brought = {name: data for name, data in system_files.items() if name.startswith("trust/")}
     merged, doubles = merge(sources)
     here = for_host(merged, host.name or os.uname().nodename)
     return World(
         settings=host, registrations=here, elsewhere={k: v for k, v in merged.items() if k not in here},
         refused={k: v for k, v in refused.items() if is_name(k)},
-        findings=ordered((*found, *doubles)), system=oid, readable=bool(oid) or not host.repository,
+        findings=ordered((*found, *doubles)), system=oid,
+        trust=brought, readable=bool(oid) or not host.repository,
     )  # fmt: skip
 
 
@@ -130,39 +136,47 @@ def _registrations(
     return parsed, bad, found
 
 
-def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes | None], str, tuple[Finding, ...]]:
+def _system_files(host: HostSettings) -> tuple[SystemConfig, dict[str, bytes], str, tuple[Finding, ...]]:
     """What the clone of the system repository says, if it is there: HEAD, else the newest that was accepted."""
     clone = git.Clone(paths.SYSTEM_CLONE)
     problems: list[Finding] = []
-    accepted = clone.ref(paths.REF_TRIED) if clone.exists() else None
-    for oid in dict.fromkeys((clone.head() if clone.exists() else None, accepted)):
+    accepted = memory.of_system(clone).accepted if clone.exists() else ()
+    for oid in dict.fromkeys((clone.head() if clone.exists() else None, *accepted)):
         if oid is None:
             continue
         try:
-            commit = verify.verify(clone, oid, policy=host.trust, accepted=accepted)
-            found, trouble = read(commit)
+            found, trouble = read(_system_commit(host, clone, oid, accepted))
         except BbhvError as error:
             problems.append(Finding(Place(paths.SYSTEM_CLONE), "BB502", error.message, error.hint, "warning"))
             continue
         config, more = system_config(found, paths.SYSTEM_CLONE)
-        taken = emptied(clone, accepted, found, config, host) if config and accepted != oid else ()
+        taken = emptied(clone, accepted, found, config, host) if config and oid not in accepted else ()
         problems += (*trouble, *more, *taken)
         if config is not None and not taken:
-            named = {name: data for name, data in found.items() if is_registration(name)}
-            return config, dict[str, bytes | None](named), oid, tuple(problems)
+            return config, found, oid, tuple(problems)
     return SystemConfig(), {}, "", tuple(problems)
 
 
+def _system_commit(host: HostSettings, clone: git.Clone, oid: str, accepted: Sequence[str]) -> verify.VerifiedCommit:
+    """What was accepted stays in force, whatever became of its signer since; anything else has to verify first."""
+    authority = Authority(policy=host.trust, whose="the system repository")
+    if oid not in accepted:
+        from .signers import Signers  # only after a pull by hand
+
+        authority = Signers({}).of_system(host)[0]
+    return verify.verify(clone, oid, authority=authority, accepted=accepted, in_force=True)
+
+
 def emptied(
-    clone: git.Clone, accepted: str | None, found: Mapping[str, bytes], config: SystemConfig, host: HostSettings
+    clone: git.Clone, accepted: Sequence[str], found: Mapping[str, bytes], config: SystemConfig, host: HostSettings
 ) -> tuple[Finding, ...]:
     """What is wrong with a commit of the system repository that leaves this host no tenant of those it was accepted
     with. When that commit cannot be read any more, nothing is known of it, and nothing is wrong."""
-    if accepted is None or config.allow_empty:
+    if not accepted or config.allow_empty:
         return ()
     try:
         with git.ObjectReader(clone.gitdir) as reader:
-            before, _ = read_tree(reader, reader.commit(accepted).tree)
+            before, _ = read_tree(reader, reader.commit(accepted[0]).tree)
     except BbhvError:
         return ()
     place = Place(f"{paths.SYSTEM_CLONE}/system.json")

@@ -22,7 +22,7 @@ from ..names import NAME_RULE, is_name
 from . import grants, hostversion, neighbours
 from .bounds import MAX_FINDINGS, is_complete
 from .neighbours import Claim
-from .registration import Registration, SystemConfig, is_registration, parse_registration, parse_system
+from .registration import Registration, SystemConfig, Trust, is_registration, parse_registration, parse_system
 from .tenant import Tenant, read_tenant
 
 MAX_REGISTRATIONS = 4_000
@@ -209,14 +209,34 @@ def _misplaced(path: str) -> Iterator[Finding]:
 
 
 def _signers(registrations: Mapping[str, Registration], files: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Signers whom the repository does not bring along: the host may know them, and may not."""
-    known = {path[len(SIGNERS):].partition("/")[0] for path in files if path.startswith(SIGNERS)}
+    """Signers whom the repository does not bring along: the host may know them, and may not. And policies for which
+    nobody is left."""
+    known: dict[str, set[str]] = {}
+    for path in files:
+        parts = path.removeprefix(SIGNERS).split("/")
+        if path.startswith(SIGNERS) and len(parts) == 3:
+            known.setdefault(parts[0], set()).add(parts[2].partition(".")[0])
     for registration in registrations.values():
+        yield from _nobody(registration, known)
         for index, signer in enumerate(registration.signers):
             if signer not in known:
                 place = registration.where("trust", "signers", index)
                 hint = did_you_mean(signer, known) or f"Add {SIGNERS}{signer}/, or put it into /etc/voa of the hosts."
                 yield Finding(place, "BB301", f"Nothing in {TRUST} says who {signer} is.", hint, severity="warning")
+
+
+def _nobody(registration: Registration, known: Mapping[str, set[str]]) -> Iterator[Finding]:
+    """The warning about a tenant whose commits nobody could sign."""
+    if registration.trust == Trust.UNSIGNED:
+        return
+    keys = {key for signer in registration.signers for key in known.get(signer, ())}
+    if not registration.signers:
+        message, hint = "The policy wants signatures and names no signer.", 'Write "signers": ["NAME"], or "unsigned".'
+    elif keys and keys <= set(registration.revoked):
+        message, hint = "Every key of the signers that is in trust/ is revoked.", f"Add a new one below {SIGNERS}."
+    else:
+        return
+    yield Finding(registration.where("trust"), "BB503", message, hint, severity="warning")
 
 
 def _shared(registrations: Mapping[str, Registration]) -> tuple[Finding, ...]:

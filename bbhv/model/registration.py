@@ -97,6 +97,7 @@ class Registration:
     state: State = "enabled"
     trust: Trust = Trust.SIGNED
     signers: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ("*",)
     access_users: tuple[str, ...] = ()
     access_groups: tuple[str, ...] = ()
@@ -179,11 +180,15 @@ def for_host(registrations: Mapping[str, Registration], host_name: str) -> dict[
 
 
 def _merged(defaults: Json, own: Json) -> dict[str, Json]:
-    """A registration over the defaults: objects such as the grants are merged, everything else is replaced."""
-    result = dict(members(defaults))
+    """A registration over the defaults: objects such as the grants are merged, everything else is replaced; but what
+    the defaults revoke stays revoked."""
+    result, own_trust = dict(members(defaults)), members(own).get("trust")
     for key, value in members(own).items():
         before = result.get(key)
         result[key] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
+    gone = [*texts(members(members(defaults).get("trust")).get("revoked")), *texts(members(own_trust).get("revoked"))]
+    if gone:
+        result["trust"] = {**members(result.get("trust")), "revoked": list(dict.fromkeys(gone))}
     return result
 
 
@@ -206,6 +211,7 @@ class _Reader:
             state=_state(value.get("state")),
             trust=Trust(text(trust.get("commits")) or Trust.SIGNED),
             signers=texts(trust.get("signers")),
+            revoked=texts(trust.get("revoked")),
             hosts=texts(value.get("hosts")) or ("*",),
             access_users=texts(access.get("users")),
             access_groups=texts(access.get("groups")),

@@ -8,8 +8,23 @@ Each check raises AssertionError when a promise is broken, and says whether the 
 from pathlib import Path
 
 from bbhv.findings import CODES, Finding
-from bbhv.formats import credblob, frames, httpreply, httpstatus, jsontext, lsrefs, osrelease, pubkeys, varlink_idl
-from bbhv.formats import versions, voa
+from bbhv.formats import (
+    credblob,
+    frames,
+    gpgstatus,
+    httpreply,
+    httpstatus,
+    jsontext,
+    lsrefs,
+    openpgp,
+    osrelease,
+    pubkeys,
+    signature,
+    sshsig,
+    varlink_idl,
+    versions,
+    voa,
+)  # fmt: skip
 from bbhv.formats.schema.compiler import compile_schema
 from bbhv.formats.schema.formats import FORMATS
 from bbhv.kinds.credential import read_credential
@@ -18,6 +33,9 @@ from bbhv.kinds.script import read_script
 from bbhv.kinds.source import Source
 
 KEYS = Path(__file__).parents[1] / "unit/fixtures/formats/keys"
+SIGNATURES = KEYS.parent / "signatures"
+STATUS = (SIGNATURES / "gpgv.status").read_bytes()
+STATUS_KEYS = ("9cbef8238da7d241e11f4cf3045eda07f913cb51", "7d45b954d143805509397b7f81dd14b7d9ccaa39")
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 BLOB = b"""Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAAABAAAACwWzpGMSIDpCMi/SMAAAAAMs0gMPaTHDV+EeA
 /DDQgkiCrYOU+U7q7l1Y8yjElQrMYnU4VevfTMc6FH+gIQ9g20aT6a/76cj3FPQ7wyE8=
@@ -85,6 +103,42 @@ def key(data: bytes) -> bool:
         except pubkeys.KeyFileError as error:
             assert str(error).endswith(".")
     told(voa.check_tree({"trust/bitbuilder/tenant-config/acme/ssh/x": data}), data)
+    return good
+
+
+def signature_of_a_commit(data: bytes) -> bool:
+    """A signature names its key, and what is handed on reads the same again; or it is refused with a sentence."""
+    kind = signature.technology(data)
+    try:
+        if kind == "ssh":
+            found = sshsig.parse(data)
+            assert len(found.fingerprint) == 64 and sshsig.parse(found.armored()) == found
+        elif kind == "openpgp":
+            made = openpgp.parse_signature(data)
+            assert made.hash in openpgp.HASHES and made.kind == 0 and made.packet.startswith(b"\xc2\xff")
+    except signature.SignatureFormatError as error:
+        assert error.message.endswith(".")
+        return False
+    return bool(kind)
+
+
+def certificate(data: bytes) -> bool:
+    """A certificate merges with itself to the same, and its primary key is what names its file; or it is refused."""
+    try:
+        found = openpgp.merge([data])
+        assert openpgp.merge([data, data]) == found
+        assert found.fingerprint == pubkeys.openpgp_fingerprint(data)
+    except pubkeys.KeyFileError as error:
+        assert str(error).endswith(".")
+        return False
+    return all(key.ends is None or key.ends > key.created for key in found.keys)
+
+
+def gpgv_lines(data: bytes) -> bool:
+    """Whatever is said, it is good only with each of the lines that must be there once, and with none that is bad."""
+    good = gpgstatus.is_good(data, STATUS_KEYS[0], STATUS_KEYS[1])
+    words = [line.split()[1] for line in data.split(b"\n") if line.startswith(gpgstatus.PREFIX) and line.split()[1:]]
+    assert not good or (words.count(b"GOODSIG") == words.count(b"VALIDSIG") == 1 and b"REVKEYSIG" not in words)
     return good
 
 
@@ -218,3 +272,13 @@ def value(data: bytes) -> bool:
 def keys() -> list[bytes]:
     """The fixtures of public keys."""
     return [path.read_bytes() for path in sorted(KEYS.iterdir())]
+
+
+def signatures() -> list[bytes]:
+    """The fixtures of signatures."""
+    return [path.read_bytes() for path in sorted(SIGNATURES.glob("*.sig"))]
+
+
+def certificates() -> list[bytes]:
+    """The fixtures of OpenPGP certificates."""
+    return [path.read_bytes() for path in sorted(SIGNATURES.glob("*.openpgp"))]

@@ -136,9 +136,16 @@ def test_a_signer_whom_nothing_describes_is_a_warning() -> None:
     trust = {"commits": "signed", "signers": ["release"]}
     found = seen(**{"tenants/acme.json": registration("acme", trust=trust)})
     assert [one.partition(": ")[2] for one in found] == ["warning[BB301]: Nothing in trust/ says who release is."]
-    known = seen(**{"tenants/acme.json": registration("acme", trust=trust),
-                    "trust/bitbuilder/tenant-config/release/README.md": ""})  # fmt: skip
-    assert known == []
+    below = "trust/bitbuilder/tenant-config/release"
+    same = seen(**{"tenants/acme.json": registration("acme", trust=trust), f"{below}/README.md": ""})
+    assert same == found, "words about a signer are no key"
+    key = (Path(__file__).parent / "fixtures/formats/signatures/ssh.pub").read_text()
+    name = "a172ff319362b0af14b26279a74169ee1f31b9f638705d9692888d32a7b26b63"
+    files = {f"{below}/ssh/{name}.pub": key, "tenants/acme.json": registration("acme", trust=trust)}
+    assert seen(**files) == []
+    files["tenants/acme.json"] = registration("acme", trust={**trust, "revoked": [name]})
+    (gone,) = seen(**files)
+    assert "warning[BB503]: Every key of the signers that is in trust/ is revoked." in gone
 
 
 def test_what_two_tenants_are_granted_is_a_warning_at_the_line_of_the_second() -> None:

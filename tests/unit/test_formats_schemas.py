@@ -20,7 +20,7 @@ REGISTRATION = """
   "fetch": {"credential": "git.acme", "user": "deploy",
             "knownHosts": ["git.example.com ssh-ed25519 AAAAC3Nz"], "ca": null},
   "state": "enabled",
-  "trust": {"commits": "signed", "signers": ["acme-release"]},
+  "trust": {"commits": "signed", "signers": ["acme-release"], "revoked": ["0000000000000000000000000000000000000000"]},
   "drift": "heal",
   "hosts": ["*"],
   "access": {"users": ["alice"], "groups": ["acme"]},

@@ -11,8 +11,11 @@ from bbhv.engine.read import read
 from bbhv.engine.verify import VerifiedCommit, verify
 from bbhv.errors import BbhvError, RefusedError
 from bbhv.host.git import Clone, DamagedError, ObjectReader, configuration
+from bbhv.model.authority import Authority
 
 AUTHOR = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
+
+ANYBODY = Authority(policy="unsigned", whose="acme")
 
 
 class Work:
@@ -47,20 +50,20 @@ def work(tmp_path: Path) -> Work:
 
 
 def verified(work: Work, oid: str) -> VerifiedCommit:
-    return verify(work.clone, oid, policy="unsigned", accepted=None)
+    return verify(work.clone, oid, authority=ANYBODY, accepted=())
 
 
 def test_only_verify_makes_a_verified_commit(work: Work) -> None:
     oid = work.commit(a="1")
     assert verified(work, oid).oid == oid
     with pytest.raises(TypeError, match="only verify"):
-        VerifiedCommit(oid, oid, work.clone, object())
+        VerifiedCommit(oid, oid, work.clone, None, object())
 
 
 @pytest.mark.parametrize("policy", ["signed", "strict", "", "Unsigned"])
-def test_a_policy_that_cannot_be_checked_passes_nothing(work: Work, policy: str) -> None:
+def test_a_policy_without_signers_passes_nothing(work: Work, policy: str) -> None:
     with pytest.raises(RefusedError, match="nothing passes"):
-        verify(work.clone, work.commit(a="1"), policy=policy, accepted=None)
+        verify(work.clone, work.commit(a="1"), authority=Authority(policy=policy, whose="acme"), accepted=())
 
 
 @pytest.mark.parametrize("kind", ["sha1", "sha256"])
@@ -72,11 +75,13 @@ def test_a_commit_goes_on_from_what_was_accepted_or_is_refused(tmp_path: Path, k
     work.git("merge", "-q", "--no-edit", second)
     merge = work.git("rev-parse", "HEAD")
     for new, old in ((second, first), (second, second), (merge, second), (merge, side)):
-        assert verify(work.clone, new, policy="unsigned", accepted=old).oid == new
+        assert verify(work.clone, new, authority=ANYBODY, accepted=(old,)).oid == new
     for new, old in ((first, second), (side, second)):
         with pytest.raises(RefusedError, match="history was rewound"):
-            verify(work.clone, new, policy="unsigned", accepted=old)
-    assert verify(work.clone, first, policy="unsigned", accepted=second, allow_rewind=True).oid == first
+            verify(work.clone, new, authority=ANYBODY, accepted=(old,))
+        with pytest.raises(RefusedError, match=f"{old[:12]}.*history was rewound"):
+            verify(work.clone, new, authority=ANYBODY, accepted=(new, old))
+    assert verify(work.clone, first, authority=ANYBODY, accepted=(second,), allow_rewind=True).oid == first
 
 
 def test_plain_files_are_read_and_all_others_found(work: Work) -> None:

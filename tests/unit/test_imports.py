@@ -19,7 +19,8 @@ SCHEMA_PARTS = ("apply", "fast", "fast_node", "fast_rows", "formats", "hosts", "
 SCHEMA = {"formats.schema.compiler", *(f"formats.schema.{part}" for part in SCHEMA_PARTS)}
 # What the host is told: its settings, and its registrations, which may come from a commit.
 TOLD = {
-    "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile", "formats.gitobject",
+    "engine.memory", "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile",
+    "formats.gitobject", "host.log", "model.authority", "model.history",
     "formats.unitfile", "host.files", "host.git", "host.resources", "host.run", "kinds.plain",
     "kinds.urls", "kinds.values", "model.emptied", "model.harvest", "model.hostconf", "model.registration",
 } | SCHEMA | WORDS | JSON  # fmt: skip

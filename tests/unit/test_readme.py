@@ -25,7 +25,7 @@ README = (build.ROOT / "README.md").read_text()
 CODE = "\n".join([*re.findall(r"`([^`\n]+)`", README), *re.findall(r"^    (.*)$", README, re.MULTILINE)])
 # What git and mmdebstrap make, and where a tenant's good generation is: known from the engine's own table of places.
 PLACES = (paths.STATE, paths.TENANTS, *paths.CONFIGURATION, *paths.OFFERED, paths.SYSTEM_CLONE, "/var/lib/extensions",
-          "/usr", "/etc", "/bin/sh")
+          "/usr", "/etc", "/bin/sh", "/dev/null")
 
 
 def test_every_verb_and_option_exists() -> None:
@@ -104,7 +104,7 @@ def test_every_path_of_a_host_is_one_that_the_program_uses() -> None:
 
 def test_every_unit_exists() -> None:
     units = {path.name.partition(".")[0] for path in (build.ROOT / "units").iterdir()}
-    named = re.findall(r"\b(tenants?(?:-[a-z]+)*@|tenants\.target|tenant-[a-z]+)", CODE)
+    named = re.findall(r"(?<!bitbuilder/)\b(tenants?(?:-[a-z]+)*@|tenants\.target|tenant-[a-z]+)", CODE)
     wanted = {name.partition(".")[0] for name in named}
     assert wanted >= {"tenant@", "tenants", "tenant-manager", "tenant-container@"} and wanted <= units
 

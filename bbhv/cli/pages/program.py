@@ -85,7 +85,10 @@ PROSE = {
 
     Several https repositories that need no credential are first asked together, over at most four connections to each
     server, where their branches are. Who has nothing new is not fetched from; once a day everybody is fetched from,
-    whatever was answered.""",
+    whatever was answered.
+
+    With `--allow-rewind`, the commit may be older than what was accepted before, or have been rolled back: an
+    operator's word, for the tenants that are named, in this one run.""",
     "apply": """Does what sync does with the commit that the tenant's clone is at, without a network: for use after a
     `git pull` by hand. `systemctl restart` of the tenant does it too, and restarts everything once.""",
     "rollback": """Activates another generation that is kept, and holds the tenant there: the commit that was left is
@@ -124,7 +127,8 @@ OUTCOMES = (
     ("rolled-back", """It did not become healthy, or nobody confirmed it in time; the generation before runs again, and
     the commit is quarantined."""),
     ("quarantined", "The commit was rolled back before and is not tried again; a newer one is."),
-    ("refused", "Findings, trust, a grant, or a history that was rewound. What runs is not touched."),
+    ("refused", """Findings, a signature that does not count, a grant, or a history that was rewound. What runs is
+    not touched."""),
     ("failed", "A repository or an image could not be had, the disk is full, or time ran out. It is tried again."),
     ("held", """The tenant is stopped, or was rolled back by hand: the commit is checked and not applied. Or the commit
     runs and waits for `bbhv confirm`."""),
@@ -155,7 +159,9 @@ FILES = (
     ("/etc/bitbuilder/templates/", "The operator's own templates for `bbhv init`."),
     ("/var/lib/bitbuilder/offered/", """Images that tenants may be granted by name: a tree `NAME`, or `NAME.raw`,
     `NAME.tar`, `NAME.tar.gz` and so on. `/etc`, `/run` and `/usr/lib` have such a folder too."""),
+    ("/etc/voa/", "Keys of signers, and masks of them; `/run/voa` and `/usr/share/voa` too. See `bbhv.system`(5)."),
     ("/var/lib/bitbuilder/system/", "The clone of the system repository."),
+    ("/var/lib/bitbuilder/system-tried", "The newest commit of it that was accepted: a memory beside the clone."),
     ("/var/lib/bitbuilder/images/", "The images that were fetched, by their SHA-256."),
     ("/var/lib/tenants/ID/config.git/", "The clone of a tenant's repository. Its work tree is empty on purpose."),
     ("/var/lib/tenants/ID/generations/", "The generations that are kept; `current` and `good` point to one each."),

@@ -63,8 +63,36 @@ TRUST = """`trust/` is laid out as UAPI.11 says, the File Hierarchy for the Veri
 verifiers of this signer: public keys, each in a file that is named by its fingerprint. <SIGNER> is the name that a
 registration has in `trust.signers`.
 
-Who may sign the system repository itself is never read from it: it comes from the directories `/etc/voa`, `/run/voa`,
-`/usr/local/share/voa` and `/usr/share/voa` of the host, with the purpose `system-config`, or from a credential."""
+The name of an OpenSSH key is the SHA-256 of the key in hexadecimal and `.pub`: `cut -d' ' -f2 key.pub | base64 -d |
+sha256sum` prints it. Before the key, `valid-after="20260101"` and `valid-before="20270101120000Z"` with a comma between
+them may say from when until when its signatures count, in UTC. The name of an OpenPGP certificate is its fingerprint in
+hexadecimal and `.openpgp`; it is one certificate in ASCII armor, and says itself how long it is valid.
+
+The host may have verifiers too, in `/etc/voa`, `/run/voa`, `/usr/local/share/voa` and `/usr/share/voa`, below
+`bitbuilder/tenant-config/`<SIGNER>`/`. They count together with those of `trust/`. A link to `/dev/null` in `/etc/voa`
+or `/run/voa` masks the verifier of its name wherever it is; of an OpenPGP certificate all copies count together, so a
+revocation in one of them is one. What others than root could change is left out.
+
+Who may sign the system repository itself is never read from it: it comes from these directories of the host, with the
+purpose `system-config` and the context `default`, or, where they have nothing for it, from the credential
+`bitbuilder.signers`: lines of OpenSSH keys as in a `.pub` file, or one OpenPGP certificate in ASCII armor."""
+
+POLICIES = """`unsigned` takes every commit. `signed` wants the newest one to be signed by a key of one of the signers;
+a merge that is not signed does not pass because its parents are. `strict` wants that of every commit since the last one
+that was accepted, on all sides of a merge; the first time, of the newest one.
+
+The key must have been valid when the commit was made, by the commit's own time, and must be valid now. A commit from
+the future (more than a day) is refused; and so is everything that is new when the clock of the host is behind what was
+accepted already, because nobody could tell what is valid. What runs is not stopped because the key of its commit
+expired or was revoked: the next sync says so, and takes nothing newer from that key.
+
+Signatures by SSH are verified by `ssh-keygen`(1), those by OpenPGP by `gpgv`(1) or `sqv`(1), as the user nobody and
+without a network. When the program is missing, nothing passes; `bbhv doctor` says which package to install.
+
+History never goes back. What was accepted is remembered in the clone, as `refs/bitbuilder/tried`, and beside it; a
+commit that does not descend from it is refused, also when one of the two was lost. `--allow-rewind` of `bbhv sync` and
+`bbhv apply` is how an operator lets a tenant go back. For the system repository remove both:
+`/var/lib/bitbuilder/system` and `/var/lib/bitbuilder/system-tried`."""
 
 DRIFT = """A sync compares what runs with the good generation of each tenant that is to run, also when a newer commit
 is refused or its repository cannot be reached; `bbhv status` shows what differs. `drift` in the registration says what
@@ -105,8 +133,7 @@ HOST_SETTINGS = {
     ("System", "Repository"): "The URL of the system repository: https, ssh, or file.",
     ("System", "Branch"): "The branch of it that this host follows.",
     ("System", "Trust"): """Whom to believe: `signed` (the newest commit is signed by a known signer), `strict` (every
-    commit is), `unsigned` (anybody who can write to it). In this version only `unsigned` is built; the others refuse
-    every commit.""",
+    commit is), `unsigned` (anybody who can write to it).""",
     ("System", "AllowFile"): "Whether repositories and images may be `file://` URLs.",
     ("System", "Credential"): """The name of the credential with which the system repository is fetched, as
     `fetch.credential` of a registration; default: `bitbuilder.git`, if the host was given a system credential of that
@@ -125,7 +152,7 @@ SHOWN_DEFAULTS = {"repository": "", "interval_sec": "5min", "name": "", "fetch_t
 CREDENTIALS = (
     ("bitbuilder.repository", "The same as `Repository=`."), ("bitbuilder.branch", "The same as `Branch=`."),
     ("bitbuilder.trust", "The same as `Trust=`; it may set or tighten what the files say, never loosen it."),
-    ("bitbuilder.signers", "Who may sign the system repository."),
+    ("bitbuilder.signers", "Who may sign the system repository, where the host's directories say nothing; see TRUST/."),
     ("bitbuilder.git", "The password, token or SSH key with which the system repository is fetched."),
     ("bitbuilder.known-hosts", "The content of `KnownHostsFile=`."), ("bitbuilder.ca", "The content of `CAFile=`."),
 )  # fmt: skip
@@ -145,6 +172,7 @@ def page() -> Page:
         Heading("FETCHING"), *map(Paragraph, FETCHING.split("\n\n")),
         Heading("GRANTS"), Paragraph(GRANTS), *reference.document("registration", within="grants"),
         Heading("TRUST/"), *map(Paragraph, TRUST.split("\n\n")),
+        Heading("POLICIES"), *map(Paragraph, POLICIES.split("\n\n")),
         Heading("DRIFT"), *map(Paragraph, DRIFT.split("\n\n")), *map(_policy, DriftPolicy),
         Heading("RETENTION"), Paragraph(RETENTION),
         Heading("HOST/"), Paragraph(HOST),
