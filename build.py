@@ -6,6 +6,7 @@ in .cache/ and dist/, large ones in the machine's cache (tests/host/harness/cach
 """
 
 import argparse
+import ast
 import base64
 import io
 import json
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import tokenize
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from collections.abc import Callable, Sequence
@@ -115,6 +117,25 @@ def kept(path: Path, key: str, make: Callable[[Path], None]) -> Path:
     return path
 
 
+def bare(source: str) -> str:
+    """A module without its comments and docstrings, everything else in its line: what stands behind bytecode.
+
+    It is for another interpreter and for the lines of a traceback; people read the repository.
+    """
+    lines = source.split("\n")
+    for node in ast.walk(ast.parse(source)):
+        body = node.body if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) else []
+        first = body[0] if body else None
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            start, end = first.lineno - 1, first.end_lineno or first.lineno
+            lines[start:end] = [lines[start][: first.col_offset] + "0", *[""] * (end - start - 1)]
+    text = "\n".join(lines)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] = lines[token.start[0] - 1][: token.start[1]].rstrip()
+    return "\n".join(lines)
+
+
 def archive_bytes(python: tuple[str, ...], root: Path = ROOT) -> bytes:
     """The zipapp: every module as source, the fast ones as bytecode for the given Python too, and the data."""
     sources = {str(path.relative_to(root)): path.read_text() for path in sorted(root.glob("bbhv/**/*.py"))}
@@ -123,8 +144,9 @@ def archive_bytes(python: tuple[str, ...], root: Path = ROOT) -> bytes:
     for top in (root, root / "sysext/usr/lib/bitbuilder"):
         found = [path for pattern in DATA for path in sorted(top.glob(pattern)) if path.is_file()]
         files.update((str(path.relative_to(top)), path.read_bytes()) for path in found)
-    fast = sorted((name, source) for name, source in sources.items() if not name.startswith(SLOW))
+    fast = sorted((name, bare(source)) for name, source in sources.items() if not name.startswith(SLOW))
     wanted = json.dumps([(name + "c", f"{INSTALLED}/{name}", source) for name, source in fast])
+    files.update((name, source.encode()) for name, source in fast)
     compiled = run([*python, "-IS", "-X", "no_debug_ranges", "-c", COMPILER], data=wanted).stdout
     files.update((name, base64.b64decode(code)) for name, code in json.loads(compiled).items())
     out = io.BytesIO()

@@ -1,5 +1,6 @@
 """The archive and the extension: the same inputs give the same bytes, and what must be inside is inside."""
 
+import ast
 import importlib.util
 import io
 import marshal
@@ -71,6 +72,25 @@ def test_every_module_is_in_the_archive_and_the_fast_ones_with_unchecked_bytecod
             flags = int.from_bytes(code[4:8], "little")
             assert (code[:4], flags) == (importlib.util.MAGIC_NUMBER, 1)
             assert code[8:16] == importlib.util.source_hash(found.read(name))
+
+
+def plain(source: str) -> tuple[str, list[int]]:
+    """What a module does, and the line of each statement; a constant that nobody uses is none."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            body[:] = [one for one in body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+    return ast.dump(tree), [node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+
+
+def test_a_source_behind_bytecode_does_the_same_in_the_same_lines() -> None:
+    odd = '"""a # b\n"""\nx = "# c"  # d\n\n\ndef f():\n    "e"\n\n\nclass C: "f"\n'
+    assert build.bare(odd) == '0\n\nx = "# c"\n\n\ndef f():\n    0\n\n\nclass C: 0\n'
+    for path in sorted(build.ROOT.glob("bbhv/**/*.py")):
+        source = path.read_text(encoding="utf-8")
+        assert plain(build.bare(source)) == plain(source), path
+        assert build.bare(source).count("\n") == source.count("\n"), path
 
 
 def test_bytecode_names_its_source_by_the_installed_path(archive: bytes) -> None:
