@@ -84,9 +84,12 @@ def activate(jobs: Sequence[Job]) -> None:
     A tenant is decided on and let go as soon as its own watch is over: a slow one holds up nobody else.
     """
     each(jobs, 1, _begin)
+    generations = [job.generation for job in jobs if job.outcome is None and job.generation is not None]
+    before = restarts([one.unit for generation in generations for one in generation.manifest.workloads])
     switch([Move(job, job.number, job.plan) for job in jobs if job.outcome is None])
     going = [job for job in jobs if job.outcome is None]
     for job in going:
+        job.restarts = before
         if job.mode is Mode.START and job.generation is not None:
             systemd.urge("start", everything(job.generation.manifest))
     watched = {job.tenant: _watched(job) for job in going}
@@ -121,7 +124,6 @@ def _begin(job: Job) -> None:
         attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
         last = max(job.number, job.state.last)
         job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts), last=last))
-    job.restarts = restarts(tuple(one.unit for one in generation.manifest.workloads))
 
 
 def _watched(job: Job) -> Watched:

@@ -16,12 +16,11 @@ import os
 import select
 import time
 from collections.abc import Iterator, Sequence
-from typing import IO
 
 from ..errors import BbhvError
-from ..host import log, run, systemd
+from ..host import log, systemd
 from ..names import is_object_id
-from . import paths
+from . import paths, sandboxes
 from .job import Job, Mode
 
 FEWEST = 2
@@ -58,6 +57,8 @@ def in_order(jobs: Sequence[Job]) -> Iterator[Job]:
 def _may_be_asked(job: Job) -> bool:
     """Whether a server can be asked about a tenant without a secret, and the clone has what its answer may be."""
     one = job.registration
+    if job.asked.bundle or job.asked.allow_rewind:
+        return False
     if job.mode is not Mode.SYNC or not one.repository.startswith("https:") or (one.fetch and one.fetch.credential):
         return False
     age = job.clone.ref_age(paths.REF_INCOMING)
@@ -71,25 +72,19 @@ def _answers(jobs: Sequence[Job]) -> Iterator[tuple[int, str]]:
          job.registration.fetch.ca if job.registration.fetch else ""]
         for job in jobs
     ])  # fmt: skip
-    hidden = tuple(f"TemporaryFileSystem={folder}:ro,mode=0755" for folder in (paths.TENANTS, paths.STATE))
-    sandbox = systemd.Sandbox(properties=hidden, network=True, memory="256M", file_size=1 << 20, seconds=SECONDS)
-    unit = f"bitbuilder-refs-{os.getpid()}-{os.urandom(3).hex()}.service"
-    command = systemd.sandbox_command(unit, sandbox, (*run.program(), "worker", "refs"), {})
-    with _readable(questions.encode()) as stdin:
-        process = run.spawn(command, stdin=stdin.fileno())
+    sandbox = systemd.Sandbox(
+        properties=sandboxes.lend(""), network=True, memory="256M", file_size=1 << 20, seconds=SECONDS
+    )
+    stdin = sandboxes.in_memory(questions.encode())
     try:
-        for line in _lines(process.stdout.fileno(), time.monotonic() + PATIENCE):
-            yield _answer(line)
+        with sandboxes.unit("refs", "all", "all repositories", ("refs",), sandbox, stdin) as unit:
+            deadline = time.monotonic() + PATIENCE
+            for line in _lines(unit.process.stdout.fileno(), deadline):
+                yield _answer(line)
+            if time.monotonic() < deadline:
+                unit.finish()
     finally:
-        process.close()
-
-
-def _readable(data: bytes) -> IO[bytes]:
-    """A file in memory that the data can be read from."""
-    file = open(os.memfd_create("questions", os.MFD_CLOEXEC), "w+b", buffering=0)
-    file.write(data)
-    file.seek(0)
-    return file
+        os.close(stdin)
 
 
 def _lines(pipe: int, deadline: float) -> Iterator[bytes]:

@@ -12,20 +12,22 @@ from . import obtain, paths, retry, verify
 from .job import Job, Mode
 
 
-def commit_of(job: Job) -> verify.VerifiedCommit | None:
-    """The commit that the job is about, or None with the outcome set."""
+def commit_of(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
+    """The commit that the job is about, or None with the outcome set. `fetched`: the clone has what it was told of."""
     local = job.registration.repository.startswith("file:")
     if local and not job.allow_file:
         hint = "Set AllowFile=yes under [System] in bitbuilder.conf."
         raise RefusedError(f"{job.registration.repository} is a local repository.", hint=hint)
-    return fetch(job) if job.mode is Mode.SYNC else choose(job)
+    return fetch(job, fetched) if job.mode is Mode.SYNC else choose(job)
 
 
-def fetch(job: Job) -> verify.VerifiedCommit | None:
+def fetch(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
     """Fetch, ingest, verify: the tip of the branch, or None with the outcome set."""
     _heal(job)
-    tip = obtain.attempt(job.repository, bundle=job.asked.bundle, patient=job.asked.backoff)
-    job.clone.touch_ref(paths.REF_INCOMING)
+    if not fetched:
+        job.told = obtain.attempt(job.repository, bundle=job.asked.bundle, patient=job.asked.backoff)
+        job.clone.touch_ref(paths.REF_INCOMING)
+    tip = job.told
     job.commit = tip
     commit = verified(job, tip)
     problem = not_again(job, tip)

@@ -1,10 +1,11 @@
 """What compiling must know of this host: its programs, the offered images, the user ids of its workloads."""
 
+import os
 from collections.abc import Mapping
 from functools import cache
 
 from ..errors import BbhvError
-from ..host import run, systemd
+from ..host import files, run, systemd
 from ..model.compile import HostFacts, Offered
 from ..model.hostconf import HostSettings
 from . import images, paths, uids
@@ -47,4 +48,14 @@ def _tools() -> dict[str, str]:
 
 @cache
 def _systemd_version() -> int:
-    return systemd.version()
+    """The version of systemd, asked for again when its program is another one than the last time."""
+    program = run.find("systemctl")
+    status = os.stat(program) if program else None
+    key = f"{status.st_dev}:{status.st_ino}:{status.st_mtime_ns}:{status.st_size}" if status else ""
+    known, _, number = (files.read(paths.RUN_VERSION, 200) or b"").decode("ascii", "replace").partition(" ")
+    if key and known == key and number.isdigit():
+        return int(number)
+    version = systemd.version()
+    if key and version and os.path.isdir(paths.RUN):
+        files.write(paths.RUN_VERSION, f"{key} {version}".encode())
+    return version

@@ -1,5 +1,7 @@
 """Planning: the one function that decides what activation does, for a sync, and for whoever only wants to know."""
 
+from collections.abc import Mapping
+
 from ..host import systemd
 from ..model.compile import Generation
 from ..model.forecast import Has, difference
@@ -16,16 +18,19 @@ def has(store: Store) -> Has:
     return Has(manifest=store.manifest(current), units=store.units(current) if whole else None, number=current)
 
 
-def between(now: Has, generation: Generation, *, starting: bool) -> Plan:
+def between(
+    now: Has, generation: Generation, *, starting: bool, states: Mapping[str, str] | None = None
+) -> Plan:
     """What must happen so that a generation runs; what is declared but does not run joins in.
 
-    A start starts everything anyway, so nothing is asked for it.
+    A start starts everything anyway, so nothing is asked for it. `states` are those of all units of tenants, when they
+    were asked for already.
     """
     steps = difference(now, generation)
-    return steps if starting else joined(steps, _down(resting(steps)))
+    return steps if starting else joined(steps, _down(resting(steps), states))
 
 
-def _down(units: tuple[str, ...]) -> frozenset[str]:
+def _down(units: tuple[str, ...], states: Mapping[str, str] | None) -> frozenset[str]:
     """Those of the units that do not run."""
-    found = systemd.show(units, ("ActiveState",))
-    return frozenset(unit for unit in units if found.get(unit, {}).get("ActiveState") in _DOWN)
+    found = systemd.states(units) if states is None and units else states or {}
+    return frozenset(unit for unit in units if found.get(unit, "inactive") in _DOWN)

@@ -13,6 +13,7 @@ links win, and only the reasons are forgotten. Every change is atomic and durabl
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ..errors import BbhvError
 from ..formats.jsontext import Json, dump, parse
@@ -212,6 +213,13 @@ def known_tenants() -> list[str]:
         return []
 
 
+@lru_cache(maxsize=64)
+def _manifest(path: str, *_: int) -> Manifest | None:
+    """A manifest, read once as long as it is the same file: each step of a sync asks for it."""
+    data = files.read(path, MAX_STATE)
+    return from_json(data.decode()) if data is not None else None
+
+
 class Store:
     """The folder of one tenant. Changes only under the tenant's lock."""
 
@@ -292,10 +300,11 @@ class Store:
         """The manifest of a generation; None when there is none or it cannot be read."""
         if number is None:
             return None
+        path = f"{self.folder}/generations/{number}/manifest.json"
         try:
-            data = files.read(f"{self.folder}/generations/{number}/manifest.json", MAX_STATE)
-            return from_json(data.decode()) if data is not None else None
-        except (BbhvError, ValueError):
+            status = os.lstat(path)
+            return _manifest(path, status.st_ino, status.st_mtime_ns, status.st_size)
+        except (BbhvError, OSError, ValueError):
             return None
 
     def origin(self, number: int) -> str:

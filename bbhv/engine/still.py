@@ -6,22 +6,37 @@ was made of it, and all that it was made from. Anything else takes the longer wa
 """
 
 from ..host import git
+from ..model.authority import UNSIGNED
 from ..model.compile import HostFacts, inputs_digest
 from ..version import VERSION
 from . import paths
-from .job import Job
+from .job import Job, now_usec
 
 
-def has_repository(job: Job) -> bool:
-    """Whether the clone holds, and the tenant's memory accepted, what the server is said to have (`job.told`)."""
-    clone, oid, branch = job.clone, job.told, job.registration.branch
-    if job.registration.trust != "unsigned":
-        return False  # a signature is looked at again each time
-    if not oid or job.state.tried != oid or job.state.quarantined(oid) or job.state.hold or job.state.trial:
+def is_fetched(job: Job) -> bool:
+    """Whether the clone is as a fetch would leave it, if the server has what it is said to have (`job.told`)."""
+    clone, oid = job.clone, job.told
+    if not oid or clone.ref(paths.REF_INCOMING) != oid:
         return False
-    if any(clone.ref(name) != oid for name in (paths.REF_INCOMING, paths.REF_TRIED)):
+    return clone.is_configured(job.repository.configuration(git.algorithm(oid)), job.registration.branch)
+
+
+def is_accepted(job: Job, oid: str) -> bool:
+    """Whether a commit was verified, by a policy that says the same today, and nothing is held against it."""
+    state = job.state
+    if state.tried != oid or state.quarantined(oid) or state.hold or state.trial:
         return False
-    return clone.is_configured(job.repository.configuration(git.algorithm(oid)), branch) and clone.head() == oid
+    return job.clone.ref(paths.REF_TRIED) == oid == job.clone.head() and _is_proved(job, oid)
+
+
+def _is_proved(job: Job, oid: str) -> bool:
+    """Whether the policy, the keys and the revocations are those that found the commit good, and it still is."""
+    if job.registration.trust == UNSIGNED:
+        return True
+    from ..model import trust  # only who has signers pays for it
+
+    authority, _ = job.signers.of_tenant(job.registration)
+    return trust.stands(job.state.proof, authority, oid, now_usec())
 
 
 def has_generation(job: Job, oid: str, facts: HostFacts) -> bool:

@@ -20,8 +20,8 @@ from ..model.registration import Registration
 from ..model.tenant import Tenant
 from ..names import tenant_unit, workload
 from ..version import VERSION
-from . import activate, asking, batches, collect, confirming, healing, hostfacts, images, planning, publish, sight
-from . import still, verify, world
+from . import activate, asking, batches, collect, confirming, gate, healing, hostfacts, images, planning, publish, sight
+from . import retry, still, verify, world
 from .choice import commit_of
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 from .read import read
@@ -127,7 +127,15 @@ def prepare(job: Job, host: World, schema: Schema) -> None:
         return
     if confirming.hold(job):
         return
-    if job.mode is not Mode.START or job.store.number("good") is None:
+    if job.mode is not Mode.START:
+        _prepare_commit(job, host, schema)
+        return
+    with gate.passed(job.tenant):
+        _prepare_start(job, host, schema)
+
+
+def _prepare_start(job: Job, host: World, schema: Schema) -> None:
+    if job.store.number("good") is None:
         _prepare_commit(job, host, schema)
         return
     each([job], 1, lambda one: _prepare_commit(one, host, schema))
@@ -161,11 +169,14 @@ def _prepare_commit(job: Job, host: World, schema: Schema) -> None:
 
 
 def _take_commit(job: Job, host: World, schema: Schema) -> None:
-    if still.has_repository(job) and still.has_generation(job, job.told, _facts(job, host)):
+    fetched = still.is_fetched(job)
+    if fetched:
+        retry.forget(job.tenant)
+    if fetched and still.is_accepted(job, job.told) and still.has_generation(job, job.told, _facts(job, host)):
         job.commit = job.told
         _nothing_new(job)
         return
-    commit = commit_of(job)
+    commit = commit_of(job, fetched)
     if commit is None:
         return
     if still.has_generation(job, commit.oid, _facts(job, host)):
@@ -249,8 +260,9 @@ def take_images(job: Job, generation: Generation) -> None:
 
 def _plan(job: Job, generation: Generation) -> None:
     """What must happen so that the generation runs."""
-    job.generation = generation
-    job.plan = planning.between(planning.has(job.store), generation, starting=job.mode is Mode.START)
+    job.generation, starting = generation, job.mode is Mode.START
+    states = job.sight.states if job.sight else None
+    job.plan = planning.between(planning.has(job.store), generation, starting=starting, states=states)
 
 
 def _activate(jobs: Sequence[Job]) -> None:

@@ -7,12 +7,13 @@ more than its sandbox; whatever is wrong is a BbhvError.
 
 import os
 import sys
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 from ..errors import BbhvError, CommandError, NotFoundError, RefusedError
 from ..formats import bundle, frames
-from ..host import git, run
+from ..host import files, git, run
 from ..kinds.urls import file_path
 from ..model import fetching
 from ..model.fetching import Request
@@ -31,7 +32,7 @@ def fetch() -> None:
         request = fetching.decode(sys.stdin.buffer.read(fetching.MAX_REQUEST))
     except ValueError as error:
         raise RefusedError(f"The request cannot be read: {error}.") from error
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+    with _workplace() as folder:
         env = environment(request, folder)
         try:
             _fetch(request, folder, env)
@@ -42,20 +43,32 @@ def fetch() -> None:
 
 def _fetch(request: Request, folder: str, env: dict[str, str]) -> None:
     kind = git.algorithm(request.have) if request.have else _remote_algorithm(request, env)
-    repository = _scratch(f"{folder}/repo.git", kind, request.objects, env)
+    repository = _scratch(f"{folder}/repo.git", kind, request.objects)
     if request.have:
-        _git(repository, env, "update-ref", "refs/bitbuilder/have", request.have)
+        _write(f"{repository}/refs/bitbuilder/have", f"{request.have}\n")
     _git(
-        repository, env, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-        "--no-auto-maintenance", "--refmap=", "--end-of-options", request.url,
-        f"+refs/heads/{request.branch}:{REF_INCOMING}",
+        repository, env, "-c", "fetch.unpackLimit=1", "-c", "pack.threads=1", "fetch", "--quiet", "--no-tags",
+        "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance", "--refmap=", "--end-of-options",
+        request.url, f"+refs/heads/{request.branch}:{REF_INCOMING}",
     )  # fmt: skip
-    tip = _git(repository, env, "rev-parse", "--verify", f"{REF_INCOMING}^{{commit}}")
-    if tip == request.have:
+    with open(f"{repository}/{REF_INCOMING}", encoding="ascii") as file:
+        tip = file.read().strip()
+    if tip != request.have:
+        _write_bundle(repository, env, tip, request.have)
+
+
+def _write_bundle(repository: str, env: dict[str, str], tip: str, have: str) -> None:
+    """Writes what was fetched: the pack that git took from the server, completed with what its deltas start from.
+
+    When the server had nothing to send, because the clone has all objects already, git makes one.
+    """
+    packs = [name for name in os.listdir(f"{repository}/objects/pack") if name.endswith(".pack")]
+    if len(packs) == 1:
+        sys.stdout.buffer.write(bundle.make_header(tip, REF_INCOMING, (have,) if have else ()))
+        with open(f"{repository}/objects/pack/{packs[0]}", "rb") as pack:
+            _copy(pack, sys.stdout.buffer)
         return
-    news = request.have and _git(repository, env, "rev-list", "--max-count=1", f"{request.have}..{tip}")
-    without = (f"^{request.have}",) if news else ()
-    making = ("bundle", "create", "--quiet", "-", REF_INCOMING, *without)
+    making = ("bundle", "create", "--quiet", "-", REF_INCOMING)
     process = run.spawn(("git", f"--git-dir={repository}", *git.HARMLESS, *making), env=env)
     try:
         _copy(process.stdout, sys.stdout.buffer)
@@ -113,26 +126,36 @@ def ingest(objects: str, limit: int, kind: str, branch: str) -> None:
     except bundle.BundleFormatError as error:
         raise RefusedError(error.message, hint=error.hint) from None
     rest = _counted(source, rest)
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+    with _workplace() as folder:
         env = dict(git.ENVIRONMENT, HOME=folder)
-        repository = _scratch(f"{folder}/repo.git", kind or git.algorithm(tip), objects, env)
-        for oid in head.prerequisites:
-            _prerequisite(repository, env, oid, branch)
-        name = _index_pack(repository, env, rest, source, limit)
-        if _git(repository, env, "cat-file", "-t", tip) != "commit":
-            raise RefusedError(f"{tip[:12]}, which the bundle offers, is no commit.", hint=bundle.MAKE)
-        _git(repository, env, "update-ref", REF_INCOMING, tip)
-        _connected(repository, env, tip, head.prerequisites)
+        repository = _scratch(f"{folder}/repo.git", kind or git.algorithm(tip), objects)
+        try:
+            name = _checked(repository, env, rest, source, limit, tip, head.prerequisites)
+        except RefusedError:
+            for oid in head.prerequisites:
+                _prerequisite(repository, env, oid, branch)  # which would be the reason
+            raise
         _hand_over(f"{repository}/objects/pack/pack-{name}", tip, name)
+
+
+def _checked(
+    repository: str, env: dict[str, str], first: bytes, source: IO[bytes], limit: int, tip: str, known: tuple[str, ...]
+) -> str:
+    """The name of the pack, which holds all that the tip needs beyond what is known. Raises RefusedError."""
+    name = _index_pack(repository, env, first, source, limit)
+    if _git(repository, env, "cat-file", "-t", tip) != "commit":
+        raise RefusedError(f"{tip[:12]}, which the bundle offers, is no commit.", hint=bundle.MAKE)
+    _connected(repository, env, tip, known)
+    return name
 
 
 def repack(objects: str, *tips: str) -> None:
     """Writes one pack of all that the tips reach, in frames."""
     if not tips or not all(map(is_object_id, tips)):
         raise RefusedError("There is nothing to pack.")
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+    with _workplace() as folder:
         env = dict(git.ENVIRONMENT, HOME=folder)
-        repository = _scratch(f"{folder}/repo.git", git.algorithm(tips[0]), objects, env)
+        repository = _scratch(f"{folder}/repo.git", git.algorithm(tips[0]), objects)
         command = ("-c", "pack.threads=1", "pack-objects", "--quiet", "--revs", f"{repository}/objects/pack/pack")
         name = _git(repository, env, *command, stdin="".join(f"{tip}\n" for tip in tips).encode())
         if not is_object_id(name):
@@ -228,15 +251,28 @@ def _counted(source: IO[bytes], data: bytes) -> bytes:
     return data
 
 
-def _scratch(path: str, kind: str, objects: str, env: dict[str, str]) -> str:
-    run.run(
-        ("git", *git.HARMLESS, "init", "--quiet", "--bare", "--template=", f"--object-format={kind}", path),
-        timeout=git.TIMEOUT, env=env,
-    )  # fmt: skip
+def _scratch(path: str, kind: str, objects: str) -> str:
+    """An empty repository as `git init --bare` would make it, which borrows the objects of another."""
+    for folder in ("objects/info", "objects/pack", "refs/heads", "refs/bitbuilder"):
+        os.makedirs(f"{path}/{folder}")
+    _write(f"{path}/HEAD", "ref: refs/heads/main\n")
+    extensions = "[extensions]\n\tobjectFormat = sha256\n" if kind == "sha256" else ""
+    version = 1 if extensions else 0
+    _write(f"{path}/config", f"[core]\n\trepositoryFormatVersion = {version}\n\tbare = true\n{extensions}")
     if objects:
-        os.makedirs(f"{path}/objects/info", exist_ok=True)
         _write(f"{path}/objects/info/alternates", objects + "\n")
     return path
+
+
+@contextmanager
+def _workplace() -> Iterator[str]:
+    """A folder of the unit's own. (The library's would import twice as much as is imported here.)"""
+    folder = f"/var/tmp/bitbuilder-{os.urandom(8).hex()}"
+    os.mkdir(folder, 0o700)
+    try:
+        yield folder
+    finally:
+        files.remove_tree(folder)
 
 
 def _remote_algorithm(request: Request, env: dict[str, str]) -> str:

@@ -181,10 +181,8 @@ def spawn(
     pass_fds: Sequence[int] = (),
 ) -> Process:
     """Starts a program whose standard output the caller reads. The caller must `close` it. Raises CommandError."""
-    import tempfile
-
     command = tuple(argv)
-    stderr = tempfile.TemporaryFile(dir="/tmp")
+    stderr = open(os.memfd_create("stderr", os.MFD_CLOEXEC), "w+b")
     source = subprocess.PIPE if pipe_stdin else subprocess.DEVNULL if stdin is None else stdin
     try:
         popen = subprocess.Popen(

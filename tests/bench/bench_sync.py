@@ -1,17 +1,21 @@
 """What a sync costs that finds nothing new: nothing that runs is touched, systemd reads nothing again.
 
-The CPU time is that of everybody: bbhv, git, process 1, and the sandboxed units that fetch.
+The CPU time is that of everybody: bbhv, git, process 1, and the sandboxed units that fetch or ask. First with local
+repositories, which are fetched from one by one; then with a hundred that a real git serves over https, beside what a
+hundred lean fetches by git and a hundred questions by git cost on the same host in the same run.
 """
 
 import json
 import statistics
 import sys
+from functools import partial
 from pathlib import Path
 
-from tests.bench import hosts, measure
+from tests.bench import bench_change, hosts, measure, served
 from tests.host.harness.host import Host
 
 MANY = 20
+HTTPS, HTTPS_MS = 100, 400.0
 ROUNDS = 3
 SYNC = ("/usr/bin/bbhv", "sync", "--quiet")
 READING = frozenset(("show", "list-units", "is-active", "--version"))
@@ -32,7 +36,48 @@ def reloads(host: Host) -> str:
     return host.run(["systemctl", "show", "--property=UnitsLoadTimestampMonotonic"]).stdout
 
 
+def by_git(count: int, command: str) -> tuple[str, ...]:
+    """A shell that does something to the clone $t of each tenant, with git's own start-up as lean as it gets."""
+    lean = "export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0;"
+    tenants = " ".join(bench_change.names(count))
+    return ("sh", "-ec", f"{lean} for t in {tenants}; do cd /var/lib/tenants/$t/config.git; {command}; done")
+
+
+FETCH = "git fetch -q --no-tags --no-write-fetch-head --no-auto-maintenance --refmap= origin +main:refs/bench/main"
+ASK = "git ls-remote -q origin refs/heads/main"
+
+
+def over_https(dist: Path) -> None:
+    """A hundred tenants that nothing happened to, over https, beside git."""
+    folder = Path("served").absolute()
+    with hosts.host(dist) as host:
+        served.prepare(host)
+        with served.server(host, folder) as address:
+            bench_change.populate(host, folder, address, HTTPS)
+            commands = {"sync": SYNC, "fetch": by_git(HTTPS, FETCH), "ask": by_git(HTTPS, ASK)}
+            parts = [hosts.parts(host, SYNC) for _ in range(ROUNDS)]
+            things = {name: partial(hosts.whole, host, argv) for name, argv in commands.items()}
+            times = measure.by_turns(things, ROUNDS)
+            for part, what in enumerate(("bbhv and what it starts", "process 1 and the unit that asks")):
+                took = statistics.median(one[part] for one in parts) * 1000
+                measure.row(f"no-op sync of {HTTPS} over https: {what}", took, "ms")
+            measure.row(f"no-op sync of {HTTPS} over https: everybody", times.ms("sync"), "ms", HTTPS_MS)
+            measure.row(f"{HTTPS} lean git fetch over https", times.ms("fetch"), "ms")
+            measure.row(f"{HTTPS} git ls-remote over https", times.ms("ask"), "ms")
+            measure.row(f"no-op sync over {HTTPS} git fetch", times.ratio("sync", "fetch"), "times", 0.4 / 2.4)
+            measure.row(f"no-op sync over {HTTPS} git ls-remote", times.ratio("sync", "ask"), "times", 0.4 / 1.7)
+            programs = hosts.started(host, SYNC)
+            measure.row(f"no-op sync of {HTTPS} over https: programs started", len(programs) - 1, "programs", 4)
+            measure.row("the engine's memory at its peak", hosts.peak(host, SYNC), "MiB", bench_change.PEAK_MIB)
+
+
 def main(dist: Path) -> None:
+    """Local repositories, then served ones."""
+    locally(dist)
+    over_https(dist)
+
+
+def locally(dist: Path) -> None:
     """Measure on one host, first with one tenant, then with many."""
     with hosts.host(dist) as host:
         hosts.quiet(host)

@@ -82,6 +82,13 @@ def quiet(host: Host) -> None:
     host.put("/etc/bitbuilder/bitbuilder.conf", "[System]\nAllowFile=yes\n")
 
 
+def peak(host: Host, argv: Sequence[str], timeout: float = 120) -> float:
+    """How much memory the largest process of a program took, in MiB: of itself and of those that it waits for."""
+    asking = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=sys.stderr); "
+    asking += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    return int(host.run(["python3", "-IS", "-c", asking, *argv], timeout=timeout).stdout) / 1024
+
+
 def started(host: Host, argv: Sequence[str]) -> list[str]:
     """The command lines of all programs that a program starts, with itself, as strace prints them."""
     trace = "/run/bench.trace"

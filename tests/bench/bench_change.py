@@ -1,0 +1,106 @@
+"""What a changed tenant costs, from fetch to units written, and a run with many of them; workloads are not started.
+
+Tenants follow repositories that a real git serves over https; their containers' units have nothing to run. A change is
+one line, a limit that applies live: it is fetched and ingested in sandboxes, verified, read, checked, compiled,
+planned, written, published, and read by systemd with the one daemon-reload of the run.
+
+`change`: processor time of everybody (bbhv, git, process 1, the units), but for the server. What one more changed
+tenant costs in a run is what it costs from fetch to units written: the start of the program and the daemon-reload are
+the run's. `BENCH_TENANTS=1000 build.py bench change` takes a thousand.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import hosts, measure, served
+from tests.host.harness.host import Host
+
+MANY = int(os.environ.get("BENCH_TENANTS", "100"))
+FEW, MORE = 4, 24
+PER_STEP = 20
+ROUNDS = 3
+LIMIT_MS = 150.0
+PEAK_MIB = 64.0
+SECONDS_EACH = 0.1
+SYNC = ("/usr/bin/bbhv", "sync", "--quiet")
+
+
+def names(count: int) -> list[str]:
+    """The first tenants."""
+    return [f"tenant{number:04}" for number in range(count)]
+
+
+def populate(host: Host, folder: Path, address: str, count: int) -> None:
+    """Makes the tenants, a few in each sync, until there is nothing new."""
+    for start in range(0, count, PER_STEP):
+        for name in names(count)[start : start + PER_STEP]:
+            served.commit(folder, name, 0)
+            served.register(host, name, address)
+        host.run([*SYNC], timeout=1800)
+    expect(host, count)
+
+
+def expect(host: Host, count: int) -> None:
+    """Everything is as it was committed: another sync finds nothing new. Anything else would not have been measured."""
+    done = host.run(["/usr/bin/bbhv", "sync"], timeout=1800)
+    found = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("tenant")]
+    if found != ["unchanged"] * count:
+        raise SystemExit(f"The sync should find nothing new, but says {done.stdout[-2000:]}")
+
+
+def changes(folder: Path, serial: Callable[[], int], count: int) -> None:
+    """One line changes in each of the first tenants."""
+    number = serial()
+    for name in names(count):
+        served.commit(folder, name, number)
+
+
+def marginal(host: Host, folder: Path, serial: Callable[[], int]) -> None:
+    """What one more changed tenant costs in a run."""
+    took: dict[int, list[tuple[float, float]]] = {FEW: [], MORE: []}
+    for _ in range(ROUNDS):
+        for count, seen in took.items():
+            changes(folder, serial, count)
+            seen.append(hosts.parts(host, (*SYNC, *names(count))))
+    steps = [((more[0] - few[0]) / (MORE - FEW), (more[1] - few[1]) / (MORE - FEW))
+             for few, more in zip(took[FEW], took[MORE])]
+    own, others = (sorted(one[part] for one in steps)[ROUNDS // 2] * 1000 for part in (0, 1))
+    measure.row("one more changed tenant in a run: bbhv and what it starts", own, "ms")
+    measure.row("one more changed tenant in a run: process 1 and the sandboxed units", others, "ms")
+    measure.row("one more changed tenant in a run: everybody", own + others, "ms", LIMIT_MS)
+    alone = []
+    for _ in range(ROUNDS):
+        changes(folder, serial, 1)
+        alone.append(sum(hosts.parts(host, (*SYNC, names(1)[0]))))
+    measure.row("a sync of one changed tenant, whole: everybody", sorted(alone)[ROUNDS // 2] * 1000, "ms")
+    measure.row("of it one daemon-reload: everybody", hosts.whole(host, ("systemctl", "daemon-reload")) * 1000, "ms")
+
+
+def together(host: Host, folder: Path, serial: Callable[[], int], count: int) -> None:
+    """All tenants change at once."""
+    changes(folder, serial, count)
+    before = time.monotonic()
+    used = hosts.peak(host, SYNC, timeout=3600)
+    took = time.monotonic() - before
+    measure.row(f"{count} changed tenants, workloads not started: time", took, "s", count * SECONDS_EACH)
+    measure.row(f"{count} changed tenants: the engine's memory at its peak", used, "MiB", PEAK_MIB)
+    expect(host, count)
+
+
+def main(dist: Path) -> None:
+    """Measure on one host."""
+    numbers = iter(range(1, 10**6))
+    folder = Path("served").absolute()
+    with hosts.host(dist) as host:
+        served.prepare(host)
+        with served.server(host, folder) as address:
+            populate(host, folder, address, MANY)
+            marginal(host, folder, lambda: next(numbers))
+            together(host, folder, lambda: next(numbers), MANY)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
