@@ -10,8 +10,8 @@ from ..errors import BbhvError
 from ..findings import Finding
 from ..formats.pubkeys import MAX_KEY, KeyFileError
 from ..formats.voa import LOAD_PATHS, Node
-from ..host import files, verifiers
-from ..model import signers
+from ..host import files, signatures, verifiers
+from ..model import signers, trust
 from ..model.authority import UNSIGNED, Authority
 from ..model.hostconf import HostSettings
 from ..model.registration import Registration
@@ -63,3 +63,12 @@ class Signers:
                 raise KeyFileError("The file is gone.")
             self._cache[path] = data
         return self._cache[path]
+
+
+def is_made_by(found: trust.Candidate, payload: bytes) -> bool:
+    """Whether the verifier program of its technology says that the key made the signature. Raises RefusedError."""
+    key = found.key
+    if key.technology == "ssh":
+        return signatures.is_made_by_ssh(key.data.decode(), found.signature, payload, trust.NAMESPACE)
+    names = found.part.fingerprint, key.fingerprint
+    return signatures.is_made_by_openpgp(key.data, names, found.signature, payload)

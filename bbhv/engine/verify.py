@@ -123,16 +123,10 @@ class _Judge:
 
     def _check(self, oid: str, commit: Commit) -> int:
         """Until when the signature of one commit counts, in microseconds since the epoch. Raises RefusedError."""
-        from ..host import signatures
         from ..model import trust
+        from .signers import is_made_by
 
         found = trust.candidate(self.authority, oid, commit, self.now_usec)
-        payload, key = commit.signed_payload, found.key
-        if key.technology == "ssh":
-            good = signatures.is_made_by_ssh(key.data.decode(), found.signature, payload, trust.NAMESPACE)
-        else:
-            names = found.part.fingerprint, key.fingerprint
-            good = signatures.is_made_by_openpgp(key.data, names, found.signature, payload)
-        if not good:
+        if not is_made_by(found, commit.signed_payload):
             raise trust.not_made(self.authority, oid, found)
         return trust.until_usec(found)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bbhv.engine.state import Hold, Outcome, Quarantined, State, Store, Trial, decode, encode
+from bbhv.model.authority import Proof
 from bbhv.model.manifest import Manifest
 
 FULL = State(
@@ -17,6 +18,7 @@ FULL = State(
     ),
     tried="e" * 40,
     images=("f" * 64,),
+    proof=Proof("9" * 64, 12),
 )
 
 
