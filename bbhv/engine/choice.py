@@ -48,7 +48,7 @@ def choose(job: Job) -> verify.VerifiedCommit | None:
     if job.clone.exists():
         job.clone.restore(job.repository.configuration(job.clone.algorithm()))
     known = job.clone.exists() and job.clone.head() is not None
-    if job.mode is Mode.START and first and not (known and retry.waits(job.tenant)):
+    if job.mode is Mode.START and first and not (known and retry.waits(job.tenant, job.repository.way)):
         try:
             return fetch(job)
         except CommandError as error:

@@ -31,7 +31,7 @@ def attempt(repository: Repository, *, bundle: str = "", patient: bool = False) 
     name = repository.name
     if bundle:
         return obtain(repository, bundle)
-    if patient and retry.waits(name):
+    if patient and retry.waits(name, repository.way):
         times = retry.load(name).failures
         verb = f"bbhv sync {name}" if is_name(name) else "bbhv sync --system"
         raise NotYetError(
@@ -41,7 +41,7 @@ def attempt(repository: Repository, *, bundle: str = "", patient: bool = False) 
     try:
         tip = obtain(repository)
     except (BbhvError, OSError):
-        retry.failed(name)
+        retry.failed(name, repository.way)
         raise
     retry.forget(name)
     return tip

@@ -13,7 +13,7 @@ def startable(new: Sequence[str], jobs: Sequence[Job]) -> tuple[list[str], list[
 
     Nobody asks for the repositories of the former for a while, so that their start takes what is there.
     """
-    accepted = [job.tenant for job in jobs if job.tenant in new and job.outcome and job.outcome.word == "held"]
-    for tenant in accepted:
-        retry.postpone(tenant, PATIENCE_SEC)
-    return accepted, [job for job in jobs if job.tenant not in accepted]
+    accepted = {job.tenant: job for job in jobs if job.tenant in new and job.outcome and job.outcome.word == "held"}
+    for tenant, job in accepted.items():
+        retry.postpone(tenant, job.repository.way, PATIENCE_SEC)
+    return list(accepted), [job for job in jobs if job.tenant not in accepted]

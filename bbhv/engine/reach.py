@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from zlib import crc32
 
 from ..errors import BbhvError, BusyError
 from ..host import files, git
@@ -40,6 +41,11 @@ class Repository:
     def subject(self) -> str:
         """What a sentence calls it."""
         return f"{self.url} (branch {self.branch})"
+
+    @property
+    def way(self) -> int:
+        """A number of how it is reached: another one when the operator has changed something about it."""
+        return crc32(repr((self.url, self.branch, self.fetch)).encode())
 
     def configuration(self, kind: git.Algorithm) -> str:
         """The clone's configuration, whole."""

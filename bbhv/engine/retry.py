@@ -20,19 +20,20 @@ def load(name: str) -> Retry:
         return Retry()
 
 
-def waits(name: str) -> bool:
-    """Whether it is too early to ask for a tenant's repository again."""
-    return load(name).waits(_now_usec())
+def waits(name: str, way: int) -> bool:
+    """Whether it is too early to ask for a tenant's repository again in the same `way`."""
+    retry = load(name)
+    return retry.way == way and retry.waits(_now_usec())
 
 
-def failed(name: str) -> None:
+def failed(name: str, way: int) -> None:
     """Remembers one more failure."""
-    _save(name, load(name).again(name, _now_usec()))
+    _save(name, load(name).again(name, _now_usec(), way))
 
 
-def postpone(name: str, seconds: int) -> None:
+def postpone(name: str, way: int, seconds: int) -> None:
     """Asks nobody for a while, without a failure: what is needed came by another way."""
-    _save(name, Retry(0, _now_usec() + seconds * 10**6))
+    _save(name, Retry(0, _now_usec() + seconds * 10**6, way))
 
 
 def _save(name: str, retry: Retry) -> None:

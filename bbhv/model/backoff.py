@@ -15,15 +15,17 @@ CEILING_SEC = 3600
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often in a row fetching failed, and until when nobody asks, in microseconds since the host was booted."""
+    """How often in a row fetching failed, until when nobody asks, in microseconds since the host was booted, and a
+    number of how it was asked: who is told another address or credential is asked at once."""
 
     failures: int = 0
     next_usec: int = 0
+    way: int = 0
 
-    def again(self, tenant: str, now_usec: int) -> "Retry":
+    def again(self, tenant: str, now_usec: int, way: int) -> "Retry":
         """After one more failure."""
-        failures = min(self.failures + 1, 1000)
-        return Retry(failures, now_usec + delay_usec(tenant, failures))
+        failures = min(self.failures + 1, 1000) if way == self.way else 1
+        return Retry(failures, now_usec + delay_usec(tenant, failures), way)
 
     def waits(self, now_usec: int) -> bool:
         """Whether it is too early. A time further away than any wait is no time of ours."""
@@ -43,15 +45,15 @@ def spread(text: str) -> int:
 
 def encode(retry: Retry) -> bytes:
     """The memory as bytes."""
-    return f"{retry.failures} {retry.next_usec}\n".encode()
+    return f"{retry.failures} {retry.next_usec} {retry.way}\n".encode()
 
 
 def decode(data: bytes) -> Retry:
     """The memory of such bytes; of any others, none: to ask too early costs less than not to ask."""
     words = data.decode("ascii", "replace").split()
-    if len(words) != 2 or not all(word.isdigit() and len(word) < 20 for word in words):
+    if len(words) != 3 or not all(word.isdigit() and len(word) < 20 for word in words):
         return Retry()
-    return Retry(int(words[0]), int(words[1]))
+    return Retry(*map(int, words))
 
 
 def startable(waiting: Sequence[str], busy: Sequence[str], most: int, per_server: int) -> list[int]:

@@ -14,20 +14,23 @@ def test_the_wait_doubles_up_to_a_ceiling_and_is_spread_by_a_quarter() -> None:
 
 
 def test_a_failure_is_remembered_and_the_time_passes() -> None:
-    once = Retry().again("acme", 1_000)
+    once = Retry().again("acme", 1_000, 7)
     assert once.failures == 1 and once.waits(1_000) and not once.waits(once.next_usec)
-    assert once.again("acme", 5_000).failures == 2
+    assert once.again("acme", 5_000, 7).failures == 2 and once.again("acme", 5_000, 8).failures == 1
     assert not Retry().waits(0) and not Retry(3, 0).waits(10)
     assert not Retry(1, 10**17).waits(0), "a damaged memory keeps nobody waiting for years"
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"1", b"1 2 3", b"-1 2", b"1 " + b"9" * 30, b"\xff\xff", b"1 1e9"])
+DAMAGED = (b"", b"x", b"1", b"1 2", b"1 2 3 4", b"-1 2 3", b"1 2 " + b"9" * 30, b"\xff\xff", b"1 1e9 1")
+
+
+@pytest.mark.parametrize("data", DAMAGED)
 def test_a_damaged_memory_is_none(data: bytes) -> None:
     assert decode(data) == Retry()
 
 
 def test_the_memory_comes_back() -> None:
-    assert decode(encode(Retry(7, 123456))) == Retry(7, 123456)
+    assert decode(encode(Retry(7, 123456, 89))) == Retry(7, 123456, 89)
 
 
 def test_one_server_never_has_all_places() -> None:

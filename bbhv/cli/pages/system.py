@@ -46,8 +46,9 @@ the server of the URL only. For `ssh://` it is a private key in the format of Op
 Redirections are not followed. A repository may take up to 256 MiB and a million objects.
 
 A repository that cannot be fetched is left alone by the timer for a minute, then for two, and so on up to an hour,
-give or take a quarter; `bbhv status` says when it is tried again. `bbhv sync` by hand tries at once. A host opens at
-most four connections to a server at the same time, and one tenant that is slow delays no other.
+give or take a quarter; `bbhv status` says when it is tried again. `bbhv sync` by hand tries at once, and so does the
+timer when the registration says something else about how to fetch it. A host opens at most four connections to a server
+at the same time, and one tenant that is slow delays no other.
 
 Without a network, `bbhv sync --bundle=`<FILE> <TENANT> takes a git bundle, for example from a USB stick, through the
 same door: the same checks and the same trust. `git bundle create` <FILE> <BRANCH> makes one that is complete. The ref

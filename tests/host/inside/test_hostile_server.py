@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import SETTINGS, Make
 from .servers import Authority, Behaviour, HttpServer, cut_off, endless_pack, endless_refs, hang, redirect, trickle
-from .support import REPOSITORIES, run, wait_until
+from .support import REGISTRATIONS, REPOSITORIES, registration, run, wait_until
 from .test_fetch import ca as ca  # fixtures
 from .test_fetch import encrypted, served
 from .test_fetch import no_credentials as no_credentials
@@ -126,7 +126,10 @@ def test_a_tenant_that_failed_is_left_alone_by_the_timer_for_a_while(
     server.asked.clear()
     said = run(["bbhv", "sync", "--backoff", "acme"], check=False).stdout
     assert "failed 1 time in a row" in said and "bbhv sync acme tries now" in said and server.asked == []
-    assert acme.sync() == "applied" and acme.status()["retryUSec"] is None
+    changed = registration("acme", server.url("acme.git"), fetch={"ca": ca.text, "user": "other"})
+    (REGISTRATIONS / "acme.json").write_text(changed)
+    run(["bbhv", "sync", "--backoff", "acme"])
+    assert acme.status()["retryUSec"] is None and acme.status()["commit"] == acme.repo.head
 
 
 def test_the_unit_that_fetches_has_no_privilege_and_its_secret_is_nowhere_else(
