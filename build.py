@@ -43,14 +43,16 @@ FAST = frozenset(
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
     *(f"bbhv/cli/{name}.py" for name in ("artefacts asking backing checking completion explaining folder formats help "
-                                         "hooks inspecting making manual planning repositories shelf "
-                                         "validating").split()),
-    *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink_idl", "versions", "schema/nearest")),
+                                         "hooks inspecting looking making manual planning receiving "
+                                         "repositories shelf validating").split()),
+    *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink", "varlink_idl", "versions",
+                                             "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
-    *(f"bbhv/engine/{name}.py" for name in "access confirming doctor foreseeing holds past purge unpack".split()),
+    *(f"bbhv/engine/{name}.py" for name in ("access confirming doctor foreseeing holds past purge requests "
+                                            "unpack").split()),
     "bbhv/host/inspect.py", "bbhv/host/removal.py",
     *(f"bbhv/ipc/{name}.py" for name in "activation methods peer server".split()),
-    *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
+    *(f"bbhv/model/{name}.py" for name in "facts fleet forecast history neighbours planview template".split()),
 )
 # Data inside the archive: a rescue shell and a laptop have this one file only.
 DATA = ("schemas/*", "templates/**/*")
@@ -118,9 +120,9 @@ def kept(path: Path, key: str, make: Callable[[Path], None]) -> Path:
 
 
 def bare(source: str) -> str:
-    """A module without its comments and docstrings, everything else in its line: what stands behind bytecode.
+    """A module without its comments and docstrings, everything else in its line, so that tracebacks are right.
 
-    It is for another interpreter and for the lines of a traceback; people read the repository.
+    In the archive it is for interpreters; people read the repository.
     """
     lines = source.split("\n")
     for node in ast.walk(ast.parse(source)):
@@ -138,15 +140,14 @@ def bare(source: str) -> str:
 
 def archive_bytes(python: tuple[str, ...], root: Path = ROOT) -> bytes:
     """The zipapp: every module as source, the fast ones as bytecode for the given Python too, and the data."""
-    sources = {str(path.relative_to(root)): path.read_text() for path in sorted(root.glob("bbhv/**/*.py"))}
+    sources = {str(path.relative_to(root)): bare(path.read_text()) for path in sorted(root.glob("bbhv/**/*.py"))}
     sources["__main__.py"] = ENTRY
     files = {name: source.encode() for name, source in sources.items()}
     for top in (root, root / "sysext/usr/lib/bitbuilder"):
         found = [path for pattern in DATA for path in sorted(top.glob(pattern)) if path.is_file()]
         files.update((str(path.relative_to(top)), path.read_bytes()) for path in found)
-    fast = sorted((name, bare(source)) for name, source in sources.items() if not name.startswith(SLOW))
+    fast = sorted((name, source) for name, source in sources.items() if not name.startswith(SLOW))
     wanted = json.dumps([(name + "c", f"{INSTALLED}/{name}", source) for name, source in fast])
-    files.update((name, source.encode()) for name, source in fast)
     compiled = run([*python, "-IS", "-X", "no_debug_ranges", "-c", COMPILER], data=wanted).stdout
     files.update((name, base64.b64decode(code)) for name, code in json.loads(compiled).items())
     out = io.BytesIO()

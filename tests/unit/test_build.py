@@ -84,7 +84,7 @@ def plain(source: str) -> tuple[str, list[int]]:
     return ast.dump(tree), [node.lineno for node in ast.walk(tree) if isinstance(node, ast.stmt)]
 
 
-def test_a_source_behind_bytecode_does_the_same_in_the_same_lines() -> None:
+def test_a_source_in_the_archive_does_the_same_in_the_same_lines() -> None:
     odd = '"""a # b\n"""\nx = "# c"  # d\n\n\ndef f():\n    "e"\n\n\nclass C: "f"\n'
     assert build.bare(odd) == '0\n\nx = "# c"\n\n\ndef f():\n    0\n\n\nclass C: 0\n'
     for path in sorted(build.ROOT.glob("bbhv/**/*.py")):
