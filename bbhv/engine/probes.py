@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import BbhvError
-from ..host import files, namespaces, run, systemd
+from ..errors import BbhvError, CommandError
+from ..host import files, log, namespaces, run, systemd
 from ..kinds.script import interpreter
 from ..model.probe import Answer, Probe, answer, sentence
 from ..names import tenant_slice, workload
@@ -53,13 +53,11 @@ class Asked:
 
     def start(self, probe: Probe) -> None:
         """Starts a probe. When it cannot be, the reason is remembered, and it is tried again."""
-        if not self.running:
-            systemd.act("stop", systemd.loaded([one.unit for one in self.probes]), ok=(0, 5))
         space = None
         try:
             if probe.check.kind != "script":
                 leader = namespaces.leader(workload(probe.workload, probe.tenant))
-                space = namespaces.hold(leader, probe.of)
+                space = namespaces.hold(leader, probe.of, namespaces.KINDS if probe.check.kind == "exec" else ("net",))
             systemd.start_transient(probe.unit, *self._unit(probe, space))
         except BbhvError as error:
             if space:
@@ -72,6 +70,8 @@ class Asked:
         """Stops them all; also what a hostile program has left behind in their control groups."""
         try:
             systemd.act("stop", self.running, ok=(0, 5))
+        except CommandError as error:
+            log.write("warning", str(error))  # systemd collects them when they end; nobody else is to wait for that
         finally:
             for space in self.running.values():
                 if space:
@@ -119,6 +119,12 @@ def _hidden() -> list[str]:
     with os.scandir("/") as entries:
         found = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
     return sorted(f"/{name}" for name in found if name not in _SEEN and name.replace("-", "").isalnum())
+
+
+def sweep(probes: Sequence[Probe]) -> None:
+    """Stops what a watch that was interrupted has left behind."""
+    if probes:
+        systemd.act("stop", systemd.loaded([probe.unit for probe in probes]), ok=(0, 5))
 
 
 def _repeated(probe: Probe) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def leader(machine: str) -> int:
     return int(shown) if shown.isascii() and shown.isdigit() else 0
 
 
-def hold(process: int, unit: str) -> Namespaces:
+def hold(process: int, unit: str, kinds: Sequence[str] = KINDS) -> Namespaces:
     """Opens the namespaces of a process that must belong to a unit. Raises BbhvError."""
     found = Namespaces()
     try:
@@ -58,14 +58,14 @@ def hold(process: int, unit: str) -> Namespaces:
             status = dict(line.partition(":\t")[::2] for line in _text(folder, "status").splitlines())
             found.bounding = int(status.get("CapBnd", "0"), 16)
             found.no_new_privileges = status.get("NoNewPrivs") == "1"
-            for kind in KINDS:
+            for kind in kinds:
                 found.handles[kind] = os.open(f"ns/{kind}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
             found.handles["root"] = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
         finally:
             os.close(folder)
     except OSError as error:
         found.close()
-        raise BbhvError(f"Process {process} of {unit} has ended.") from error
+        raise BbhvError(f"Process {process} of {unit} cannot be reached: {error.strerror}.") from error
     except BbhvError:
         found.close()
         raise
