@@ -123,6 +123,7 @@ def prepare(job: Job, host: World, schema: Schema) -> None:
     if hold is not None and suspended:
         if job.active:  # whoever suspended it was killed; the unit waits for our lock
             systemd.urge("stop", [tenant_unit(job.tenant)])
+            job.active = False  # so nothing that it should run counts as drift
         job.end("suspended", f"stopped by {hold.who}, its data is kept; until `bbhv resume {job.tenant}`")
         return
     if confirming.hold(job):
