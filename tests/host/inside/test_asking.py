@@ -12,6 +12,7 @@ import pytest
 
 from .conftest import Make
 from .servers import Handler, HttpServer, authority, cut_off, hang, packet
+from .signing import SshKey, commit, trust
 from .support import REGISTRATIONS, REPOSITORIES, registration, run
 from .world import Tenant, container, never_healthy
 
@@ -162,3 +163,26 @@ def test_many_tenants_start_a_few_at_a_time(make: Make) -> None:
         fcntl.flock(place, fcntl.LOCK_EX)  # somebody who never comes to an end has one of the places
         run(["bbhv", "sync"], check=False, timeout=300)
     assert [tenant.status()["outcome"] for tenant in made] == ["applied"] * 10
+
+
+def test_who_is_trusted_is_looked_at_though_nothing_is_new(
+    tenants: dict[str, Tenant], server: HttpServer, tmp_path: Path
+) -> None:
+    """A policy, a signer and a revocation count at once; a signature that was found good is not proved again."""
+    key, signed = SshKey(tmp_path, "ask"), {"commits": "signed", "signers": ["ask-release"]}
+    verifier = trust(key, "ask-release")
+    try:
+        register(tenants["ask1"], server, trust=signed)
+        assert sync()["ask1"] == "refused"  # nobody signed it
+        commit(tenants["ask1"].repo, key, {"README.md": "Signed."})
+        assert sync()["ask1"] in ("applied", "unchanged")
+        server.asked.clear()
+        assert sync()["ask1"] == "unchanged" and fetched(server) == []
+        register(tenants["ask1"], server, trust={**signed, "revoked": [key.fingerprint]})
+        assert sync()["ask1"] == "refused" and fetched(server) == []
+        register(tenants["ask1"], server, trust=signed)
+        assert sync()["ask1"] == "unchanged"
+        verifier.unlink()
+        assert sync()["ask1"] == "refused"
+    finally:
+        verifier.unlink(missing_ok=True)
