@@ -7,13 +7,11 @@ more than its sandbox; whatever is wrong is a BbhvError.
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO
 
 from ..errors import BbhvError, CommandError, NotFoundError, RefusedError
 from ..formats import bundle, frames
-from ..host import files, git, run
+from ..host import git, run
 from ..kinds.urls import file_path
 from ..model import fetching
 from ..model.fetching import Request
@@ -32,13 +30,13 @@ def fetch() -> None:
         request = fetching.decode(sys.stdin.buffer.read(fetching.MAX_REQUEST))
     except ValueError as error:
         raise RefusedError(f"The request cannot be read: {error}.") from error
-    with _workplace() as folder:
-        env = environment(request, folder)
-        try:
-            _fetch(request, folder, env)
-        except CommandError as error:
-            words = " ".join(error.stderr.split()) or error.message
-            raise BbhvError(words, hint=fetching.advice(words)) from error
+    folder = _workplace()
+    env = environment(request, folder)
+    try:
+        _fetch(request, folder, env)
+    except CommandError as error:
+        words = " ".join(error.stderr.split()) or error.message
+        raise BbhvError(words, hint=fetching.advice(words)) from error
 
 
 def _fetch(request: Request, folder: str, env: dict[str, str]) -> None:
@@ -126,16 +124,16 @@ def ingest(objects: str, limit: int, kind: str, branch: str) -> None:
     except bundle.BundleFormatError as error:
         raise RefusedError(error.message, hint=error.hint) from None
     rest = _counted(source, rest)
-    with _workplace() as folder:
-        env = dict(git.ENVIRONMENT, HOME=folder)
-        repository = _scratch(f"{folder}/repo.git", kind or git.algorithm(tip), objects)
-        try:
-            name = _checked(repository, env, rest, source, limit, tip, head.prerequisites)
-        except RefusedError:
-            for oid in head.prerequisites:
-                _prerequisite(repository, env, oid, branch)  # which would be the reason
-            raise
-        _hand_over(f"{repository}/objects/pack/pack-{name}", tip, name)
+    folder = _workplace()
+    env = dict(git.ENVIRONMENT, HOME=folder)
+    repository = _scratch(f"{folder}/repo.git", kind or git.algorithm(tip), objects)
+    try:
+        name = _checked(repository, env, rest, source, limit, tip, head.prerequisites)
+    except RefusedError:
+        for oid in head.prerequisites:
+            _prerequisite(repository, env, oid, branch)  # which would be the reason
+        raise
+    _hand_over(f"{repository}/objects/pack/pack-{name}", tip, name)
 
 
 def _checked(
@@ -153,14 +151,14 @@ def repack(objects: str, *tips: str) -> None:
     """Writes one pack of all that the tips reach, in frames."""
     if not tips or not all(map(is_object_id, tips)):
         raise RefusedError("There is nothing to pack.")
-    with _workplace() as folder:
-        env = dict(git.ENVIRONMENT, HOME=folder)
-        repository = _scratch(f"{folder}/repo.git", git.algorithm(tips[0]), objects)
-        command = ("-c", "pack.threads=1", "pack-objects", "--quiet", "--revs", f"{repository}/objects/pack/pack")
-        name = _git(repository, env, *command, stdin="".join(f"{tip}\n" for tip in tips).encode())
-        if not is_object_id(name):
-            raise BbhvError("git pack-objects made more than one pack, or none.")
-        _hand_over(f"{repository}/objects/pack/pack-{name}", tips[0], name)
+    folder = _workplace()
+    env = dict(git.ENVIRONMENT, HOME=folder)
+    repository = _scratch(f"{folder}/repo.git", git.algorithm(tips[0]), objects)
+    command = ("-c", "pack.threads=1", "pack-objects", "--quiet", "--revs", f"{repository}/objects/pack/pack")
+    name = _git(repository, env, *command, stdin="".join(f"{tip}\n" for tip in tips).encode())
+    if not is_object_id(name):
+        raise BbhvError("git pack-objects made more than one pack, or none.")
+    _hand_over(f"{repository}/objects/pack/pack-{name}", tips[0], name)
 
 
 def _hand_over(path: str, tip: str, name: str) -> None:
@@ -264,15 +262,11 @@ def _scratch(path: str, kind: str, objects: str) -> str:
     return path
 
 
-@contextmanager
-def _workplace() -> Iterator[str]:
-    """A folder of the unit's own. (The library's would import twice as much as is imported here.)"""
+def _workplace() -> str:
+    """A folder in the own /var/tmp of the unit, with which it is gone."""
     folder = f"/var/tmp/bitbuilder-{os.urandom(8).hex()}"
     os.mkdir(folder, 0o700)
-    try:
-        yield folder
-    finally:
-        files.remove_tree(folder)
+    return folder
 
 
 def _remote_algorithm(request: Request, env: dict[str, str]) -> str:

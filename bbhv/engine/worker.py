@@ -9,7 +9,6 @@ import os
 import stat
 import sys
 from typing import IO
-from urllib.parse import unquote, urlsplit
 
 from ..errors import BbhvError, CommandError, RefusedError, UsageError
 from . import transfer
@@ -50,6 +49,8 @@ def _work(kind: str = "", *rest: str) -> int:
 
 def image(url: str) -> None:
     """Writes the bytes of an image. Only file:// in this sandbox without a network."""
+    from urllib.parse import unquote, urlsplit  # which only an image needs
+
     parts = urlsplit(url)
     if parts.scheme != "file":
         raise RefusedError(f"{url}: only file:// is supported.")

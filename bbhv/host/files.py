@@ -7,7 +7,6 @@ symbolic link at the last component.
 
 import errno
 import os
-import shutil
 import stat
 from typing import Mapping
 
@@ -202,6 +201,8 @@ def _all(handle: int, guess: int, limit: int) -> bytes:
 
 def remove_tree(path: str) -> None:
     """Removes a folder or a file, whatever is below; nothing there is fine. It follows no link."""
+    import shutil  # with every kind of compression, which few of those need who read and write here
+
     try:
         shutil.rmtree(path)
     except NotADirectoryError:
