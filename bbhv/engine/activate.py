@@ -50,7 +50,8 @@ def switch(moves: Sequence[Move]) -> None:
     changed = [move for move in moves if move.job.outcome is None and _show(move)]
     if changed:
         systemd.daemon_reload()
-        for move in changed:
+    for move in moves:
+        if move.job.outcome is None:
             publish.tidy(move.job.tenant)
     plans = [move.plan for move in moves if move.job.outcome is None]
     systemd.urge("reload-or-restart", [unit for one in plans for unit in one.units(Action.RELOAD)])
@@ -93,12 +94,16 @@ def activate(jobs: Sequence[Job]) -> None:
         if job.mode is Mode.START and job.generation is not None:
             systemd.urge("start", everything(job.generation.manifest))
     watched = {job.tenant: _watched(job) for job in going}
+    if len(going) == 1:  # who holds up nobody else
+        watch(tuple(watched.values()), lambda one: _conclude(going[0], one.reason))
+        return
     with ThreadPoolExecutor(max(1, len(going))) as pool:
         jobs_by_watch = {id(watched[job.tenant]): job for job in going}
         watch(tuple(watched.values()), lambda one: pool.submit(_conclude, jobs_by_watch[id(one)], one.reason))
 
 
 def _conclude(job: Job, problem: str) -> None:
+    job.concluded = True
     each([job], 1, lambda one: _decide(one, problem))
     job.lock.release()
 
@@ -191,13 +196,22 @@ def keep(job: Job, word: str = "applied", note: str = "") -> None:
         else:
             job.outcome = before or Outcome(word="applied", commit=job.commit)
         return
-    store.point("good", job.number)
-    job.clone.set_ref(paths.REF_GOOD, job.commit)
+    try:
+        store.point("good", job.number)
+    except OSError:
+        if store.number("good") != job.number:
+            raise  # else it is good, though a power cut now may still undo it
     job.state = replace(job.state, trial=None, last=max(job.number, job.state.last))
     count = sum(step.action is not Action.NONE for step in job.plan.steps)
-    job.end(word, f"generation {job.number} ({job.commit[:7]}), {count} of {len(job.plan.steps)} objects changed{note}")
-    job.remember(job.state)
-    store.prune(job.generation.manifest.lifecycle.keep_generations)
+    done = f"{count} of {len(job.plan.steps)} objects changed{note}"
+    message = f"generation {job.number} ({job.commit[:7]}), {done}"
+    try:
+        job.clone.set_ref(paths.REF_GOOD, job.commit)
+        job.end(word, message)
+        job.remember(job.state)
+        store.prune(job.generation.manifest.lifecycle.keep_generations)
+    except (BbhvError, OSError) as error:  # a failure to note it is no failure of what runs
+        job.end_without_record(word, f"{message}; but {sentence(error)} The next sync notes it.")
 
 
 def go_back(job: Job, reason: str) -> None:

@@ -20,7 +20,7 @@ from ..host.lock import together
 from ..model.retention import Kept, Surplus, surplus
 from ..names import is_name
 from . import images, paths, publish
-from .job import tenant_lock
+from .job import sentence, tenant_lock
 from .state import Store, known_tenants
 
 PATIENCE = 20  # seconds
@@ -42,7 +42,7 @@ def collect(registered: frozenset[str]) -> None:
         if _collect(registered):
             files.write(_LOOKED, times if times == _times() else b"", 0o600)
     except (BbhvError, OSError) as error:
-        log.write("warning", f"Nothing was collected, it is tried again: {error}")
+        log.write("warning", f"Nothing was collected, it is tried again: {sentence(error)}")
 
 
 def _collect(registered: frozenset[str]) -> bool:

@@ -43,12 +43,14 @@ def offered() -> dict[str, Offered]:
     for folder in paths.OFFERED:
         try:
             names = sorted(os.listdir(folder))
-        except OSError:
-            continue
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # any other error would make everything in it look as if it were not offered
         for entry in names:
             try:
                 one = _offered(folder, entry)
-            except OSError:
+            except OSError as error:
+                if error.errno in files.SHORTAGES:
+                    raise
                 continue  # a link to nothing offers nothing, and takes nothing else with it
             if one:
                 found.setdefault(one.name, one)

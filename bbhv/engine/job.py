@@ -84,6 +84,7 @@ class Job:
         self.lock = tenant_lock(self.tenant)
 
     busy: bool = False
+    concluded: bool = False  # the watch came to a verdict, whatever it was
 
     @property
     def tenant(self) -> str:
@@ -157,7 +158,7 @@ class Job:
         try:
             self.end(word, message)
         except (BbhvError, OSError) as error:
-            self.end_without_record(word, f"{message} The outcome could not be recorded: {error}.")
+            self.end_without_record(word, f"{message} The outcome could not be recorded: {sentence(error)}")
 
 
 def each(jobs: Iterable[Job], parallel: int, step: Callable[[Job], None]) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from ..errors import BbhvError, BusyError, CommandError, NotFoundError, RefusedError
 from ..formats.unitfile import render
@@ -22,6 +22,7 @@ from .state import Outcome, Store, known_tenants
 from .world import World
 
 STOP_PATIENCE = 120
+TARGET = "tenants.target"
 
 
 def open_world() -> World:
@@ -52,8 +53,10 @@ def boot() -> None:
     systemd.daemon_reload()
     publish.tidy("_host")
     enabled = [t for t in _enabled(host) if t in host.registrations or t in known_tenants()]
-    wanted = [tenant for tenant in enabled if not publish.is_suspended(tenant)]
-    systemd.urge("start", ["tenants.target", *map(tenant_unit, wanted)])
+    again = systemd.states([TARGET]).get(TARGET) == "active"  # this is no boot: what was stopped since stays so
+    wanted = [t for t in enabled if not (publish.is_suspended(t) or (again and publish.is_stopped(t)))]
+    systemd.reach(TARGET)
+    systemd.urge("start", map(tenant_unit, wanted))
     systemd.notify(f"STATUS={len(wanted)} tenants started")
 
 
@@ -236,7 +239,8 @@ def start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
     """Starts tenants that do not run though nobody stopped them. Their outcome is what the start recorded."""
     if not tenants:
         return []
-    units = ["tenants.target", *map(tenant_unit, tenants)]
+    systemd.reach(TARGET)
+    units = tuple(map(tenant_unit, tenants))
     if not block:
         systemd.urge("start", units)
         return []
@@ -266,7 +270,8 @@ def tenant_start(tenant: str) -> Job:
     publish.mark_stopped(tenant, False)
     one = _bring_up(host, tenant)
     systemd.notify(f"STATUS={sync.summary(one)}")
-    if one.outcome and one.outcome.word in ("failed", "refused") and one.store.number("current") is None:
+    failed = one.outcome is not None and one.outcome.word in ("failed", "refused")
+    if one.outcome and failed and (one.store.number("current") is None or not one.concluded):
         raise BbhvError(f"{tenant} cannot be brought up: {one.outcome.message}")
     return one
 
@@ -303,9 +308,19 @@ def tenant_stop(tenant: str) -> None:
             log.write("warning", f"{tenant}: somebody still works on it after {STOP_PATIENCE} s, stopping it anyway")
         signal.alarm(0)
         # A start that failed leaves nothing running either, but nobody has said that it shall stay so.
-        publish.mark_stopped(tenant, os.environ.get("SERVICE_RESULT", "success") == "success")
+        stays = os.environ.get("SERVICE_RESULT", "success") == "success"
+        _note_stop(tenant, publish.mark_stopping if stays else lambda _: publish.mark_stopped(tenant, False))
         stopped = activate.stop_children(tenant)
+        if stays:
+            _note_stop(tenant, lambda _: publish.mark_stopped(tenant, True))
     systemd.notify(f"STATUS=stopped, {len(stopped)} workloads")
+
+
+def _note_stop(tenant: str, note: Callable[[str], None]) -> None:
+    try:
+        note(tenant)
+    except OSError as error:
+        log.write("warning", f"{tenant}: {sentence(error)} It stops, but the next sync may not know who stopped it.")
 
 
 def _impatient(number: int, frame: object) -> None:

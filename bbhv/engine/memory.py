@@ -46,5 +46,6 @@ def note_system(clone: git.Clone, oid: str, proof: Proof | None) -> None:
     """Remembers, durably, in both places."""
     text = f"{oid}\n{proof.digest} {proof.until_usec}\n" if proof else f"{oid}\n"
     if files.read(paths.SYSTEM_TRIED) != text.encode():
+        files.sweep(paths.STATE, paths.SYSTEM_TRIED.rpartition("/")[2])
         files.write(paths.SYSTEM_TRIED, text.encode(), 0o600)
     clone.set_ref(paths.REF_TRIED, oid)

@@ -10,7 +10,8 @@ systemd has read the new units; `tidy` removes it afterwards.
 import os
 from typing import Callable, Mapping
 
-from ..host import files
+from ..errors import BbhvError
+from ..host import files, log
 from ..names import tenant_slice
 from . import paths
 
@@ -18,6 +19,9 @@ _PRIVATE = (
     paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED, paths.RUN_SUSPENDED,
     paths.RUN_REQUESTS, paths.RUN_WANTED,
 )  # fmt: skip
+
+
+_STOPPING = b"stopping\n"
 
 
 def prepare() -> None:
@@ -90,7 +94,21 @@ def _loaded(name: str) -> str | None:
 
 def mark_stopped(name: str, stopped: bool) -> None:
     """Remembers until the next boot that somebody stopped a tenant, so that no sync starts it again."""
-    _mark(f"{paths.RUN_STOPPED}/{name}", stopped)
+    path = f"{paths.RUN_STOPPED}/{name}"
+    if stopped:
+        files.write(path, b"", 0o600)
+    else:
+        files.discard(path)
+
+
+def mark_stopping(name: str) -> None:
+    """Remembers that somebody stops a tenant, until `mark_stopped`: whoever finds this brings it to its end."""
+    files.write(f"{paths.RUN_STOPPED}/{name}", _STOPPING, 0o600)
+
+
+def is_stopping(name: str) -> bool:
+    """Whether a stop was begun and not ended. Only under the tenant's lock."""
+    return files.read(f"{paths.RUN_STOPPED}/{name}") == _STOPPING
 
 
 def mark_suspended(name: str, suspended: bool) -> None:
@@ -116,9 +134,18 @@ def is_stopped(name: str) -> bool:
 
 
 def tidy(name: str) -> None:
-    """Removes what is not linked any more. Only under the tenant's lock, after a daemon-reload."""
-    used = os.path.basename(files.read_link(f"{paths.RUN_UNITS}/{name}") or "")
-    for entry in os.listdir(paths.RUN_GENERATIONS):
-        owner, _, number = entry.rpartition(".")
-        if owner == name and number[:1].isdigit() and entry != used:
-            files.remove_tree(f"{paths.RUN_GENERATIONS}/{entry}")
+    """Removes what is not linked any more, and what a crash left. Only under the tenant's lock, after a daemon-reload.
+
+    It is in nobody's way: what cannot be removed stays until the next time.
+    """
+    try:
+        used = os.path.basename(files.read_link(f"{paths.RUN_UNITS}/{name}") or "")
+        files.sweep(paths.RUN_UNITS, name)
+        files.sweep(paths.RUN_GENERATIONS, name)
+        for entry in os.listdir(paths.RUN_GENERATIONS):
+            owner, _, number = entry.rpartition(".")
+            if owner == name and number[:1].isdigit() and entry != used:
+                files.remove_tree(f"{paths.RUN_GENERATIONS}/{entry}")
+    except (BbhvError, OSError) as error:
+        why = f"{error.strerror}." if isinstance(error, OSError) else error
+        log.write("warning", f"{name}: what ran before is still in {paths.RUN_GENERATIONS}: {why}")

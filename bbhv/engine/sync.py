@@ -20,8 +20,8 @@ from ..model.registration import Registration
 from ..model.tenant import Tenant
 from ..names import tenant_unit, workload
 from ..version import VERSION
-from . import activate, asking, batches, collect, confirming, gate, healing, hostfacts, images, planning, publish, sight
-from . import retry, still, verify, world
+from . import activate, asking, batches, collect, confirming, gate, healing, hostfacts, images, paths, planning
+from . import publish, retry, sight, still, verify, world
 from .choice import commit_of
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 from .read import read
@@ -58,16 +58,38 @@ def _together(jobs: Sequence[Job], host: World, schema: Schema, *, wait: bool, a
     with ExitStack() as locks:
         locks.enter_context(collect.in_use())
         ready = [job for job in jobs if _take(job, locks, wait=wait, alone=alone)]
+        looked = _looked_at(batches.in_order(ready))
+        if len(looked) == 1:  # who is alone needs no thread
+            each(looked, 1, ready_one)
+            _finish(looked)
+            return
         steps = batches.Run(host.settings.parallel, lambda job: each([job], 1, ready_one), _finish)
-        steps.run(asking.in_order(_looked_at(batches.in_order(ready))))
+        steps.run(asking.in_order(looked))
 
 
 def _finish(jobs: Sequence[Job]) -> None:
     """Activates what is ready. Nobody has to wait for these tenants because others are still on their way."""
     healing.settle(jobs)
     _activate(jobs)
+    each([job for job in jobs if _falls_back(job)], 1, _fall_back)
     for job in jobs:
         job.lock.release()
+
+
+def _falls_back(job: Job) -> bool:
+    """Whether a start of what is new failed before anything was judged: then what is good starts all the same."""
+    failed = job.outcome is not None and job.outcome.word == "failed" and not job.concluded
+    good = job.store.number("good")
+    if job.mode is not Mode.START or not failed or job.note or good in (None, job.number):
+        return False
+    job.note = job.outcome.message if job.outcome else ""
+    job.outcome = None
+    return True
+
+
+def _fall_back(job: Job) -> None:
+    use_good(job, job.note)
+    _activate([job])
 
 
 def start_good(tenant: str) -> Job:
@@ -104,7 +126,10 @@ def _looked_at(jobs: Sequence[Job]) -> Sequence[Job]:
     """
     asks = jobs and jobs[0].mode is not Mode.START
     seen = sight.look(jobs[0].tenant if len(jobs) == 1 else "*") if asks else None
-    offered = images.offered()
+    try:
+        offered = images.offered()
+    except OSError:
+        offered = None  # each looks for itself then, and fails by itself
     for job in jobs:
         job.sight, job.offered = seen, offered
     return jobs
@@ -150,6 +175,10 @@ def open_job(job: Job) -> None:
     job.store.make()
     job.state = job.store.load()
     job.active = job.mode is Mode.START or is_active(job.tenant, job.sight.states if job.sight else None)
+    if not job.active and publish.is_stopping(job.tenant):
+        log.write("warning", f"{job.tenant}: it was being stopped when that was interrupted; now it is")
+        activate.stop_children(job.tenant)
+        publish.mark_stopped(job.tenant, True)
     try:
         activate.recover(job, running=job.active and job.mode is not Mode.START)
     except OSError as error:
@@ -225,6 +254,7 @@ def _facts(job: Job, host: World) -> HostFacts:
 def _nothing_new(job: Job) -> None:
     """The clone's HEAD follows, and that is all; a start goes on with what is good, which is the same."""
     job.clone.align(job.commit, job.registration.branch, job.lock.handle)
+    job.clone.set_ref(paths.REF_GOOD, job.commit)  # which may not have come to it when the generation became good
     if job.mode is Mode.START:
         return
     if job.active:

@@ -52,6 +52,7 @@ def bases(workloads: Collection[str]) -> dict[str, int]:
         missing = [one for one in workloads if one not in record]
         if missing:
             record = allocate(record, missing, _busy())
+            files.sweep(paths.STATE, os.path.basename(RECORD))
             files.write(RECORD, dump(dict(record)).encode(), 0o600)
     return {one: record[one] for one in workloads}
 

@@ -52,6 +52,9 @@ class World:
             other = self.elsewhere[tenant]
             message = f"Tenant {tenant} is registered for other hosts: {', '.join(other.hosts)} ({other.source})."
             raise NotFoundError(message, hint='Add this host to "hosts", or set Name= under [Host] in bitbuilder.conf.')
+        for lost in [one for one in self.findings if one.place.file in paths.REGISTRATIONS]:
+            if tenant not in self.registrations:
+                raise BbhvError(f"Whether {tenant} is registered cannot be told: {lost}")
         if tenant not in self.registrations:
             known = ", ".join(sorted(self.registrations)) or "none"
             raise NotFoundError(f"No tenant {tenant} is registered on this host.", hint=f"Registered: {known}.")
@@ -63,14 +66,14 @@ def settings() -> tuple[HostSettings, tuple[Finding, ...]]:
     found: dict[str, bytes | None] = {}
     findings: list[Finding] = []
     for root in paths.CONFIGURATION:
-        drop_ins = [f"{root}/bitbuilder.conf.d/{name}" for name in _names(f"{root}/bitbuilder.conf.d")]
+        drop_ins = [f"{root}/bitbuilder.conf.d/{name}" for name in _names(f"{root}/bitbuilder.conf.d", findings)]
         for path in (f"{root}/bitbuilder.conf", *drop_ins):
             if os.path.realpath(path) == "/dev/null":
                 found[path] = None
             elif (data := _bytes(path, findings)) is not None:
                 found[path] = data
     order = conffile.order("bitbuilder.conf", found, paths.CONFIGURATION)
-    names = [name for name in _names(paths.CREDENTIALS) if name.startswith("bitbuilder.")]
+    names = [name for name in _names(paths.CREDENTIALS, findings) if name.startswith("bitbuilder.")]
     credentials = {name: _bytes(f"{paths.CREDENTIALS}/{name}", findings) or b"" for name in names}
     host, problems = hostconf.read([(path, found[path] or b"") for path in order], credentials)
     return host, (*findings, *problems)
@@ -81,7 +84,7 @@ def _bytes(path: str, findings: list[Finding]) -> bytes | None:
     try:
         data = files.read(os.path.realpath(path))
         problem = "it is a link to nothing." if data is None and os.path.islink(path) else ""
-    except (BbhvError, OSError) as error:
+    except BbhvError as error:
         data, problem = None, str(error)
     if problem:
         findings.append(Finding(Place(path), "BB502", f"It cannot be read, ignoring: {problem}", "", "warning"))
@@ -106,12 +109,13 @@ def load() -> World:
         found += trouble
     brought = {name: data for name, data in system_files.items() if name.startswith("trust/")}
     merged, doubles = merge(sources)
+    lost = [one for one in found if one.place.file in paths.REGISTRATIONS]  # a folder: who is not in it may well be
     here = for_host(merged, host.name or os.uname().nodename)
     return World(
         settings=host, registrations=here, elsewhere={k: v for k, v in merged.items() if k not in here},
         refused={k: v for k, v in refused.items() if is_name(k)},
         findings=ordered((*found, *doubles)), system=oid,
-        trust=brought, readable=bool(oid) or not host.repository,
+        trust=brought, readable=not lost and (bool(oid) or not host.repository),
     )  # fmt: skip
 
 
@@ -204,13 +208,20 @@ def system_config(found: Mapping[str, bytes], origin: str) -> tuple[SystemConfig
 
 
 def _folder(root: str, findings: list[Finding]) -> dict[str, bytes | None]:
-    return {name: _bytes(f"{root}/{name}", findings) for name in _names(root) if name.endswith(".json")}
+    return {name: _bytes(f"{root}/{name}", findings) for name in _names(root, findings) if name.endswith(".json")}
 
 
-def _names(folder: str) -> list[str]:
+def _names(folder: str, findings: list[Finding]) -> list[str]:
+    """What is in a folder; nothing when there is none. One that cannot be read is a finding."""
     try:
         return sorted(os.listdir(folder))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        if error.errno in files.SHORTAGES:
+            raise
+        problem = f"It cannot be read, ignoring: {error.strerror}."
+        findings.append(Finding(Place(folder), "BB502", problem, "", "warning"))
         return []
 
 

@@ -13,6 +13,8 @@ from typing import Mapping
 from ..errors import BbhvError
 
 PREFIX = ".#"
+# What the host has too little of just now says nothing about a file: it is neither missing nor damaged.
+SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 
 
 def fsync_dir(path: str) -> None:
@@ -29,6 +31,8 @@ def _fsync(path: str, flags: int) -> None:
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
     try:
         os.fsync(handle)
+    except OSError as error:
+        raise named(error, path) from None
     finally:
         os.close(handle)
 
@@ -152,9 +156,12 @@ def _make_dirs(folder: str, top: str, known: set[str]) -> None:
 
 
 def read_tree(top: str) -> dict[str, str]:
-    """The texts of a folder of ours, by relative path. Raises BbhvError when one is no text."""
+    """The texts of a folder of ours, by relative path. Raises BbhvError when one is no text, OSError as the disk does.
+
+    Nothing there is an empty folder.
+    """
     found = {}
-    for folder, _, names in os.walk(top):
+    for folder, _, names in os.walk(top, onerror=reraise):
         for name in names:
             path = f"{folder}/{name}"
             try:
@@ -164,8 +171,15 @@ def read_tree(top: str) -> dict[str, str]:
     return found
 
 
+def reraise(error: OSError) -> None:
+    """For os.walk, which passes over what it cannot read: half of a folder must not pass for the whole."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
 def read(path: str, limit: int = 1 << 20, *, cut: bool = False) -> bytes | None:
-    """The bytes of a plain file, or None when there is none. Raises BbhvError when it is no plain file or too large.
+    """The bytes of a plain file, or None when there is none. Raises BbhvError when it is no plain file or too large,
+    or cannot be read; OSError when the host is short of what it takes.
 
     With `cut`, of one that is too large the first `limit` + 1 bytes, for a reader that has a finding for that.
     """
@@ -174,19 +188,25 @@ def read(path: str, limit: int = 1 << 20, *, cut: bool = False) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BbhvError(f"{path} cannot be read: {error.strerror}.") from error
+        raise _unreadable(error, path) from error
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise BbhvError(f"{path} is not a plain file.")
         data = _all(handle, min(status.st_size, limit) + 1, limit + 1)
     except OSError as error:
-        raise BbhvError(f"{path} cannot be read: {error.strerror}.") from error
+        raise _unreadable(error, path) from error
     finally:
         os.close(handle)
     if len(data) > limit and not cut:
         raise BbhvError(f"{path} is larger than {limit} bytes.")
     return data
+
+
+def _unreadable(error: OSError, path: str) -> OSError | BbhvError:
+    if error.errno in SHORTAGES:
+        return named(error, path)
+    return BbhvError(f"{path} cannot be read: {error.strerror}.")
 
 
 def _all(handle: int, guess: int, limit: int) -> bytes:
@@ -235,12 +255,16 @@ def discard(path: str) -> None:
         return
 
 
-def sweep(folder: str) -> None:
-    """Removes what a crash left half written in a folder. Only for whoever holds the lock of that folder."""
+def sweep(folder: str, name: str = "") -> None:
+    """Removes what a crash left half written in a folder, of everything or of one name.
+
+    Only for whoever holds the lock of that folder, or of that name.
+    """
+    start = f"{PREFIX}{name}." if name else PREFIX
     try:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for name in names:
-        if name.startswith(PREFIX):
-            remove_tree(f"{folder}/{name}")
+    for left in names:
+        if left.startswith(start):
+            remove_tree(f"{folder}/{left}")

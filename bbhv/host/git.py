@@ -237,6 +237,7 @@ class Clone:
         path = f"{self.gitdir}/{name}"
         if _text(path, 200) != f"{oid}\n":
             files.make_dir(files.parent(path))
+            files.sweep(files.parent(path), os.path.basename(path))
             files.write(path, f"{oid}\n".encode())
 
     def touch_ref(self, name: str) -> None:
@@ -274,8 +275,8 @@ class Clone:
             files.discard(new)
             raise
         files.fsync_dir(self.gitdir)
-        self.set_ref(f"refs/heads/{branch}", oid)
         self.set_ref(f"refs/remotes/origin/{branch}", oid)
+        self.set_ref(f"refs/heads/{branch}", oid)  # the last, by which the next run sees that all is done
 
     def store_pack(self, name: str, parts: dict[str, str], limit: int = MAX_CLONE) -> None:
         """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last."""
@@ -407,7 +408,7 @@ def _quoted(text: str) -> str:
 
 
 def _fsync_all(top: str) -> None:
-    for folder, _, names in os.walk(top, topdown=False):
+    for folder, _, names in os.walk(top, topdown=False, onerror=files.reraise):
         for name in names:
             files.fsync_file(f"{folder}/{name}")
         files.fsync_dir(folder)

@@ -42,8 +42,7 @@ class Lock:
                 if waiting:
                     waiting(holder)
                 fcntl.flock(handle, fcntl.LOCK_EX)
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{who} (pid {os.getpid()})\n".encode(), 0)
+            _sign(handle, f"{who} (pid {os.getpid()})\n")
         except BaseException:
             os.close(handle)
             raise
@@ -52,7 +51,7 @@ class Lock:
     def release(self) -> None:
         """Gives the lock back."""
         if self._handle >= 0:
-            os.ftruncate(self._handle, 0)
+            _sign(self._handle, "")
             os.close(self._handle)
             self._handle = -1
 
@@ -98,3 +97,12 @@ def _alone(handle: int, seconds: int) -> bool:
 
 def _late(number: int, frame: object) -> None:
     raise TimeoutError
+
+
+def _sign(handle: int, text: str) -> None:
+    """Writes who has the lock, for people. It is held without that as well, for example where memory is short."""
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, text.encode(), 0)
+    except OSError:
+        return

@@ -108,6 +108,11 @@ def start_transient(unit: str, properties: Sequence[str], argv: Sequence[str]) -
     )  # fmt: skip
 
 
+def reach(target: str) -> None:
+    """Makes a target active, and nothing else: not what it wants, which somebody may have stopped meanwhile."""
+    run.run(("systemctl", "start", "--job-mode=ignore-dependencies", "--", target), timeout=QUICK)
+
+
 def show(patterns: Sequence[str], properties: Sequence[str]) -> dict[str, dict[str, str]]:
     """The properties of every unit that is loaded and matches, by unit name: one question for all of them."""
     if not patterns:
@@ -141,12 +146,12 @@ def notify(text: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
             channel.connect("\0" + address[1:] if address.startswith("@") else address)
             channel.send(text.encode())
-        except OSError:
-            return  # a status line is a courtesy; the journal has the same words
+    except OSError:
+        return  # a status line is a courtesy; the journal has the same words
 
 
 def is_running() -> bool:
