@@ -14,6 +14,7 @@ from pathlib import Path
 from .shell import BuildError, Progress, run
 
 _TMPFS = Path("/dev/shm")
+TIMEOUT = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def _rows(root: Path, python: Path, dist: Path, name: str) -> list[Row]:
     module = f"tests.bench.bench_{name}"
     place = tempfile.TemporaryDirectory(prefix="bitbuilder-bench-", dir=base)
     with place as scratch, Progress().step(f"measuring {name}"):
-        done = run([python, "-m", module, dist], cwd=Path(scratch), env={**os.environ, "PYTHONPATH": str(root)})
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        done = run([python, "-m", module, dist], cwd=Path(scratch), env=environment, timeout=TIMEOUT)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     if not found:
         raise BuildError(f"{module} measured nothing.")

@@ -1,0 +1,117 @@
+"""Changes without an end, on a host that is crashed at random moments: `python3 -m tests.host.inside.churning STEP`.
+
+`prepare` makes two tenants; `churn` lets one change follow the other until the host is gone, each noted on the disk
+before it begins; `check` says after a boot without a git server what is wrong, and `mend` after a sync with one.
+"""
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import faults, scenarios
+from .striking import prepare
+from .subject import Shape, Subject
+from .support import run, unit_property, wait_until
+
+NOTE = Path("/var/lib/churning.json")
+KINDS = (scenarios.change, scenarios.change, scenarios.reshape, scenarios.live, scenarios.unhealthy, scenarios.rollback)
+COUNT = 2
+
+
+def note(subjects: list[Subject], allowed: dict[str, list[Shape]]) -> None:
+    """Writes down what every tenant may run."""
+    value = {one.id: {"shape": one.shape, "known": one.known[-20:], "serial": one.serial, "allowed": allowed[one.id]}
+             for one in subjects}  # fmt: skip
+    new = NOTE.with_suffix(".new")
+    new.write_text(json.dumps(value))
+    new.rename(NOTE)
+
+
+def noted() -> Iterator[tuple[Subject, list[Shape]]]:
+    """The tenants, each with what it may run."""
+    for name, value in json.loads(NOTE.read_text()).items():
+        subject = Subject.named(name)
+        subject.shape, subject.serial = _shape(value["shape"]), value["serial"]
+        subject.known = [_shape(one) for one in value["known"]]
+        yield subject, [_shape(one) for one in value["allowed"]]
+
+
+def _shape(value: dict[str, list[str | int]]) -> dict[str, tuple[str, int]]:
+    return {name: (str(role), int(limit)) for name, (role, limit) in value.items()}
+
+
+def begin() -> None:
+    """Two tenants that are up."""
+    subjects = prepare()[:COUNT]
+    note(subjects, {one.id: [scenarios.up(one)] for one in subjects})
+
+
+def churn(seed: int) -> None:
+    """Changes both tenants at once, over and over again."""
+    chance = random.Random(seed)
+    subjects = [subject for subject, _ in noted()]
+    run(["systemctl", "stop", "tenant-sync.timer"])
+    print("begun", flush=True)
+    while True:
+        with unwritten(subjects):
+            changes = {one.id: chance.choice(KINDS)(one) for one in subjects}
+        note(subjects, {name: [change.before, change.after, change.end] for name, change in changes.items()})
+        if any("rollback" in change.argv for change in changes.values()):
+            for change in changes.values():
+                faults.run(change.argv)
+        faults.run(["bbhv", "sync"])
+        print("changed", flush=True)
+
+
+@contextmanager
+def unwritten(subjects: list[Subject]) -> Iterator[None]:
+    """While the next change is being made: what runs before it, and what it may bring already, is allowed."""
+    for one in subjects:
+        scenarios.up(one)
+    note(subjects, {one.id: [*one.known[-2:], one.shape] for one in subjects})
+    yield
+
+
+def check() -> list[str]:
+    """What is wrong after a boot, when the tenants have started."""
+    problems = []
+    for subject, allowed in noted():
+        unit = f"tenant@{subject.id}.service"
+        wait_until(f"{unit} has started", lambda: unit_property(unit, "ActiveState") in ("active", "failed"), 90)
+        subject.rests()
+        problems += [f"{subject.id}: {problem}" for problem in subject.settles(*allowed)]
+    return problems
+
+
+def mend() -> list[str]:
+    """What is wrong after the next sync: nothing is left over, and each tenant runs what one of its commits says."""
+    problems = []
+    for subject, allowed in noted():
+        ended = scenarios.sync(subject)
+        if ended.status not in (0, 1):
+            problems.append(f"{subject.id}: the next sync ended with {ended.status}: {ended.said}")
+        left = [*subject.settles(*allowed, subject.shape), *subject.left(stale=False)]
+        problems += [f"{subject.id}: after the next sync: {problem}" for problem in left]
+    return problems
+
+
+def main(words: list[str]) -> None:
+    """Does one step."""
+    match words:
+        case ["prepare"]:
+            begin()
+        case ["churn", seed]:
+            churn(int(seed))
+        case ["check"]:
+            print(json.dumps(check()))
+        case ["mend"]:
+            print(json.dumps(mend()))
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
