@@ -53,11 +53,22 @@ def switch(moves: Sequence[Move]) -> None:
     for move in moves:
         if move.job.outcome is None:
             publish.tidy(move.job.tenant)
-    plans = [move.plan for move in moves if move.job.outcome is None]
-    systemd.urge("reload-or-restart", [unit for one in plans for unit in one.units(Action.RELOAD)])
+    _urge("reload-or-restart", moves, (Action.RELOAD,))
     # One queue for what restarts and what starts, each after what it waits for: systemd keeps to After= between jobs
     # that it knows of, and may begin with the first before it hears of the second.
-    systemd.urge("restart", [unit for one in plans for unit in one.units(*_NEW)])
+    _urge("restart", moves, _NEW)
+
+
+def _urge(verb: str, moves: Sequence[Move], actions: tuple[Action, ...]) -> None:
+    """Sets units going. Where systemd refuses one of them it has taken none: then each tenant is asked for by itself.
+
+    What is refused would go on as it was, and look healthy. So that fails its tenant, whose trial is still recorded.
+    """
+    going = [(move.job, move.plan.units(*actions)) for move in moves if move.job.outcome is None]
+    if systemd.urge(verb, [unit for _, units in going for unit in units]):
+        for job, units in going:
+            if problem := systemd.urge(verb, units):
+                job.end_safely("failed", f"systemd does not {verb} its units: {problem} The next sync goes back.")
 
 
 def _show(move: Move) -> bool:

@@ -46,14 +46,15 @@ def boot() -> None:
     No network, no git server, and no registration that can be read is needed for a tenant that was good before.
     """
     host = open_world()
+    states = systemd.states([TARGET, "tenant@*.service"])
+    again = states.get(TARGET) == "active"  # this is no boot: tenants may run, and what was stopped since stays so
     for tenant in known_tenants():
         if _runs_here(host, tenant):
-            _show_good(tenant)
+            _show_good(tenant, runs=again and is_active(tenant, states))
     publish.publish("_host", 1, _host_units(host))
     systemd.daemon_reload()
     publish.tidy("_host")
     enabled = [t for t in _enabled(host) if t in host.registrations or t in known_tenants()]
-    again = systemd.states([TARGET]).get(TARGET) == "active"  # this is no boot: what was stopped since stays so
     wanted = [t for t in enabled if not (publish.is_suspended(t) or (again and publish.is_stopped(t)))]
     systemd.reach(TARGET)
     systemd.urge("start", map(tenant_unit, wanted))
@@ -71,12 +72,12 @@ def _enabled(host: World) -> list[str]:
     return sorted(t for t in {*host.registrations, *known_tenants()} if _runs_here(host, t))
 
 
-def _show_good(tenant: str) -> None:
+def _show_good(tenant: str, *, runs: bool) -> None:
     store = Store(paths.tenant(tenant))
     try:
         with tenant_lock(tenant) as lock:
             lock.take(f"bbhv boot {tenant}", wait=False)
-            _settle(tenant, store)
+            _settle(tenant, store, runs=runs)
             waits = deadline.of(store.load().trial) is deadline.Standing.WAITING
             shown = store.number("current" if waits else "good")
             if shown is not None:
@@ -88,11 +89,15 @@ def _show_good(tenant: str) -> None:
         publish.withdraw(tenant)
 
 
-def _settle(tenant: str, store: Store) -> None:
-    """Sets right what a crash left. A disk that is full does not keep the good generation from being shown."""
+def _settle(tenant: str, store: Store, *, runs: bool) -> None:
+    """Sets right what a crash left. A disk that is full does not keep the good generation from being shown.
+
+    While the tenant runs, an interrupted trial does too: only who acts on its units may note that it went back.
+    """
     try:
         store.make()
-        hold = activate.settle(tenant, store, store.load()).hold
+        state = store.load()
+        hold = (state if runs else activate.settle(tenant, store, state)).hold
         publish.mark_suspended(tenant, hold is not None and hold.verb == "suspend")
     except OSError as error:
         log.write("warning", f"{tenant}: {sentence(error)} The next sync notes what was interrupted.")

@@ -158,3 +158,28 @@ def test_what_runs_goes_on_while_the_disk_is_full_and_is_changed_when_it_is_not(
         json.loads((full.folder / "state.json").read_text())
     finally:
         scenarios.leave(full)
+
+
+def test_a_restart_that_systemd_refuses_is_no_success(subject: Subject) -> None:
+    before = scenarios.change(subject).before
+    drop_in = scenarios.UNIT / f"tenant-container@web.{subject.id}.service.d/99-broken.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nType=oneshot\nRestart=always\nExecStart=\n")
+    ended = faults.run(["bbhv", "sync", subject.id])
+    run(["rm", "-rf", drop_in.parent])
+    assert ended.status == 1 and "applied" not in ended.said, ended.said
+    assert subject.written(subject.number("good")) == before
+    scenarios.sync(subject)
+    scenarios.begin_anew(subject)
+
+
+def test_a_manager_that_restarts_forgets_no_interrupted_way_back(subject: Subject) -> None:
+    scenarios.find(subject, "rollback")
+    log = scenarios.PLACE / subject.id / "trace"
+    renames = [line for line in log.read_text().splitlines() if " rename(" in line]
+    when = next(number for number, line in enumerate(renames, 1) if '/good")' in line)
+    one = scenarios.rollback(subject)
+    ended = scenarios.do(subject, one, faults.injected(faults.Point("", "rename", "rename", when, "ENOMEM"), log))
+    assert ended.status == 1 and "Cannot allocate memory" in ended.said and subject.runs() == one.after, ended.said
+    run(["systemctl", "restart", "tenant-manager.service"])
+    assert scenarios.sync(subject).status == 0 and subject.settles(one.before) == []
