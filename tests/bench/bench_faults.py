@@ -43,7 +43,14 @@ def struck(host: Host) -> Iterator[dict[str, object]]:
         raise SystemExit(f"The points could not be tried: exit status {process.returncode}.")
 
 
-def tried(host: Host) -> None:
+def wrong(log: Path, what: str, value: object) -> None:
+    """Prints a row for one thing that did not end well, and keeps all that is known of it."""
+    with log.open("a") as file:
+        file.write(f"{json.dumps({what: value})}\n")
+    measure.row(f"not survived, see {log}: {what}", 1, "times")
+
+
+def tried(host: Host, log: Path) -> None:
     """Prints a row for each class of points and each thing that happened to it."""
     found, missed = 0, 0
     reached: Counter[tuple[str, str]] = Counter()
@@ -57,7 +64,7 @@ def tried(host: Host) -> None:
         missed += not one["hit"]
         if one["problems"]:
             lost[action, kind] += 1
-            print(json.dumps(one), file=sys.stderr, flush=True)
+            wrong(log, f"BITBUILDER_FAULTS={one['point']}", one)
     measure.row("points found", found, "points")
     measure.row("points that were not reached again", missed, "points")
     measure.row("points tried", reached.total(), "points")
@@ -66,29 +73,32 @@ def tried(host: Host) -> None:
         measure.row(f"{action} at {kind}: not survived of {count} tried", lost[action, kind], "points", 0)
 
 
-def crashed(host: Host, count: int) -> None:
+def crashed(host: Host, count: int, log: Path) -> None:
     """Prints a row for the crashes."""
     lost = 0
     for one in crashes.crashes(host, count, SEED):
         if one.problems:
             lost += 1
-            print(json.dumps({"crash": one.number, "problems": one.problems}), file=sys.stderr, flush=True)
+            wrong(log, f"crash {one.number}, {one.after:.1f} s after the changes began", {"problems": one.problems})
     measure.row(f"crashes of the host: not survived of {count} tried", lost, "crashes", 0)
 
 
 def main(dist: Path) -> None:
     """Try all on one host, then crash another."""
     release = os.environ.get("BITBUILDER_RELEASE", hosts.RELEASE)
+    log = dist / "bench/faults.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("")
     with Host(release) as host:
         host.install(dist / release / "bbhv.raw")
         host.boot()
-        tried(host)
+        tried(host, log)
     count = int(os.environ.get("BITBUILDER_CRASHES", str(CRASHES)))
     if count:
         with Host(release) as host:
             host.install(dist / release / "bbhv.raw")
             host.boot()
-            crashed(host, count)
+            crashed(host, count, log)
 
 
 if __name__ == "__main__":

@@ -137,6 +137,8 @@ def up(subject: Subject) -> Shape:
     if subject.shape and not subject.runs():
         run(["systemctl", "start", f"tenant@{subject.id}"], check=False, timeout=150)
         subject.settles(subject.shape)
+    if (runs := subject.runs()) in subject.known and runs == subject.written(subject.number("good")):
+        subject.shape = dict(runs)  # also after a rollback
     if not subject.shape or subject.runs() != subject.shape or subject.number("good") is None:
         begin_anew(subject)
         role = subject.role()

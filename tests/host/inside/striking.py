@@ -22,12 +22,12 @@ SUBJECTS = ("acme", "bolt", "cart")
 SEED = 20261128
 
 
-def prepare() -> list[Subject]:
+def prepare(count: int = len(SUBJECTS)) -> list[Subject]:
     """A host on which only we act, and the tenants that faults are tried on."""
     scenarios.SETTINGS.parent.mkdir(parents=True, exist_ok=True)
     scenarios.SETTINGS.write_text("[System]\nAllowFile=yes\n")
     run(["systemctl", "stop", "tenant-sync.timer"])
-    subjects = [Subject.named(name) for name in SUBJECTS]
+    subjects = [Subject.named(name) for name in SUBJECTS[:count]]
     for subject in subjects:
         scenarios.begin_anew(subject)
     return subjects

@@ -6,7 +6,7 @@ command lines of the processes. Nothing of the program is asked, so that it cann
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Subject:
     shape: dict[str, tuple[str, int]] = field(default_factory=dict)
     known: list[Shape] = field(default_factory=list)
     serial: int = 0
+    note: Callable[[], None] = lambda: None  # called before a commit is made, for whoever is to remember it
 
     @classmethod
     def named(cls, name: str) -> "Subject":
@@ -63,11 +64,14 @@ class Subject:
 
     def declare(self, shape: dict[str, tuple[str, int]], more: Mapping[str, str | None] | None = None) -> None:
         """Commits what the tenant is to run now."""
-        gone: dict[str, str | None] = {f"containers/{name}.nspawn": None for name in self.shape if name not in shape}
-        first = {} if self.tenant.repo.head else self.tenant.files()
-        self.tenant.repo.commit({**first, **gone, **declared(shape), **(more or {})})
+        repo = self.tenant.repo
+        has = repo.git("ls-tree", "--name-only", f"{repo.branch}:containers").split() if repo.head else []
+        gone: dict[str, str | None] = {f"containers/{name}": None for name in has}
+        first = {} if has else self.tenant.files()
         self.shape = shape
         self.known.append(dict(shape))
+        self.note()
+        repo.commit({**first, **gone, **declared(shape), **(more or {})})
 
     # What is kept
 
