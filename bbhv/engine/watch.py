@@ -35,13 +35,16 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
     """What one unit's properties mean. `now` is CLOCK_MONOTONIC in seconds."""
     state = found.get("ActiveState", "inactive")
     restarts = int(found.get("NRestarts") or 0)
+    queued = found.get("Job", "0") not in ("", "0")
+    if queued and state in ("failed", "inactive"):
+        return Verdict("waiting", f"{unit} has not started yet")  # how it ended is about the time before
     if restarts > restarts_before or found.get("SubState") == "auto-restart":
         return Verdict("unhealthy", f"{unit} ended ({found.get('Result', 'no result')}), see: journalctl -u {unit}")
     if state == "failed":
         return Verdict("unhealthy", f"{unit} failed ({found.get('Result', 'no result')}), see: journalctl -u {unit}")
     if state == "deactivating":
         return Verdict("stopping", f"{unit} still stops")  # for which systemd has its own limit, TimeoutStopSec=
-    if found.get("Job", "0") not in ("", "0") or state in ("activating", "reloading", "refreshing"):
+    if queued or state in ("activating", "reloading", "refreshing"):
         return Verdict("waiting", f"{unit} is {state}")
     if state != "active":
         return Verdict("unhealthy", f"{unit} is {state}: it ended by itself, see: journalctl -u {unit}")

@@ -22,6 +22,7 @@ ACTIVE = {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "Act
     ({**ACTIVE, "ActiveState": "inactive"}, "unhealthy"),
     ({**ACTIVE, "ActiveState": "inactive", "Job": "17"}, "waiting"),
     ({**ACTIVE, "Job": "17"}, "waiting"),
+    ({**ACTIVE, "ActiveState": "failed", "Result": "timeout", "NRestarts": "2", "Job": "17"}, "waiting"),
     ({}, "unhealthy"),
 ])  # fmt: skip
 def test_a_unit_is_judged_by_its_state(found: dict[str, str], word: str) -> None:
