@@ -241,12 +241,13 @@ def system(subject: Subject) -> Change:
         head = '{"apiVersion": "bitbuilder.io/v1", "allowEmpty": true}'
         repo.commit({"system.json": head, "tenants/elsewhere.json": other})
         SETTINGS.write_text(f"{SETTINGS.read_text()}Repository={repo.url}\nTrust=unsigned\n")
-        (REGISTRATIONS / f"{subject.id}.json").unlink()
+    (REGISTRATIONS / f"{subject.id}.json").unlink(missing_ok=True)
     command = ("bbhv", "sync")
     if runs:
         repo.commit({mine: None})
         return Change(argv=command, before=runs, after={}, again=command, statuses=ANY)
-    subject.declare({"web": (subject.role(), 200), "db": (subject.role(), 200)})
+    if not subject.shape:  # one that comes again starts with what it has
+        subject.declare({"web": (subject.role(), 200), "db": (subject.role(), 200)})
     repo.commit({mine: registration(subject.id, subject.tenant.repo.url)})
     return Change(argv=command, before={}, after=subject.shape, again=command, statuses=ANY)
 
