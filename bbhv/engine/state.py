@@ -304,7 +304,9 @@ class Store:
         try:
             status = os.lstat(path)
             return _manifest(path, status.st_ino, status.st_mtime_ns, status.st_size)
-        except (BbhvError, OSError, ValueError):
+        except (BbhvError, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in files.SHORTAGES:
+                raise  # the host is short of something, which says nothing about the generation
             return None
 
     def origin(self, number: int) -> str:
@@ -329,7 +331,9 @@ class Store:
         """Whether the units of a generation are there and can be read."""
         try:
             return bool(self.units(number))
-        except (BbhvError, OSError):
+        except (BbhvError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in files.SHORTAGES:
+                raise
             return False
 
     def created_usec(self, number: int) -> int:
