@@ -48,8 +48,8 @@ SLOW = (
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink", "varlink_idl", "versions",
                                              "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
-    *(f"bbhv/engine/{name}.py" for name in ("access confirming doctor foreseeing holds past purge requests "
-                                            "unpack").split()),
+    *(f"bbhv/engine/{name}.py" for name in ("access", "doctor", "requests", "storage/unpack", "tenant/confirming",
+                                             "tenant/foreseeing", "tenant/holds", "tenant/past", "tenant/purge")),
     "bbhv/host/inspect.py", "bbhv/host/removal.py",
     *(f"bbhv/ipc/{name}.py" for name in "activation methods peer server".split()),
     *(f"bbhv/model/{name}.py" for name in "facts fleet forecast history neighbours planview template".split()),

@@ -12,11 +12,12 @@ def door(words: list[str]) -> int:
         sys.stdout.write(f"bbhv {VERSION}\n")
         return 0
     if words == ["worker", "refs"]:
-        from .engine.refs import work  # every sync of many tenants starts it, so it comes without the command line
+        # Every sync of many tenants starts it, so it comes without the command line.
+        from .engine.repository.refs import work
 
         return work()
     if words[:2] in (["worker", "probe"], ["worker", "enter"]):
-        from .engine import probing  # started again and again while a change is watched
+        from .engine.tenant import probing  # started again and again while a change is watched
 
         return probing.work(words[1:])
     from .cli.main import run

@@ -5,7 +5,7 @@ import pwd
 from typing import Callable, Sequence
 
 from ..engine import manager
-from ..engine.job import Asked, Job
+from ..engine.tenant.job import Asked, Job
 from ..errors import (
     EXIT_BUSY,
     EXIT_FAILED,
@@ -67,7 +67,7 @@ def rollback(call: Call, output: Output) -> int:
     to, tenant = call.get("--to"), call.tenants()[0]
     if call.has("--to") and not (to.isascii() and to.isdigit()):
         raise UsageError("--to= needs the number of a generation.", hint=f"See: bbhv history {tenant}")
-    from ..engine import holds
+    from ..engine.tenant import holds
 
     return _report([holds.rollback(tenant, int(to) if to else None, _who(), asked(call))], output)
 
@@ -80,7 +80,7 @@ def confirm(call: Call, output: Output) -> int:
 
 def suspend(call: Call, output: Output) -> int:
     """bbhv suspend: each tenant for itself; one that is busy does not keep the others running."""
-    from ..engine import holds
+    from ..engine.tenant import holds
 
     log.quiet = True
     return _each(call, output, lambda tenant: holds.suspend(tenant, _who(), asked(call)))
@@ -88,7 +88,7 @@ def suspend(call: Call, output: Output) -> int:
 
 def resume(call: Call, output: Output) -> int:
     """bbhv resume."""
-    from ..engine import holds
+    from ..engine.tenant import holds
 
     log.quiet = True
     return _each(call, output, lambda tenant: holds.resume(tenant, asked(call)))
@@ -96,7 +96,7 @@ def resume(call: Call, output: Output) -> int:
 
 def purge(call: Call, output: Output) -> int:
     """bbhv purge: what is removed is shown, and asked about where there is somebody to ask."""
-    from ..engine import purge as engine
+    from ..engine.tenant import purge as engine
     from .asking import agreed
 
     log.quiet = True

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from ..engine.read import read_tree
-from ..errors import EXIT_FAILED, EXIT_OK, BbhvError, UsageError
+from ..engine.repository.read import read_tree
+from ..errors import BbhvError, EXIT_FAILED, EXIT_OK, UsageError
 from ..findings import Finding, errors, foremost, ordered
 from ..formats import gitobject
 from ..host import git

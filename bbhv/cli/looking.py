@@ -148,7 +148,7 @@ def _drift(one: dict[str, Json], output: Output) -> list[str]:
 
 def history(call: Call, output: Output) -> int:
     """bbhv history: the generations that are kept, newest first, and the commits that are not tried again."""
-    from ..engine import past
+    from ..engine.tenant import past
 
     tenant = call.tenants()[0]
     found = past.history(tenant)

@@ -4,17 +4,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..engine import foreseeing, world
-from ..engine.job import Asked
-from ..engine.foreseeing import Planned
-from ..errors import EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, BbhvError, NotFoundError, UsageError
+from ..engine import world
+from ..engine.tenant import foreseeing
+from ..engine.tenant.foreseeing import Planned
+from ..engine.tenant.job import Asked
+from ..errors import BbhvError, EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, NotFoundError, UsageError
 from ..findings import Finding, errors
 from ..formats import jsontext
 from ..formats.schema.compiler import compile_schema
 from ..host import files, log, resources
 from ..kinds.plain import members
 from ..model import facts, planview
-from ..model.facts import MAX_SIZE, Facts, from_json
+from ..model.facts import Facts, MAX_SIZE, from_json
 from ..model.forecast import check, count, forecast
 from ..model.planview import View
 from ..version import VERSION

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 
 from ..engine import paths
-from ..errors import EXIT_OK, BbhvError, UsageError
+from ..errors import BbhvError, EXIT_OK, UsageError
 from ..findings import printable
 from ..formats.varlink import PERMISSION_DENIED, VarlinkError
 from .main import Call
@@ -59,7 +59,8 @@ def _repository() -> str:
 
 
 def _ask_systemd(tenant: str | None) -> tuple[str, ...]:
-    from ..engine import publish, requests
+    from ..engine.storage import publish
+    from ..engine import requests
 
     if not os.path.isdir(paths.RUN):
         raise BbhvError(f"this host has no {paths.RUN}.")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from ..engine.read import read_tree
+from ..engine.repository.read import read_tree
 from ..errors import BbhvError, CommandError, NotFoundError, UsageError
 from ..findings import Finding, errors
 from ..formats import jsontext

@@ -12,9 +12,11 @@ from ..model.authority import UNSIGNED
 from ..model.drift import GOING, sentence
 from ..model.retention import reason
 from ..names import tenant_unit
-from . import collect, paths, sight, world
-from .signers import Signers
-from .state import Store, known_tenants
+from . import paths, world
+from .repository.signers import Signers
+from .storage import collect
+from .storage.state import Store, known_tenants
+from .tenant import sight
 
 PROGRAMS = {
     "git": "git", "systemd-nspawn": "systemd-container", "systemd-run": "systemd",

@@ -8,7 +8,8 @@ from ..errors import BbhvError
 from ..host import files, run, systemd
 from ..model.compile import HostFacts, Offered
 from ..model.hostconf import HostSettings
-from . import images, paths, uids
+from . import paths
+from .storage import images, uids
 
 TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")
 

@@ -16,9 +16,12 @@ from ..host import files, log, systemd
 from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import activate, collect, confirming, deadline, offline, paths, publish, requests, sync, system, world
-from .job import Asked, Job, Mode, is_active, say_waiting, sentence, tenant_lock
-from .state import Outcome, Store, known_tenants
+from . import paths, requests, system, world
+from .repository import offline
+from .storage import collect, publish
+from .storage.state import Outcome, Store, known_tenants
+from .tenant import activate, confirming, deadline, sync
+from .tenant.job import Asked, Job, Mode, is_active, say_waiting, sentence, tenant_lock
 from .world import World
 
 STOP_PATIENCE = 120

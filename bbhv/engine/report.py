@@ -12,8 +12,10 @@ from ..model.drift import GOING, Sight
 from ..model.manifest import Manifest
 from ..model.registration import Registration
 from ..names import tenant_unit
-from . import deadline, paths, retry, sight, world
-from .state import Hold, Outcome, Store, known_tenants
+from . import paths, world
+from .repository import retry
+from .storage.state import Hold, Outcome, Store, known_tenants
+from .tenant import deadline, sight
 
 
 def tenants(tenant: str | None) -> list[dict[str, Json]]:

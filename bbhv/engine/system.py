@@ -10,10 +10,11 @@ from ..kinds.urls import normalise
 from ..kinds.values import Unreadable
 from ..model.hostconf import HostSettings
 from ..model.registration import Fetch
-from . import memory, obtain, paths, verify
-from .job import Asked
-from .read import read
-from .signers import Signers
+from . import paths
+from .repository import memory, obtain, verify
+from .repository.read import read
+from .repository.signers import Signers
+from .tenant.job import Asked
 from .world import emptied, system_config
 
 

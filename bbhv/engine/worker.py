@@ -11,7 +11,7 @@ import sys
 from typing import IO
 
 from ..errors import BbhvError, CommandError, RefusedError, UsageError
-from . import transfer
+from .repository import transfer
 
 CHUNK = 1 << 20
 
@@ -39,7 +39,7 @@ def _work(kind: str = "", *rest: str) -> int:
         case "image", 1:
             image(rest[0])
         case "unpack", 3:
-            from .unpack import unpack  # which only an image needs, and takes its time anyway
+            from .storage.unpack import unpack  # which only an image needs, and takes its time anyway
 
             unpack(sys.stdin.buffer, rest[0], int(rest[1]), int(rest[2]))
         case _:

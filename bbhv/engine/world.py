@@ -24,8 +24,9 @@ from ..model.registration import (
     parse_system,
 )  # fmt: skip
 from ..names import is_name
-from . import memory, paths, verify
-from .read import read, read_tree
+from . import paths
+from .repository import memory, verify
+from .repository.read import read, read_tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +166,7 @@ def _system_commit(host: HostSettings, clone: git.Clone, oid: str, accepted: Seq
     """What was accepted stays in force, whatever became of its signer since; anything else has to verify first."""
     authority = Authority(policy=host.trust, whose="the system repository")
     if oid not in accepted:
-        from .signers import Signers  # only after a pull by hand
+        from .repository.signers import Signers  # only after a pull by hand
 
         authority = Signers({}).of_system(host)[0]
     return verify.verify(clone, oid, authority=authority, accepted=accepted, in_force=True)

@@ -12,8 +12,9 @@ from functools import cache
 if __name__ == "__main__":
     sys.path.insert(0, "/usr/bin/bbhv")
 
-from bbhv.engine import paths, publish, world
-from bbhv.engine.state import Outcome, State, Store
+from bbhv.engine import paths, world
+from bbhv.engine.storage import publish
+from bbhv.engine.storage.state import Outcome, State, Store
 from bbhv.findings import Place
 from bbhv.formats.schema.compiler import Schema
 from bbhv.model.compile import Generation, HostFacts, Offered, compile_tenant

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from bbhv.engine.batches import Run, in_order
-from bbhv.engine.job import Job, Mode
+from bbhv.engine.tenant.batches import Run, in_order
+from bbhv.engine.tenant.job import Job, Mode
 from bbhv.model.registration import Registration
 
 PATIENCE = 30.0

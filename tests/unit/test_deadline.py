@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bbhv.engine.deadline import Standing, begin, of, span, standing, until_usec
-from bbhv.engine.state import Trial
+from bbhv.engine.tenant.deadline import Standing, begin, of, span, standing, until_usec
+from bbhv.engine.storage.state import Trial
 
 WAITS = Trial(7, "a" * 40, confirm_usec=1000, boot="this")
 

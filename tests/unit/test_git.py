@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bbhv.engine.read import read
-from bbhv.engine.verify import VerifiedCommit, verify
+from bbhv.engine.repository.read import read
+from bbhv.engine.repository.verify import VerifiedCommit, verify
 from bbhv.errors import BbhvError, RefusedError
 from bbhv.host.git import Clone, DamagedError, ObjectReader, configuration
 from bbhv.model.authority import Authority

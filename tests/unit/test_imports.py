@@ -19,16 +19,17 @@ SCHEMA_PARTS = ("apply", "fast", "fast_node", "fast_rows", "formats", "hosts", "
 SCHEMA = {"formats.schema.compiler", *(f"formats.schema.{part}" for part in SCHEMA_PARTS)}
 # What the host is told: its settings, and its registrations, which may come from a commit.
 TOLD = {
-    "engine.memory", "engine.paths", "engine.read", "engine.verify", "engine.world", "formats.conffile",
-    "formats.gitobject", "host.log", "model.authority", "model.history",
+    "engine.repository.memory", "engine.paths", "engine.repository.read", "engine.repository.verify", "engine.world",
+    "formats.conffile", "formats.gitobject", "host.log", "model.authority", "model.history",
     "formats.unitfile", "host.files", "host.git", "host.resources", "host.run", "kinds.plain",
     "kinds.urls", "kinds.values", "model.emptied", "model.harvest", "model.hostconf", "model.registration",
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
 MANIFEST = {"model.manifest", "kinds.lifecycle"}
-LOOKED = {"engine.publish", "engine.sight", "model.drift"}
+LOOKED = {"engine.storage.publish", "engine.tenant.sight", "model.drift"}
 REPORT = {
-    "engine.report", "engine.deadline", "engine.retry", "engine.state", "host.systemd", "host.log", "model.backoff",
+    "engine.report", "engine.tenant.deadline", "engine.repository.retry", "engine.storage.state", "host.systemd",
+    "host.log", "model.backoff",
 } | LOOKED | MANIFEST | TOLD  # fmt: skip
 VARLINK = {
     "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",
@@ -56,11 +57,11 @@ WAYS = {
     ),
     "what asks servers": (
         "import os, sys; from bbhv.__main__ import door; sys.stdin = open(os.devnull); door(['worker', 'refs'])",
-        {"__main__", "engine.refs", "formats.httpreply", "formats.lsrefs", "version"} | {"errors", "names"},
+        {"__main__", "engine.repository.refs", "formats.httpreply", "formats.lsrefs", "version"} | {"errors", "names"},
     ),
     "the workers": (
         "import bbhv.cli.main, bbhv.cli.serving, bbhv.engine.worker",
-        {"cli.serving", "engine.worker", "engine.transfer", "engine.paths",
+        {"cli.serving", "engine.worker", "engine.repository.transfer", "engine.paths",
          "model.fetching", "kinds.urls", "kinds.values", "formats.bundle", "formats.frames",
          "formats.gitobject", "host.git", "host.run", "host.files"} | COMMAND,
     ),
@@ -96,7 +97,8 @@ def test_a_short_way_imports_nothing_dear(way: str) -> None:
 def test_looking_loads_nothing_that_changes_a_host() -> None:
     found = loaded(WAYS["list, status, history"][0])[0]
     assert found.isdisjoint({"model.compile", "model.plan", "model.tenant", "model.grants", "host.lock"})
-    assert found.isdisjoint({"engine.activate", "engine.images", "engine.manager", "engine.obtain", "engine.sync"})
+    heavy = {"tenant.activate", "storage.images", "manager", "repository.obtain", "tenant.sync"}
+    assert found.isdisjoint({f"engine.{name}" for name in heavy})
     assert {"engine.report", "cli.looking"} <= found
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bbhv.engine.state import Hold, Outcome, Quarantined, State, Store, Trial, decode, encode
+from bbhv.engine.storage.state import Hold, Outcome, Quarantined, State, Store, Trial, decode, encode
 from bbhv.model.authority import Proof
 from bbhv.model.manifest import Manifest
 

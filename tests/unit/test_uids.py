@@ -2,7 +2,7 @@
 
 import random
 
-from bbhv.engine.uids import FIRST, SIZE, SLOTS, allocate
+from bbhv.engine.storage.uids import FIRST, SIZE, SLOTS, allocate
 
 
 def test_a_workload_keeps_its_range_and_a_new_one_gets_its_own() -> None:

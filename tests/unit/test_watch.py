@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bbhv.engine.probes import Asked
-from bbhv.engine.watch import Watched, judge
+from bbhv.engine.tenant.probes import Asked
+from bbhv.engine.tenant.watch import Watched, judge
 from bbhv.kinds.workloads.health import check
 from bbhv.model.probe import Probe
 

@@ -91,7 +91,8 @@ def test_promise_1_a_host_boots_its_tenants_with_no_network_no_git_server_and_no
 HOSTILE = {
     "containers/web.nspawn": "[Exec]\nBoot=yes\n[Files]\nBind=/:/host\n[X-Bitbuilder]\nImage=debian-13\n",
     "containers/..%2f..%2fetc.nspawn": "x", "containers/a\nb.nspawn": "[Exec]\n", "tenants/other.json": "{}",
-    "network/evil.network": "[Match]\nName=*\n[Network]\nDHCP=yes\n", "system.json": "{}", ".gitattributes": "* filter=x",
+    "network/evil.network": "[Match]\nName=*\n[Network]\nDHCP=yes\n", "system.json": "{}",
+    ".gitattributes": "* filter=x",
     ".gitmodules": '[submodule "x"]\n\tpath = x\n\turl = ext::sh -c touch% /tmp/evil\n',
     "infrastructure/tenant.slice": "[Slice]\nMemoryMax=infinity\nSlice=system.slice\n", "metadata.json": "[" * 100_000,
 }  # fmt: skip

@@ -1,0 +1,113 @@
+"""Reaching a git server: which unit may talk to it, with which credential, and how many at the same time.
+
+A key or a password is a credential of the host, found by its name in the credential stores. systemd hands it to the
+one unit that fetches for this tenant; it is in no argument, in no file of ours, and in no other unit.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from ...errors import BbhvError, BusyError
+from ...host import files, git
+from ...host.lock import Lock
+from ...model.fetching import PROTOCOLS, Request, server
+from ...model.registration import Fetch
+from .. import paths
+
+CONNECTIONS = 4
+PATIENCE = 30
+_STORES = tuple(f"{root}/credstore" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib"))
+_GIVEN = ("/run/credentials/@system", "/run/credentials/@encrypted")
+# systemd.exec(5): where the users that DynamicUser= makes come from.
+_DYNAMIC = range(61184, 65520)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository that the host follows, where its clone is, how it is reached, and how long that may take."""
+
+    name: str
+    url: str
+    branch: str
+    clone: git.Clone
+    allow_file: bool
+    fetch: Fetch = field(default_factory=Fetch)
+    seconds: int = 300
+
+    @property
+    def subject(self) -> str:
+        """What a sentence calls it."""
+        return f"{self.url} (branch {self.branch})"
+
+    @property
+    def way(self) -> int:
+        """A number of how it is reached: another one when the operator has changed something about it."""
+        return crc32(repr((self.url, self.branch, self.fetch)).encode())
+
+    def configuration(self, kind: git.Algorithm) -> str:
+        """The clone's configuration, whole."""
+        return git.configuration(self.url, self.branch, kind, (*PROTOCOLS, "file") if self.allow_file else PROTOCOLS)
+
+    def request(self, have: str | None, objects: str) -> Request:
+        """What the unit is asked for."""
+        return Request(
+            url=self.url, branch=self.branch, have=have or "", objects=objects, credential=self.fetch.credential,
+            user=self.fetch.user, known_hosts="\n".join(self.fetch.known_hosts), ca=self.fetch.ca,
+            patience=str(max(1, min(PATIENCE, self.seconds))),
+        )  # fmt: skip
+
+
+def properties(repository: Repository) -> tuple[str, ...]:
+    """What the unit that fetches gets beyond its sandbox. Raises BbhvError when the credential is nowhere."""
+    given = _credential(repository.fetch.credential)
+    if not repository.url.startswith("ssh:"):
+        return given
+    return (*given, f"BindReadOnlyPaths={_users()}:/etc/passwd")
+
+
+def _credential(name: str) -> tuple[str, ...]:
+    if not name:
+        return ()
+    if any(os.path.exists(f"{folder}/{name}") for folder in (*(f"{one}.encrypted" for one in _STORES), _GIVEN[1])):
+        return (f"LoadCredentialEncrypted={name}",)
+    if any(os.path.exists(f"{folder}/{name}") for folder in (*_STORES, _GIVEN[0])):
+        return (f"LoadCredential={name}",)
+    raise BbhvError(
+        f"The credential {name} that fetching needs is in none of this host's credential stores.",
+        hint=f"systemd-creds encrypt --name={name} - /etc/credstore.encrypted/{name}",
+    )
+
+
+def _users() -> str:
+    """A list of users in which those that systemd makes for units have names: ssh does nothing for who has none."""
+    path = f"{paths.RUN}/passwd"
+    if not os.path.exists(path):
+        users = "".join(f"_{number}:x:{number}:{number}::/:/usr/sbin/nologin\n" for number in _DYNAMIC)
+        files.write(path, f"root:x:0:0::/:/usr/sbin/nologin\n{users}".encode())
+    return path
+
+
+@contextmanager
+def slot(url: str) -> Iterator[None]:
+    """One of the connections that this host has to a server at the same time; waits for it when all are taken."""
+    name = server(url)
+    if not name:
+        yield
+        return
+    first = os.urandom(1)[0] % CONNECTIONS
+    locks = [Lock(f"{paths.RUN_LOCK}/_to-{name}.{(first + one) % CONNECTIONS}", name) for one in range(CONNECTIONS)]
+    with next((lock for lock in locks if _is_free(lock)), locks[0]) as lock:
+        if lock.handle < 0:
+            lock.take(f"fetching {url}", wait=True)
+        yield
+
+
+def _is_free(lock: Lock) -> bool:
+    try:
+        lock.take("fetching", wait=False)
+    except BusyError:
+        return False
+    return True

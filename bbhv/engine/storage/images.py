@@ -1,0 +1,232 @@
+"""Images: what the operator offers, and the content-addressed store for what tenants name.
+
+    /var/lib/bitbuilder/images/<sha256>.tree    an unpacked archive
+    /var/lib/bitbuilder/images/<sha256>.raw     a file-system image
+
+The store shares bytes, not access: a tenant's first use of a digest always comes from its own Source=. An image is
+fetched by a sandbox that can read no more than anybody on the host can, hashed while it streams in, and unpacked by
+another one without a network and without the right to make device nodes. It gets its name only when it is whole.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from ...errors import BbhvError, CommandError
+from ...host import files, run, systemd
+from ...host.lock import Lock
+from ...kinds.values import show_size
+from ...model.compile import Offered
+from ...model.manifest import ImageRef
+from ...names import is_name
+from .. import paths
+from ..sandboxes import said
+
+MAX_IMAGE = 16 << 30
+MAX_FILES = 1_000_000
+SECONDS = 3600
+UNPACK_SECONDS = 1200
+MAX_RESERVE = 2 << 30
+_ENDINGS = (".raw", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2")
+_UNPACK = (
+    "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_SETFCAP CAP_SYS_CHROOT",
+    "RestrictSUIDSGID=no", "SystemCallFilter=@system-service chroot", "LimitAS=1G", "MemorySwapMax=0",
+)  # fmt: skip
+
+
+def offered() -> dict[str, Offered]:
+    """The images that the operator put on this host, by name; the first folder that has a name wins."""
+    found: dict[str, Offered] = {}
+    for folder in paths.OFFERED:
+        try:
+            names = sorted(os.listdir(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # any other error would make everything in it look as if it were not offered
+        for entry in names:
+            try:
+                one = _offered(folder, entry)
+            except OSError as error:
+                if error.errno in files.SHORTAGES:
+                    raise
+                continue  # a link to nothing offers nothing, and takes nothing else with it
+            if one:
+                found.setdefault(one.name, one)
+    return found
+
+
+def _offered(folder: str, entry: str) -> Offered | None:
+    path = f"{folder}/{entry}"
+    identity = _identity(os.stat(path))
+    if os.path.isdir(path):
+        return Offered(name=entry, path=path, format="tree", identity=identity) if is_name(entry) else None
+    for ending in _ENDINGS:
+        name = entry.removesuffix(ending)
+        if name != entry and is_name(name):
+            return Offered(name=name, path=path, format="raw" if ending == ".raw" else "tar", identity=identity)
+    return None
+
+
+def _identity(status: os.stat_result) -> str:
+    return f"{status.st_dev}:{status.st_ino}:{status.st_mtime_ns}"
+
+
+def ensure(image: ImageRef, known: tuple[str, ...]) -> bool:
+    """Makes sure that an image is there; says whether it had to be fetched. `known` are the tenant's digests.
+
+    Raises BbhvError when the image is missing, has another digest, or cannot be unpacked.
+    """
+    if image.format == "offered":
+        if not os.path.lexists(image.path):
+            _take_offered(image)
+        return False
+    if os.path.lexists(image.path) and image.sha256 in known:
+        return False
+    with _staging(image) as staging:
+        _fetch(image, f"{staging}/image")
+        if not os.path.lexists(image.path):
+            _publish(image, staging)
+    return True
+
+
+def _take_offered(image: ImageRef) -> None:
+    """Unpacks an offered archive. What is offered as a tree or as a file system lies where it is used."""
+    path = image.source.removeprefix("file://")
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        message = f"Offered image {image.name} is not at {path or image.path} any more."
+        raise BbhvError(message, hint="Ask the operator.") from None
+    with open(handle, "rb") as archive, _staging(image) as staging:
+        if image.identity != f"offered:{_identity(os.fstat(handle))}":
+            raise BbhvError(f"Offered image {image.name} at {path} was replaced just now.", hint="Sync again.")
+        _publish(image, staging, archive)
+
+
+@contextmanager
+def _staging(image: ImageRef) -> Iterator[str]:
+    """A folder in the store for one image on its way. It is locked while it is used, so that a left one can be told."""
+    files.make_private(paths.IMAGES)  # whatever made it: images hold files that are set-user-id root
+    with Lock(f"{paths.RUN_LOCK}/_images", "The image store") as lock:
+        lock.take(f"fetching image {image.name}", wait=True)
+        sweep()
+        staging = files.temporary(image.path)
+        os.mkdir(staging, 0o700)
+        handle = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield staging
+    finally:
+        try:
+            files.remove_tree(staging)
+        finally:
+            os.close(handle)
+
+
+def sweep() -> None:
+    """Removes what a crash left of images on their way, in or out: those that nobody has locked."""
+    for name in os.listdir(paths.IMAGES):
+        path = f"{paths.IMAGES}/{name}"
+        if not name.startswith(files.PREFIX):
+            continue
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            files.remove_tree(path)
+        except BlockingIOError:
+            continue  # somebody is at it
+        finally:
+            os.close(handle)
+
+
+def _publish(image: ImageRef, staging: str, archive: IO[bytes] | None = None) -> None:
+    ready = f"{staging}/image"
+    if image.format == "raw":
+        os.chmod(ready, 0o400)
+    else:
+        tree = f"{staging}/tree"
+        os.mkdir(tree, 0o755)
+        with archive or open(ready, "rb") as source:
+            _unpack(image, source, tree)
+        ready = tree
+        run.run(("sync", "--file-system", ready), timeout=SECONDS)
+    try:
+        os.rename(ready, image.path)
+    except OSError:
+        if not os.path.lexists(image.path):
+            raise  # else another tenant's sync published the same bytes meanwhile
+    files.fsync_dir(paths.IMAGES)
+
+
+def _room() -> tuple[int, int]:
+    """The bytes and files that one image may take: a part of the store's file system is kept free for all others."""
+    found = os.statvfs(paths.IMAGES)
+    reserve = min(MAX_RESERVE, found.f_blocks * found.f_frsize // 20)
+    inodes = found.f_favail - found.f_files // 20 if found.f_files else MAX_FILES
+    return max(0, min(MAX_IMAGE, found.f_bavail * found.f_frsize - reserve)), max(0, min(MAX_FILES, inodes))
+
+
+def _fetch(image: ImageRef, target: str) -> None:
+    hidden = tuple(f"TemporaryFileSystem={folder}:ro,mode=0755" for folder in (paths.TENANTS, paths.STATE))
+    sandbox = systemd.Sandbox(properties=hidden, file_size=MAX_IMAGE, seconds=SECONDS)
+    work = ("worker", "image", image.source)
+    command = systemd.sandbox_command(_unit("image"), sandbox, (*run.program(), *work), {})
+    process = run.spawn(command)
+    try:
+        digest, size = _stream(process, target, image)
+        done = process.wait(SECONDS)
+    finally:
+        process.close()
+    if done.returncode:
+        words = said(done.stderr) or f"exit status {done.returncode}"
+        message = f"Image {image.name} cannot be fetched from {image.source}: {words}."
+        raise CommandError(process.argv, done.returncode, done.stderr, message, hint="What runs stays as it is.")
+    if digest != image.sha256:
+        message = f"Image {image.name} from {image.source} has SHA256={digest} ({size} bytes), not {image.sha256}."
+        hint = f"Correct SHA256= in infrastructure/{image.name}.image, or the file at its source."
+        raise BbhvError(message, hint=hint)
+
+
+def _stream(process: run.Process, target: str, image: ImageRef) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    most, _ = _room()
+    with open(target, "xb") as file:
+        while chunk := process.stdout.read(1 << 20):
+            size += len(chunk)
+            if size > most:
+                raise _too_large(image, most)
+            digest.update(chunk)
+            try:
+                file.write(chunk)
+            except OSError as error:
+                raise files.named(error, f"{paths.IMAGES} (image {image.name})") from None
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest(), size
+
+
+def _too_large(image: ImageRef, most: int) -> BbhvError:
+    message = f"Image {image.name} from {image.source} is larger than the {show_size(most)} that it may take"
+    if most == MAX_IMAGE:
+        return BbhvError(f"{message}.", hint="Use a smaller image.")
+    return BbhvError(f"{message} of what is free in {paths.IMAGES}.", hint="Make room there.")
+
+
+def _unpack(image: ImageRef, archive: IO[bytes], tree: str) -> None:
+    most, count = _room()
+    sandbox = systemd.Sandbox(
+        properties=(*_UNPACK, f"ReadWritePaths={tree}"), root=True, file_size=MAX_IMAGE, seconds=UNPACK_SECONDS
+    )
+    work = ("worker", "unpack", tree, str(most), str(count))
+    command = systemd.sandbox_command(_unit("unpack"), sandbox, (*run.program(), *work), {})
+    try:
+        run.run(command, stdin=archive.fileno(), timeout=SECONDS)
+    except CommandError as error:
+        words = said(error.stderr) or f"exit status {error.returncode}"
+        raise BbhvError(f"Image {image.name} from {image.source} cannot be unpacked: {words}.") from error
+
+
+def _unit(step: str) -> str:
+    return f"bitbuilder-{step}-{os.getpid()}-{os.urandom(4).hex()}.service"

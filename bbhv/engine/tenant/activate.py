@@ -1,0 +1,349 @@
+"""Activate, keep, go back: from a generation on disk to units that run it, restartable at any instruction.
+
+The order is the promise (DESIGN: the way a commit travels). The trial is recorded before anything changes; what
+disappears stops under its old definition; `current` and the link in /run are swapped; one daemon-reload serves all
+tenants of the run; then units are reloaded, restarted and started. `good` moves only after the watch.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Mapping, Sequence
+
+from ...errors import BbhvError
+from ...host import log, systemd
+from ...model.manifest import Manifest
+from ...model.plan import Action, Plan, ordered, plan
+from ...model.probe import probes
+from ...names import infra_unit
+from .. import paths
+from ..storage import publish
+from ..storage.state import Outcome, State, Store, Trial
+from . import deadline
+from .deadline import Standing
+from .job import Job, Mode, each, now_usec, sentence
+from .probes import Asked
+from .watch import Watched, restarts, stable_seconds, watch
+
+_OLD = (Action.STOP, Action.RECREATE)
+_NEW = (Action.RESTART, Action.START, Action.RECREATE)
+MAX_ATTEMPTS = 2
+PARALLEL_STOPS = 8
+_CHILDREN = ("container", "machine", "health", "script")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A tenant on its way to a generation (None: to nothing), with what that means for its units."""
+
+    job: Job
+    target: int | None
+    plan: Plan
+
+
+def switch(moves: Sequence[Move]) -> None:
+    """Makes all moves, with one daemon-reload, and sets the units going without waiting for them.
+
+    What goes wrong with one tenant ends its job. Raises CommandError when systemd cannot be reached; nothing is half
+    done then, for the trials are still recorded.
+    """
+    stopping = {move.job.tenant: move.plan.units(*_OLD) for move in moves if move.plan.units(*_OLD)}
+    each([move.job for move in moves if move.job.tenant in stopping], PARALLEL_STOPS,
+         lambda job: systemd.act("stop", stopping[job.tenant], ok=(0, 5)))  # fmt: skip
+    changed = [move for move in moves if move.job.outcome is None and _show(move)]
+    if changed:
+        systemd.daemon_reload()
+    for move in moves:
+        if move.job.outcome is None:
+            publish.tidy(move.job.tenant)
+    _urge("reload-or-restart", moves, (Action.RELOAD,))
+    # One queue for what restarts and what starts, each after what it waits for: systemd keeps to After= between jobs
+    # that it knows of, and may begin with the first before it hears of the second.
+    _urge("restart", moves, _NEW)
+
+
+def _urge(verb: str, moves: Sequence[Move], actions: tuple[Action, ...]) -> None:
+    """Sets units going. Where systemd refuses one of them it has taken none: then each tenant is asked for by itself.
+
+    What is refused would go on as it was, and look healthy. So that fails its tenant, whose trial is still recorded.
+    """
+    going = [(move.job, move.plan.units(*actions)) for move in moves if move.job.outcome is None]
+    if systemd.urge(verb, [unit for _, units in going for unit in units]):
+        for job, units in going:
+            if problem := systemd.urge(verb, units):
+                job.end_safely("failed", f"systemd does not {verb} its units: {problem} The next sync goes back.")
+
+
+def _show(move: Move) -> bool:
+    """Swaps `current` and the link in /run; says whether systemd has to read its units again."""
+    tenant, store = move.job.tenant, move.job.store
+    try:
+        if move.target is None:
+            store.point("current", None)
+            return publish.withdraw(tenant)
+        store.point("current", move.target)
+        return publish.publish(tenant, move.target, store.units(move.target)) or move.job.rereads
+    except (BbhvError, OSError) as error:
+        move.job.end_safely("failed", sentence(error))
+        return False
+
+
+def everything(manifest: Manifest | None) -> tuple[str, ...]:
+    """All units of a generation that are to run, each after those that it waits for."""
+    return () if manifest is None else (infra_unit(manifest.tenant), *(one.unit for one in ordered(manifest)))
+
+
+def activate(jobs: Sequence[Job]) -> None:
+    """Switches every job to its generation, watches them together, and keeps each or goes back.
+
+    A tenant is decided on and let go as soon as its own watch is over: a slow one holds up nobody else.
+    """
+    each(jobs, 1, _begin)
+    generations = [job.generation for job in jobs if job.outcome is None and job.generation is not None]
+    before = restarts([one.unit for generation in generations for one in generation.manifest.workloads])
+    switch([Move(job, job.number, job.plan) for job in jobs if job.outcome is None])
+    going = [job for job in jobs if job.outcome is None]
+    for job in going:
+        job.restarts = before
+        if job.mode is Mode.START and job.generation is not None:
+            systemd.urge("start", everything(job.generation.manifest))
+    watched = {job.tenant: _watched(job) for job in going}
+    if len(going) == 1:  # who holds up nobody else
+        watch(tuple(watched.values()), lambda one: _conclude(going[0], one.reason))
+        return
+    with ThreadPoolExecutor(max(1, len(going))) as pool:
+        jobs_by_watch = {id(watched[job.tenant]): job for job in going}
+        watch(tuple(watched.values()), lambda one: pool.submit(_conclude, jobs_by_watch[id(one)], one.reason))
+
+
+def _conclude(job: Job, problem: str) -> None:
+    job.concluded = True
+    each([job], 1, lambda one: _decide(one, problem))
+    job.lock.release()
+
+
+def _decide(job: Job, problem: str) -> None:
+    if not problem and _needs_word(job):
+        _await_word(job)
+    elif not problem:
+        keep(job)
+    elif job.number == job.store.number("good"):
+        job.end("failed", f"the good generation {job.number} is not healthy: {problem}")
+    else:
+        go_back(job, problem)
+
+
+def _begin(job: Job) -> None:
+    """Writes the generation and records the trial, unless it is good already."""
+    generation, store = job.generation, job.store
+    assert generation is not None
+    if job.number is None:
+        job.number = store.write(generation.manifest, generation.units, generation.scripts, job.mode.value)
+    if job.number != store.number("good") and deadline.of(job.state.trial) is not Standing.WAITING:
+        attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
+        last = max(job.number, job.state.last)
+        job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts), last=last))
+
+
+def _watched(job: Job) -> Watched:
+    """What is to be watched: the workloads that something happens to, and how often systemd had restarted them."""
+    assert job.generation is not None
+    manifest = job.generation.manifest
+    touched = set(job.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
+    if job.mode is Mode.START:
+        touched |= {one.unit for one in manifest.workloads}
+    units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
+    if infra_unit(job.tenant) in touched and units:
+        units[infra_unit(job.tenant)] = 0.0
+    live = set(job.plan.units(Action.LIVE, Action.NONE))
+    known = {unit: count for unit, count in job.restarts.items() if unit in live}
+    return Watched(units, float(manifest.lifecycle.health_timeout_sec), known, _asked(job, job.number, manifest, units))
+
+
+def _asked(job: Job, number: int | None, manifest: Manifest, units: Mapping[str, float]) -> Asked:
+    """What the workloads that are watched are asked, and what a script of the tenant's sees."""
+    names = [name.partition(":")[2] for name in manifest.infra_settings if name.startswith("volume:")]
+    volumes = {name: f"{job.store.folder}/volumes/{name}" for name in names}
+    return Asked(probes(manifest, units), f"{job.store.folder}/generations/{number}", volumes)
+
+
+def _needs_word(job: Job) -> bool:
+    """Whether somebody has to confirm what is healthy. An operator who chose it has done so already."""
+    assert job.generation is not None
+    new = job.number != job.store.number("good")
+    return new and not job.chosen and job.generation.manifest.lifecycle.confirm_within_sec > 0
+
+
+def _await_word(job: Job) -> None:
+    """Ends the job, no lock held, while the generation waits for `bbhv confirm`. One that waits already waits on."""
+    trial = job.state.trial
+    assert job.generation is not None and trial is not None
+    if deadline.of(trial) is not Standing.WAITING:
+        trial = deadline.begin(trial, job.generation.manifest.lifecycle.confirm_within_sec)
+    deadline.arm(job.tenant, trial)
+    job.state = replace(job.state, trial=trial)
+    job.end("held", waiting_text(job))
+    job.remember(job.state)
+
+
+def waiting_text(job: Job) -> str:
+    """What a generation waits for, and what happens without it."""
+    assert job.generation is not None
+    good, within = job.store.number("good"), deadline.span(job.generation.manifest.lifecycle.confirm_within_sec)
+    back = f"generation {good} comes back" if good is not None else "everything stops, for nothing was good before"
+    what = f"generation {job.number} ({job.commit[:7]}) runs"
+    return f"{what}; confirm it within {within} with: bbhv confirm {job.tenant}, or {back}"
+
+
+def keep(job: Job, word: str = "applied", note: str = "") -> None:
+    """What was tried is good from now on; `note` follows what is said about it."""
+    assert job.number is not None and job.generation is not None
+    store = job.store
+    if job.number == store.number("good"):
+        # It was good before: what was said and noted last, perhaps about a newer commit, still holds. But a tenant that
+        # was stopped, and nothing else, runs now.
+        before = job.state.outcome
+        if job.before is not None:
+            job.tell_healed()
+        elif before and before.word in ("held", "suspended") and not job.note:
+            job.end("applied", f"generation {job.number} ({job.commit[:7]}) runs again")
+        else:
+            job.outcome = before or Outcome(word="applied", commit=job.commit)
+        return
+    try:
+        store.point("good", job.number)
+    except OSError:
+        if store.number("good") != job.number:
+            raise  # else it is good, though a power cut now may still undo it
+    job.state = replace(job.state, trial=None, last=max(job.number, job.state.last))
+    count = sum(step.action is not Action.NONE for step in job.plan.steps)
+    done = f"{count} of {len(job.plan.steps)} objects changed{note}"
+    message = f"generation {job.number} ({job.commit[:7]}), {done}"
+    try:
+        job.clone.set_ref(paths.REF_GOOD, job.commit)
+        job.end(word, message)
+        job.remember(job.state)
+        store.prune(job.generation.manifest.lifecycle.keep_generations)
+    except (BbhvError, OSError) as error:  # a failure to note it is no failure of what runs
+        job.end_without_record(word, f"{message}; but {sentence(error)} The next sync notes it.")
+
+
+def go_back(job: Job, reason: str) -> None:
+    """Returns to the good generation, and quarantines the commit."""
+    assert job.generation is not None
+    store, good = job.store, job.store.number("good")
+    manifest = store.manifest(good)
+    log.write("warning", f"{job.tenant}: going back from commit {job.commit[:12]}: {reason}")
+    back = plan(job.generation.manifest, manifest) if job.active else Plan()
+    switch([Move(job, good, back)])
+    if job.outcome is not None:
+        return  # it could not even go back; the trial is still recorded, so the next sync does
+    problem = _settled(job, manifest, back)
+    if job.state.hold and job.state.hold.verb == "rollback":
+        # An operator's choice, of a commit that was good once: it is not quarantined, and what held before holds again.
+        job.state = replace(job.state, trial=None, hold=job.hold_before)
+    else:
+        both = f"{reason}; generation {good} was not healthy either" if problem else reason
+        job.state = replace(job.state.with_quarantine(job.commit, both, now_usec()), trial=None)
+    job.end("rolled-back", f"{reason}; {_back_to(job, good)}{_nor(job, problem)}")
+    job.remember(job.state)
+    if job.number == job.state.last:
+        store.forget(job.state.last)
+
+
+def _back_to(job: Job, good: int | None) -> str:
+    if good is None:
+        return "there is no good generation, so nothing runs"
+    return f"generation {good} runs again" if job.active else f"generation {good} starts with tenant@{job.tenant}"
+
+
+def _nor(job: Job, problem: str) -> str:
+    """What there is to say when what was good is not healthy any more either: it is left as it is."""
+    if not problem:
+        return ""
+    hint = f"Push a newer commit, or choose another generation: bbhv rollback {job.tenant} --to=N"
+    return f", but is not healthy either: {problem}; it is left as it is hint: {hint}"
+
+
+def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
+    if manifest is None:
+        return ""
+    if job.mode is Mode.START:
+        systemd.urge("start", everything(manifest))
+    touched = set(back.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
+    units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
+    asked = _asked(job, job.store.number("good"), manifest, units)
+    one = Watched(units, float(manifest.lifecycle.health_timeout_sec), {}, asked)
+    watch([one], lambda _: None)
+    return one.reason
+
+
+def recover(job: Job, *, running: bool) -> None:
+    """Undoes a trial that was interrupted: the good generation is what counts again, here and in the units.
+
+    `running` says whether the tenant's units are to be acted on; at boot and before a start they are not.
+    """
+    store, trial = job.store, job.state.trial
+    good = store.number("good")
+    if trial and good != trial.generation and deadline.of(trial) in (Standing.WAITING, Standing.EXPIRED):
+        return  # it waits to be confirmed, which is for `confirming` to decide
+    if running and trial and not trial.interrupted and not (store.number("current") == good == trial.generation):
+        manifest = store.manifest(good)
+        switch([Move(job, good, plan(store.manifest(trial.generation), manifest))])
+        systemd.urge("start", everything(manifest))
+    job.state = settle(job.tenant, store, job.state)
+
+
+def settle(tenant: str, store: Store, state: State) -> State:
+    """Sets the links and the state right after an interrupted trial; nothing to set right changes nothing."""
+    trial, good = state.trial, store.number("good")
+    if trial is None or trial.interrupted:
+        return state
+    if trial.confirm_usec and good != trial.generation:
+        return _unconfirmed(tenant, store, state, trial)
+    if store.number("current") == good == trial.generation:
+        state = replace(state, trial=None)  # it had become good; only this note was missing
+    else:
+        what = f"generation {good} counts again" if good is not None else "there is no good generation yet"
+        log.write("warning", f"{tenant}: the trial of commit {trial.commit[:12]} was interrupted; {what}")
+        store.point("current", good)
+        if trial.generation == state.last:  # not when an older one, which was good once, was rolled back to
+            store.forget(trial.generation)
+        state = replace(state, trial=replace(trial, interrupted=True))
+        if state.hold and state.hold.verb == "rollback":  # an operator's, who may ask again
+            manifest = store.manifest(good)
+            left = manifest is not None and manifest.commit == state.hold.commit
+            state = replace(state, trial=None, hold=None if left else state.hold)
+        elif trial.attempts >= MAX_ATTEMPTS:
+            reason = f"its trial was interrupted {MAX_ATTEMPTS} times"
+            state = replace(state.with_quarantine(trial.commit, reason, now_usec()), trial=None)
+    store.save(state)
+    return state
+
+
+def _unconfirmed(tenant: str, store: Store, state: State, trial: Trial) -> State:
+    """After a restart of the host, nobody can confirm any more. Before it, whoever waits for a word goes on waiting."""
+    if deadline.of(trial) is not Standing.RESTARTED:
+        return state
+    good = store.number("good")
+    reason = "nobody confirmed it before the host restarted"
+    to = f"generation {good} counts again" if good is not None else "there is no good generation"
+    log.write("warning", f"{tenant}: commit {trial.commit[:12]}: {reason}; {to}")
+    store.point("current", good)
+    now = now_usec()
+    outcome = Outcome(word="rolled-back", commit=trial.commit, message=f"{reason}; {to}", when_usec=now)
+    state = replace(state.with_quarantine(trial.commit, reason, now), trial=None, outcome=outcome)
+    store.save(state)
+    if trial.generation == state.last:
+        store.forget(trial.generation)
+    return state
+
+
+def stop_children(tenant: str) -> tuple[str, ...]:
+    """Stops what is loaded of a tenant's workloads, then what they share, and waits. Returns the units."""
+    workloads = systemd.loaded([f"tenant-{kind}@*.{tenant}.service" for kind in _CHILDREN])
+    shared = systemd.loaded((infra_unit(tenant),))
+    try:
+        systemd.act("stop", workloads, ok=(0, 5))
+    finally:
+        systemd.act("stop", shared, ok=(0, 5))
+    return workloads

@@ -1,0 +1,123 @@
+"""Many tenants at once: each is prepared as soon as there is room, and activated as soon as it is ready.
+
+No tenant waits for a slow one, whatever makes it slow: those that are ready share one activation, and its
+daemon-reload, while the others go on. A server is asked for a few repositories at the same time only, so that one that
+hangs keeps no more than these few from being prepared; whose repository failed last time comes last.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from ...model.backoff import spread, startable
+from ...model.fetching import server
+from ..repository import retry
+from ..repository.reach import CONNECTIONS
+from .job import Job, Mode
+
+TOGETHER_SEC = 3.0
+
+
+class _Event(NamedTuple):
+    """Something happened: a job came, a job was prepared, the last job came, an activation is over."""
+
+    what: str
+    job: Job | None = None
+
+
+class Run:
+    """One run. `prepare` takes one job, `activate` several; neither raises."""
+
+    def __init__(
+        self, parallel: int, prepare: Callable[[Job], None], activate: Callable[[Sequence[Job]], None]
+    ) -> None:
+        self._parallel = parallel
+        self._prepare = prepare
+        self._activate = activate
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._waiting: list[tuple[Job, str]] = []
+        self._running: list[tuple[Job, str]] = []
+        self._ready: list[Job] = []
+        self._acts: list[Future[None]] = []
+        self._since = 0.0
+        self._feeding = True
+        self._activating = False
+
+    def run(self, jobs: Iterable[Job]) -> None:
+        """Takes all jobs through both steps. `jobs` may keep us waiting for each of them."""
+        with ThreadPoolExecutor(self._parallel) as pool, ThreadPoolExecutor(2) as aside:
+            fed = aside.submit(self._feed, jobs)
+            while self._feeding or self._waiting or self._running or self._ready or self._activating:
+                self._start(pool)
+                self._together(aside)
+                self._next()
+            for future in (fed, *self._acts):
+                future.result()
+
+    def _feed(self, jobs: Iterable[Job]) -> None:
+        try:
+            for job in jobs:
+                self._events.put(_Event("came", job))
+        finally:
+            self._events.put(_Event("all came"))
+
+    def _start(self, pool: Executor) -> None:
+        waiting, busy = [name for _, name in self._waiting], [name for _, name in self._running]
+        for number in reversed(startable(waiting, busy, self._parallel, CONNECTIONS)):
+            self._running.append(self._waiting.pop(number))
+            pool.submit(self._one, self._running[-1][0])
+
+    def _one(self, job: Job) -> None:
+        try:
+            self._prepare(job)
+        finally:
+            self._events.put(_Event("prepared", job))
+
+    def _together(self, aside: Executor) -> None:
+        """Starts to activate what is ready, when others that may soon be ready had their time."""
+        late = time.monotonic() - self._since >= TOGETHER_SEC
+        last = not (self._feeding or self._waiting or self._running)
+        if self._ready and not self._activating and (late or last):
+            self._activating = True
+            self._acts.append(aside.submit(self._act, self._ready))
+            self._ready = []
+
+    def _act(self, jobs: Sequence[Job]) -> None:
+        try:
+            self._activate(jobs)
+        finally:
+            self._events.put(_Event("activated"))
+
+    def _next(self) -> None:
+        """Waits for something to happen, or until what is ready has waited long enough."""
+        if not (self._feeding or self._running or self._activating):
+            return
+        patience = max(0.0, self._since + TOGETHER_SEC - time.monotonic()) if self._ready else None
+        try:
+            event = self._events.get(timeout=None if self._activating else patience)
+        except Empty:
+            return
+        if event.what == "all came":
+            self._feeding = False
+        elif event.what == "activated":
+            self._activating = False
+        elif event.job is not None and event.what == "came":
+            self._waiting.append((event.job, _server(event.job)))
+        elif event.job is not None:
+            self._running = [one for one in self._running if one[0] is not event.job]
+            self._since = self._since if self._ready else time.monotonic()
+            self._ready.append(event.job)
+
+
+def _server(job: Job) -> str:
+    """Who may keep a job waiting: nobody when it needs no network, or when the server has just given an answer."""
+    return server(job.registration.repository) if job.mode is Mode.SYNC and not job.told else ""
+
+
+def in_order(jobs: Sequence[Job]) -> Sequence[Job]:
+    """The jobs as they are best done: whose fetch failed last come last, the others in an order of this host's own."""
+    host = os.uname().nodename
+    return sorted(jobs, key=lambda job: (retry.load(job.tenant).failures, spread(f"{host} {job.tenant}"), job.tenant))

@@ -1,0 +1,215 @@
+"""One tenant's part of a run: what is known so far, and how it ended.
+
+A job is made by `sync`, filled step by step, and carries the tenant's lock from the first step to the last.
+"""
+
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Callable, Iterable, Mapping, Sequence
+
+from ...errors import BbhvError, NotYetError, RefusedError
+from ...findings import Finding, MAX_SHOWN
+from ...formats.jsontext import Json
+from ...host import git, log, systemd
+from ...host.lock import Lock
+from ...model.compile import Generation, Offered
+from ...model.drift import Drift, Sight
+from ...model.manifest import Manifest
+from ...model.plan import Plan
+from ...model.registration import Fetch, Registration
+from ...names import tenant_unit
+from .. import paths
+from ..repository.reach import Repository
+from ..repository.signers import Signers
+from ..storage.state import Hold, Outcome, State, Store
+
+MAX_LOGGED = 20
+
+
+class Mode(Enum):
+    """What a run is asked for."""
+
+    SYNC = "sync"  # fetch, then apply what is new
+    APPLY = "apply"  # apply what the clone's HEAD says, without a network
+    START = "start"  # bring the tenant up: everything is to run afterwards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the caller asked for beyond the mode: the operator's word that history may be rewound, whether a tenant that
+    somebody else works on is waited for, the path of a bundle that is taken instead of the network, and whether it is
+    too early for whose fetch failed a short while ago."""
+
+    allow_rewind: bool = False
+    wait: bool = False
+    bundle: str = ""
+    backoff: bool = False
+
+
+@dataclass(slots=True)
+class Job:
+    """What one run knows about one tenant."""
+
+    registration: Registration
+    mode: Mode
+    allow_file: bool
+    asked: Asked = Asked()
+    fetch_seconds: int = 300
+    signers: Signers = field(default_factory=lambda: Signers({}))
+    state: State = State()
+    told: str = ""  # the oid that a server is said to have, which nobody believes: see `asking`
+    commit: str = ""
+    generation: Generation | None = None
+    number: int | None = None
+    plan: Plan = Plan()
+    outcome: Outcome | None = None
+    active: bool = False
+    note: str = ""
+    sight: Sight | None = None  # what runs, when it was looked at
+    drift: tuple[Drift, ...] | None = None  # None: nobody has looked yet
+    before: Outcome | None = None  # the outcome of a job that goes on, because what is good has drifted
+    healed: str = ""  # what had drifted and is set right
+    rereads: bool = False  # systemd has to read its units again, whatever is published
+    chosen: bool = False  # by an operator: nobody has to confirm it
+    warnings: tuple[Finding, ...] = ()
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    offered: Mapping[str, Offered] | None = None
+    hold_before: Hold | None = None
+    lock: Lock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lock = tenant_lock(self.tenant)
+
+    busy: bool = False
+    concluded: bool = False  # the watch came to a verdict, whatever it was
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+        return self.registration.tenant
+
+    @property
+    def store(self) -> Store:
+        """The tenant's folder."""
+        return Store(paths.tenant(self.tenant))
+
+    @property
+    def clone(self) -> git.Clone:
+        """The clone of the tenant's repository."""
+        return git.Clone(paths.clone(self.tenant))
+
+    @property
+    def repository(self) -> Repository:
+        """The tenant's repository as it is to be followed."""
+        one = self.registration
+        return Repository(
+            name=one.tenant, url=one.repository, branch=one.branch, clone=self.clone, allow_file=self.allow_file,
+            fetch=one.fetch or Fetch(), seconds=self.fetch_seconds,
+        )  # fmt: skip
+
+    def current(self) -> Manifest | None:
+        """The manifest of what activation last switched to."""
+        return self.store.manifest(self.store.number("current"))
+
+    def remember(self, state: State) -> None:
+        """Makes a new state durable."""
+        self.state = state
+        self.store.save(state)
+
+    def end(self, word: str, message: str = "", findings: tuple[Finding, ...] = ()) -> None:
+        """Ends the job with an outcome. It is recorded when it says something new.
+
+        The journal gets it as well; on a terminal the caller shows the outcome. What was found about a commit is told
+        as long as it is the newest one.
+        """
+        findings = findings or self.warnings
+        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
+        before = self.state.outcome
+        if before and before.commit == self.commit and word == "unchanged":
+            told = before.findings
+        self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
+        if before is None or replace(before, when_usec=0) != replace(self.outcome, when_usec=0):
+            self.remember(replace(self.state, outcome=self.outcome))
+        if log.in_journal() and word != "unchanged":
+            level = "notice" if word in ("applied", "held", "suspended") else "warning"
+            log.write(level, f"{self.tenant}: {word}{': ' + message if message else ''}")
+            for finding in findings[:MAX_LOGGED]:
+                log.write(finding.severity, f"{self.tenant}: {finding}")
+
+    def tell_healed(self) -> None:
+        """Ends a job that has set right what drifted: as it ended before, with this said too."""
+        assert self.before is not None
+        message = "; ".join(text for text in (self.before.message, f"set right: {self.healed}") if text)
+        self.outcome = replace(self.before, message=message)
+        self.remember(replace(self.state, outcome=self.outcome))
+
+    def end_without_record(self, word: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
+        """Ends the job, but leaves what is on disk to whoever has the lock."""
+        told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
+        self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
+        if log.in_journal():
+            log.write("warning", f"{self.tenant}: {word}: {message}")
+
+    def end_safely(self, word: str, message: str) -> None:
+        """Ends the job after a failure, also when the disk is so full that the outcome cannot be recorded."""
+        try:
+            self.end(word, message)
+        except (BbhvError, OSError) as error:
+            self.end_without_record(word, f"{message} The outcome could not be recorded: {sentence(error)}")
+
+
+def each(jobs: Iterable[Job], parallel: int, step: Callable[[Job], None]) -> None:
+    """Does a step for every job that is still going; whatever it raises is that job's outcome, and nobody else's."""
+    going = (job for job in jobs if job.outcome is None)
+    if parallel <= 1 or (isinstance(jobs, Sequence) and len(jobs) <= 1):
+        for job in going:
+            _one(job, step)
+        return
+    with ThreadPoolExecutor(parallel) as pool:
+        list(pool.map(lambda job: _one(job, step), going))
+
+
+def _one(job: Job, step: Callable[[Job], None]) -> None:
+    try:
+        step(job)
+    except NotYetError as error:
+        job.end_without_record("failed", str(error))
+    except RefusedError as error:
+        job.end_safely("refused", str(error))
+    except (BbhvError, OSError) as error:
+        job.end_safely("failed", sentence(error, job.store.folder))
+    except Exception as error:  # a defect of ours that one tenant's content uncovers must not reach the others
+        log.write("error", traceback.format_exc())
+        job.end_safely("failed", f"internal error: {type(error).__name__}: {error}")
+
+
+def sentence(error: Exception, where: str = "/var/lib") -> str:
+    """What went wrong, also where the operating system said so; `where` is the place when it did not name one."""
+    if isinstance(error, OSError):
+        return f"{error.filename or where}: {error.strerror or error}."
+    return str(error)
+
+
+def tenant_lock(tenant: str) -> Lock:
+    """The lock of a tenant, not taken yet."""
+    return Lock(f"{paths.RUN_LOCK}/{tenant}", f"Tenant {tenant}")
+
+
+def say_waiting(holder: str) -> None:
+    """Tells whoever waits for a lock for whom, also when only warnings are wanted: nothing else will be said."""
+    log.write("notice" if log.in_journal() else "warning", f"Waiting for {holder}.")
+
+
+def now_usec() -> int:
+    """The time in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def is_active(tenant: str, states: Mapping[str, str] | None = None) -> bool:
+    """Whether somebody wants the tenant to run: tenant@ is up or on its way. `states`: of all tenant@ units."""
+    unit = tenant_unit(tenant)
+    found = systemd.states((unit,)) if states is None else states
+    return found.get(unit) in ("active", "activating", "reloading", "refreshing")

@@ -1,0 +1,150 @@
+"""The checks of workloads that are watched: started when their time has come, looked at, and stopped.
+
+No process of the engine enters a workload or reads a byte of it. What asks is a transient unit in the slice of the
+tenant, and systemd tells how it went: probes are answered by the same question that the units are.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...errors import BbhvError, CommandError
+from ...host import files, log, namespaces, run, systemd
+from ...kinds.script import interpreter
+from ...model.probe import Answer, Probe, answer, sentence
+from ...names import tenant_slice, workload
+from .. import paths
+
+MAX_ATTEMPTS = 5000
+SCRIPT_PATH = "/run/bitbuilder-script"
+# Of the folders in the root: the programs, and what a sandbox has of its own.
+_SEEN = frozenset(("usr", "bin", "sbin", "lib", "lib64", "proc", "sys", "dev", "tmp", "home", "root"))
+# What every one of them may use up.
+_BOUNDS = ("MemoryMax=256M", "TasksMax=64", "LimitCORE=0", "KillSignal=SIGKILL", "TimeoutStopSec=10", "UMask=0077",
+           "CollectMode=inactive-or-failed", "RemainAfterExit=yes", "StandardInput=null", "SyslogLevelPrefix=no",
+           "LogRateLimitIntervalSec=30s", "LogRateLimitBurst=100", "SystemCallErrorNumber=EPERM")  # fmt: skip
+# As in the unit of a container, and what nspawn lets its payload have.
+_INSIDE = (
+    "CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_SYS_PTRACE",
+    "DevicePolicy=closed", "RestrictNamespaces=~time", "SystemCallArchitectures=native", "KeyringMode=private",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK", "StandardOutput=null", "StandardError=null",
+    "SystemCallFilter=@system-service @mount", "SystemCallFilter=~@keyring @obsolete",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Asked:
+    """The probes of one watch: which run, what they said last, and the namespaces that they need."""
+
+    probes: Sequence[Probe]
+    folder: str
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    running: dict[str, namespaces.Namespaces | None] = field(default_factory=dict)
+    last: dict[str, str] = field(default_factory=dict)
+
+    def verdict(self, probe: Probe, found: Mapping[str, Mapping[str, str]]) -> Answer:
+        """How it stands with a probe; of one that asks again, what it said last."""
+        if probe.unit not in self.running:
+            return Answer(None, sentence(probe, self.last.get(probe.unit, "it was not asked yet")))
+        said = answer(probe, found.get(probe.unit, {}))
+        if said.settled:
+            self.last[probe.unit] = said.words
+        return Answer(said.healthy, sentence(probe, self.last.get(probe.unit, said.words)))
+
+    def start(self, probe: Probe) -> None:
+        """Starts a probe. When it cannot be, the reason is remembered, and it is tried again."""
+        space = None
+        try:
+            if probe.check.kind != "script":
+                leader = namespaces.leader(workload(probe.workload, probe.tenant))
+                space = namespaces.hold(leader, probe.of, namespaces.KINDS if probe.check.kind == "exec" else ("net",))
+            systemd.start_transient(probe.unit, *self._unit(probe, space))
+        except BbhvError as error:
+            if space:
+                space.close()
+            self.last[probe.unit] = f"it cannot be asked: {error.message}"
+        else:
+            self.running[probe.unit] = space
+
+    def end(self) -> None:
+        """Stops them all; also what a hostile program has left behind in their control groups."""
+        try:
+            systemd.act("stop", self.running, ok=(0, 5))
+        except CommandError as error:
+            log.write("warning", str(error))  # systemd collects them when they end; nobody else is to wait for that
+        finally:
+            for space in self.running.values():
+                if space:
+                    space.close()
+            self.running.clear()
+
+    def _unit(
+        self, probe: Probe, space: namespaces.Namespaces | None
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The properties and the command of a probe's unit."""
+        common = (*_BOUNDS, f"Slice={tenant_slice(probe.tenant)}", f"Description=Health of {probe.of or probe.tenant}")
+        if space is None:
+            return (*common, *_repeated(probe), *self._script(probe)), self._script_command(probe)
+        if probe.check.kind == "exec":
+            return (*common, *_repeated(probe), *_INSIDE, *_denied(probe)), _entering(probe, space)
+        alone = (
+            *systemd.STRICT, *systemd.UNPRIVILEGED, f"NetworkNamespacePath={space.path('net')}", "NotifyAccess=main",
+            "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "IPAddressAllow=localhost", "IPAddressDeny=any",
+        )  # fmt: skip
+        times = (f"{probe.interval_sec:g}", f"{probe.timeout_sec:g}")
+        return (*alone, *common), (*run.program(), "worker", "probe", str(probe.check.port), probe.check.text, *times)
+
+    def _script(self, probe: Probe) -> tuple[str, ...]:
+        """It sees the programs of the host, the script and the volumes, and nothing else."""
+        file = f"{self.folder}/scripts/{probe.check.script}"
+        lent = ["-/etc/alternatives", "-/etc/ld.so.cache", f"{file}:{SCRIPT_PATH}"]
+        lent += [f"-{path}:/srv/{name}" for name, path in sorted(self.volumes.items())]
+        told = {"BITBUILDER_TENANT": probe.tenant, "BITBUILDER_WORKLOAD": probe.workload}
+        return (
+            *systemd.STRICT, *systemd.UNPRIVILEGED, "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX",
+            *(f"TemporaryFileSystem={folder}:ro,mode=0755" for folder in _hidden()),
+            *(f"BindReadOnlyPaths={path}" for path in lent),
+            *(f"Environment={name}={value}" for name, value in told.items()), "WorkingDirectory=/",
+        )  # fmt: skip
+
+    def _script_command(self, probe: Probe) -> tuple[str, ...]:
+        """The interpreter of the script and its path, as the kernel would call it."""
+        path = f"{self.folder}/scripts/{probe.check.script}"
+        text = (files.read(path) or b"").decode("utf-8", "replace")
+        return (*interpreter(text), SCRIPT_PATH)
+
+
+def _hidden() -> list[str]:
+    """Every folder of the host's root but those with its programs, and those that are the unit's own."""
+    with os.scandir("/") as entries:
+        found = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
+    return sorted(f"/{name}" for name in found if name not in _SEEN and name.replace("-", "").isalnum())
+
+
+def sweep(probes: Sequence[Probe]) -> None:
+    """Stops what a watch that was interrupted has left behind."""
+    if probes:
+        systemd.act("stop", systemd.loaded([probe.unit for probe in probes]), ok=(0, 5))
+
+
+def _repeated(probe: Probe) -> tuple[str, ...]:
+    """Started again by systemd until it succeeds, each time with nothing left of the time before."""
+    return (
+        "Restart=on-failure", f"RestartSec={probe.interval_sec:g}", f"TimeoutStartSec={probe.timeout_sec:g}",
+        "TimeoutStartFailureMode=kill", "StartLimitIntervalSec=1d", f"StartLimitBurst={MAX_ATTEMPTS}",
+    )  # fmt: skip
+
+
+def _denied(probe: Probe) -> tuple[str, ...]:
+    return tuple(f"SystemCallFilter={calls}" for calls in probe.denied)
+
+
+def _entering(probe: Probe, space: namespaces.Namespaces) -> tuple[str, ...]:
+    """Enters what a process can enter as root of the host, then hands over to what goes all the way."""
+    outer = (f"--{kind}={space.path(name)}" for kind, name in (
+        ("net", "net"), ("uts", "uts"), ("ipc", "ipc"), ("cgroup", "cgroup"), ("pid", "pid")
+    ))  # fmt: skip
+    inner = (space.path(kind) for kind in ("mnt", "user", "root"))
+    caps = (f"{space.bounding:x}", "1" if space.no_new_privileges else "0")
+    entering = (*run.program(), "worker", "enter", *inner, *caps, probe.user, *probe.check.argv)
+    return ("/usr/bin/nsenter", *outer, "--", *entering)
