@@ -12,8 +12,8 @@ from pathlib import Path
 from .host import Host
 from .shell import BuildError, Progress
 
-INSIDE_TIMEOUT = 1200
-OUTSIDE_TIMEOUT = 1500
+INSIDE_TIMEOUT = 3000
+OUTSIDE_TIMEOUT = 1800
 _PASSED, _NOTHING_SELECTED = 0, 5
 
 
