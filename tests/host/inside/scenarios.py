@@ -194,8 +194,10 @@ def rollback(subject: Subject) -> Change:
     before, role = up(subject), subject.role()
     subject.declare({name: (role, limit) for name, (_, limit) in before.items()})
     sync(subject)
-    newest = dict(subject.shape)
-    return Change(argv=("bbhv", "rollback", subject.id), before=newest, after=before, either=True)
+    newest, good = dict(subject.shape), subject.number("good") or 0
+    numbers = [int(path.name) for path in (subject.folder / "generations").glob("[0-9]*")]
+    after = subject.written(max(number for number in numbers if number < good)) or {}
+    return Change(argv=("bbhv", "rollback", subject.id), before=newest, after=after, either=True)
 
 
 def first(subject: Subject) -> Change:
@@ -338,6 +340,8 @@ def _mend(subject: Subject, one: Change, way: str, *, stale: bool) -> list[str]:
         problems += [f"{way} ended with {done.status}: {done.said}"] if done.status else []
     if problems:
         return problems
+    if one.hook == "start":
+        sync(subject)  # which starts what is good, when a trial was interrupted
     ended = sync(subject, one.again)
     if ended.status not in one.statuses:
         problems.append(f"the next sync ended with {ended.status}: {ended.said}")
