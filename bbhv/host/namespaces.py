@@ -16,7 +16,7 @@ from . import run
 KINDS = ("net", "uts", "ipc", "cgroup", "pid", "mnt", "user")
 MAX_PASSWD = 1 << 20
 EXIT_ENTER, EXIT_NO_EXEC, EXIT_NO_PROGRAM, EXIT_USER = 125, 126, 127, 217
-_PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 23, 24, 38
+_PR_SET_DUMPABLE, _PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 23, 24, 38
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -83,6 +83,9 @@ def become(argv: Sequence[str], user: str, bounding: int, no_new_privileges: boo
     Nothing of ours goes along: no descriptor, no variable, and no capability that the first process there does not
     have. Returns an exit status when that cannot be done, for there is nobody there to tell more.
     """
+    # In the user namespace, its root may trace whoever is in it: a process that is root of the host still, and runs a
+    # program of the host. Who cannot be dumped can be traced by the host's root alone (ptrace(2)), until execve.
+    _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     try:
         _enter(*(os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths))
         known = _user(user)
