@@ -26,8 +26,14 @@ def _program(heading: Callable[[str], str]) -> list[str]:
     for group in GROUPS:
         if group != UNITS:
             lines.append(heading(f"{group}:"))
-            lines += [f"  {f'{one.name} {one.arguments}':<{WIDTH}}{one.help}" for one in shown() if one.group == group]
+            lines += [f"  {_call(one):<{WIDTH}}{one.help}" for one in shown() if one.group == group]
     return lines
+
+
+def _call(verb: Verb) -> str:
+    """How a verb is called; arguments that would run into the text are left to the help of the verb."""
+    whole = f"{verb.name} {verb.arguments}"
+    return whole if len(whole) < WIDTH else f"{verb.name} …"
 
 
 def _one(verb: Verb) -> list[str]:

@@ -59,6 +59,15 @@ def test_every_help_is_one_screen(verb: object) -> None:
     assert len(lines) <= 24 and max(map(len, lines)) <= 80, "\n".join(lines)
 
 
+def test_the_texts_of_all_rows_of_a_help_stand_in_one_column() -> None:
+    seen = [(help_text(None), one.help) for one in shown() if f"\n  {one.name} " in help_text(None)]
+    seen += [(help_text(verb), option.help) for verb in shown() for option in verb.options]
+    assert any(text == "Check or run what is pushed" for _, text in seen)
+    for screen, text in seen:
+        line = next(line for line in screen.splitlines() if line.startswith("  ") and line.endswith(text))
+        assert line[25] == " " and line[26:] == text, line
+
+
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("help",)])
 def test_the_help_names_every_verb_that_people_use(bbhv: Run, words: tuple[str, ...]) -> None:
     done = bbhv(*words)
