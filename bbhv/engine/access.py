@@ -41,9 +41,10 @@ class Access:
         nothing. Raises NotFoundError to an operator.
         """
         host = self._now()
-        meant = _of_repository(host.registrations, os.path.realpath(repository or ""))
         if tenant is not None:
             meant = tuple(one for one in (tenant,) if one in host.registrations or one in host.refused)
+        else:
+            meant = _of_repository(host.registrations, repository or "")
         if not operator:
             meant = tuple(one for one in meant if _admitted(host.registrations.get(one), uid, groups))
         if not meant and not operator:
@@ -59,8 +60,12 @@ def chosen_by_root(tenant: str | None, repository: str) -> tuple[str, ...]:
     return Access().chosen(tenant, repository, 0, (), True)
 
 
-def _of_repository(registrations: Mapping[str, Registration], path: str) -> tuple[str, ...]:
+def _of_repository(registrations: Mapping[str, Registration], repository: str) -> tuple[str, ...]:
     """The tenants whose repository is the one in this folder, whatever links lead there."""
+    try:
+        path = os.path.realpath(repository)
+    except ValueError:
+        return ()  # no path has a NUL or half of a character in it
     return tuple(name for name, one in sorted(registrations.items()) if path in map(os.path.realpath, folders(one)))
 
 

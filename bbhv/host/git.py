@@ -11,7 +11,7 @@ import select
 import time
 from typing import Literal, Mapping
 
-from ..errors import BbhvError, CommandError
+from ..errors import BbhvError, CommandError, RefusedError
 from ..formats import gitobject
 from ..names import is_object_id
 from . import files, run
@@ -60,7 +60,9 @@ class ObjectReader:
     """
 
     def __init__(self, gitdir: str, env: Mapping[str, str] | None = None) -> None:
-        command = ("git", f"--git-dir={gitdir}", *HARMLESS, "cat-file", "--batch")
+        # Above the size that is ever read, git passes a blob on in pieces, instead of holding all of it in memory.
+        streams = ("-c", f"core.bigFileThreshold={MAX_OBJECT}")
+        command = ("git", f"--git-dir={gitdir}", *HARMLESS, *streams, "cat-file", "--batch")
         self._gitdir = gitdir
         self._process = run.spawn(command, pipe_stdin=True, env={**ENVIRONMENT, **(env or {})})
         self._buffer = b""
@@ -78,13 +80,16 @@ class ObjectReader:
         self._process.close()
 
     def read(self, oid: str, kind: str, *, limit: int = MAX_OBJECT) -> bytes:
-        """The content of an object. Raises DamagedError when it is missing, larger, or not what its id and kind say."""
+        """The content of an object. Raises DamagedError when it is missing or not what its id and kind say.
+
+        Raises RefusedError when it is larger: whoever made it is to blame, and no new clone would be better.
+        """
         if not is_object_id(oid):
             raise DamagedError(f"{ascii(oid[:80])} is not an object id.")
         found, size = self._ask(oid)
         if size > limit:
             self._skip(size + 1)
-            raise DamagedError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
+            raise RefusedError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
         return self._checked(oid, kind, found, size)
 
     def _checked(self, oid: str, kind: str, found: str, size: int) -> bytes:

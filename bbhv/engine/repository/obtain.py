@@ -58,7 +58,8 @@ def obtain(repository: Repository, bundle: str = "") -> str:
     clone.sweep()
     if clone.exists():
         clone.restore(repository.configuration(clone.algorithm()))
-    have = _usable(clone)
+    # What came last may be no commit that we read, and nobody has signed for it: what was accepted still is there.
+    have = _usable(clone, paths.REF_INCOMING) or _usable(clone, paths.REF_TRIED)
     if clone.exists() and have is None and clone.ref(paths.REF_INCOMING):
         clone.discard()
     try:
@@ -68,6 +69,7 @@ def obtain(repository: Repository, bundle: str = "") -> str:
             raise
         clone.discard()  # the other side is not to blame: what the clone should hold is not there
         tip = _take(repository, None, bundle)
+    clone.set_ref(paths.REF_INCOMING, tip)
     clone.configure(repository.configuration(git.algorithm(tip)), repository.branch)
     housekeeping.consolidate(repository)
     return tip
@@ -77,8 +79,9 @@ def _take(repository: Repository, have: str | None, bundle: str) -> str:
     return _open(repository, have, bundle) if bundle else _transfer(repository, have)
 
 
-def _usable(clone: git.Clone) -> str | None:
-    have = clone.ref(paths.REF_INCOMING) if clone.exists() else None
+def _usable(clone: git.Clone, ref: str) -> str | None:
+    """The commit of a ref, when it can be read."""
+    have = clone.ref(ref) if clone.exists() else None
     if have is None:
         return None
     try:

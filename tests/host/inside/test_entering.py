@@ -2,9 +2,12 @@
 
 import ctypes
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, "/usr/bin/bbhv")
 
 from bbhv.host import namespaces
 

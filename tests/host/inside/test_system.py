@@ -184,3 +184,24 @@ def test_a_commit_that_unregisters_everybody_is_refused_until_it_says_so_also_wh
     system.repo.commit({"system.json": '{"apiVersion": "bitbuilder.io/v1", "allowEmpty": true}\n'})
     sync()
     assert acme.state("web") == "inactive" and (acme.folder / "good").is_symlink()
+
+
+def test_a_commit_that_nobody_can_read_does_not_cost_the_host_what_it_had_accepted(system: System) -> None:
+    acme = system.tenant("acme")
+    good = system.register(acme)
+    sync()
+    before = acme.leader("web")
+    git, tree = system.repo.git, system.repo.git("rev-parse", "HEAD^{tree}")
+    sides = [git("commit-tree", tree, "-p", good, "-m", f"side {number}") for number in range(65)]
+    person = "Ops <ops@acme.example> 1790000000 +0000"
+    text = "".join(f"{line}\n" for line in (f"tree {tree}", *(f"parent {one}" for one in sides),
+                                            f"author {person}", f"committer {person}", "", "many sides"))
+    for body in (text, f"tree {tree}\nparent {good}\nauthor {person}\ncommitter {person}\n\n" + "x" * (5 << 20)):
+        bad = git("hash-object", "-t", "commit", "-w", "--stdin", input=body)
+        git("update-ref", "refs/heads/main", bad)
+        for _ in range(2):
+            run(["bbhv", "sync"], check=False, timeout=180)
+            assert acme.status()["state"] == "enabled" and acme.leader("web") == before
+    system.repo.git("update-ref", "refs/heads/main", good)
+    sync()
+    assert acme.status()["state"] == "enabled" and acme.leader("web") == before
