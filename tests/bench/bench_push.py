@@ -104,7 +104,7 @@ def main(dist: Path) -> None:
         for number in range(ROUNDS + 1):
             host.run(["bbhv", "sync", "--quiet"], timeout=120)  # which waits until nobody is at work on the tenant
             took = pushed(host, number)
-            host.run(["bbhv", "sync", "--quiet"], timeout=120)
+            host.run(["bbhv", "sync", "--quiet", "--wait"], timeout=120)
             alone = restarted(host)
             seen += [(took, alone)] if number else []
         for what in seen[0][0]:
