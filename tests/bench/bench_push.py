@@ -102,7 +102,7 @@ def main(dist: Path) -> None:
         prepare(host)
         seen: list[tuple[dict[str, float], float]] = []
         for number in range(ROUNDS + 1):
-            host.run(["bbhv", "sync", "--quiet"], timeout=120)  # which waits until nobody is at work on the tenant
+            host.run(["bbhv", "sync", "--quiet", "--wait"], timeout=120)  # until nobody is at work on it
             took = pushed(host, number)
             host.run(["bbhv", "sync", "--quiet", "--wait"], timeout=120)
             alone = restarted(host)
