@@ -57,7 +57,7 @@ def _on_host(call: Call) -> tuple[list[View], list[int]]:
     host = world.load()
     views, statuses = [], []
     asked = Asked(wait=call.has("--wait"))
-    for tenant in tenants or sorted(host.registrations):
+    for tenant in tenants or sorted({*host.registrations, *host.refused}):
         try:
             found = foreseeing.foresee(
                 host, tenant, revision=call.get("--commit"), fetch=call.has("--fetch"), asked=asked

@@ -199,3 +199,11 @@ def test_a_tenant_that_somebody_works_on_is_planned_without_waiting(make: Make) 
     acme.sync()
     done = run(["flock", "/run/bitbuilder/lock/acme", "bbhv", "plan", "acme"], timeout=60)
     assert "untouched" in done.stdout
+
+
+def test_a_tenant_whose_registration_has_errors_is_no_empty_plan(make: Make) -> None:
+    make("acme")
+    (REGISTRATIONS / "acme.json").write_text('{"tenant": "acme"}')
+    for words in (["plan"], ["plan", "--fetch"], ["plan", "acme"]):
+        done = run(["bbhv", *words], check=False)
+        assert done.returncode == 4 and "/etc/bitbuilder/tenants/acme.json:1:1: error[BB104]" in done.stderr
