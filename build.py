@@ -10,6 +10,8 @@ import ast
 import base64
 import io
 import json
+import lzma
+import marshal
 import os
 import shutil
 import subprocess
@@ -19,11 +21,13 @@ import threading
 import tokenize
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from bbhv import importer
 from tests.host.harness import cache, machine, trees
 from tests.host.harness.shell import BuildError, Progress, run
 
@@ -32,26 +36,23 @@ CACHE = ROOT / ".cache"
 DIST = ROOT / "dist"
 SHEBANG = b"#!/usr/bin/python3 -IS\n"
 INSTALLED = "/usr/bin/bbhv"
-ENTRY = "from bbhv.__main__ import main\nmain()\n"
 EPOCH = (1980, 1, 1, 0, 0, 0)
-# Stored as they are, so that the shortest ways through the program need no zlib; the rest is deflated for its size.
-FAST = frozenset(
-    f"{name}.pyc" for name in ("__main__", "bbhv/__init__", "bbhv/__main__", "bbhv/version", "bbhv/engine/__init__",
-                               "bbhv/engine/generator")
-)
+# Two files that the archive has and the repository has not, or has empty.
+DOORS = {
+    "__main__.py": "from bbhv.__main__ import main\nmain()\n",
+    "bbhv/__init__.py": "from bbhv.importer import install\ninstall(__spec__.loader)\n",
+}
 # What is source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
     *(f"bbhv/cli/{name}.py" for name in ("artefacts asking backing checking completion explaining folder formats help "
                                          "hooks inspecting looking making manual planning receiving "
                                          "repositories shelf validating").split()),
-    *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink", "varlink_idl", "versions",
-                                             "schema/nearest")),
+    *(f"bbhv/formats/{name}.py" for name in ("openpgp", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
     *(f"bbhv/engine/{name}.py" for name in ("access", "doctor", "requests", "storage/unpack", "tenant/confirming",
                                              "tenant/foreseeing", "tenant/holds", "tenant/past", "tenant/purge")),
     "bbhv/host/inspect.py", "bbhv/host/removal.py",
-    *(f"bbhv/ipc/{name}.py" for name in "activation methods peer server".split()),
     *(f"bbhv/model/{name}.py" for name in "facts fleet forecast history neighbours planview template".split()),
 )
 # Data inside the archive: a rescue shell and a laptop have this one file only.
@@ -138,24 +139,66 @@ def bare(source: str) -> str:
     return "\n".join(lines)
 
 
+def compiled(python: tuple[str, ...], sources: Mapping[str, str]) -> dict[str, bytes]:
+    """The .pyc files of sources for the given Python, by the path of the source."""
+    wanted = json.dumps([(name, f"{INSTALLED}/{name}", source) for name, source in sorted(sources.items())])
+    found = run([*python, "-IS", "-X", "no_debug_ranges", "-c", COMPILER], data=wanted).stdout
+    return {name: base64.b64decode(code) for name, code in json.loads(found).items()}
+
+
+def module_name(path: str) -> str:
+    """What a source is called when it is imported."""
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def deflated(texts: Mapping[str, bytes]) -> tuple[bytes, dict[str, bytes]]:
+    """Texts that are alike, each deflated on its own with a dictionary, which comes first: of each text some part."""
+    share = (1 << zlib.MAX_WBITS) // len(texts)
+    dictionary = b"".join(text[len(text) // 2:][:share] for text in texts.values())
+    found = {}
+    for name, text in texts.items():
+        squeeze = zlib.compressobj(9, zdict=dictionary)
+        found[name] = squeeze.compress(text) + squeeze.flush()
+    return zlib.compress(dictionary, 9), found
+
+
+def library(sources: Mapping[str, str], code: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The two files of the archive that bbhv/importer.py imports modules from."""
+    slow = {path: source.encode() for path, source in sources.items() if path.startswith(SLOW)}
+    fast = {path: code[path][16:] for path in sources if path not in slow}
+    packed = (deflated(slow), deflated(fast))
+    pieces = {
+        module_name(path): (path.endswith("/__init__.py"), kind, piece)
+        for kind, (_, found) in enumerate(packed) for path, piece in found.items()
+    }
+    magic = next(iter(code.values()))[:4]
+    # Version 2 of the format: what later ones write depends on how often an object is used in this process.
+    texts = marshal.dumps({module_name(path): sources[path] for path in fast}, 2)
+    return {
+        importer.MODULES: marshal.dumps((magic, tuple(dictionary for dictionary, _ in packed), pieces), 2),
+        importer.SOURCES: lzma.compress(texts, preset=9 | lzma.PRESET_EXTREME),
+    }
+
+
 def archive_bytes(python: tuple[str, ...], root: Path = ROOT) -> bytes:
-    """The zipapp: every module as source, the fast ones as bytecode for the given Python too, and the data."""
+    """The zipapp: the modules as bbhv/importer.py wants them, those of the shortest ways as plain files, the data."""
     sources = {str(path.relative_to(root)): bare(path.read_text()) for path in sorted(root.glob("bbhv/**/*.py"))}
-    sources["__main__.py"] = ENTRY
-    files = {name: source.encode() for name, source in sources.items()}
+    code = compiled(python, sources | DOORS)
+    files = library({path: source for path, source in sources.items() if path not in DOORS}, code)
+    for path, source in (sources | DOORS).items():
+        if path in DOORS or module_name(path) in importer.SHORT:
+            files.update({path: source.encode(), f"{path}c": code[path]})
     for top in (root, root / "sysext/usr/lib/bitbuilder"):
         found = [path for pattern in DATA for path in sorted(top.glob(pattern)) if path.is_file()]
         files.update((str(path.relative_to(top)), path.read_bytes()) for path in found)
-    fast = sorted((name, source) for name, source in sources.items() if not name.startswith(SLOW))
-    wanted = json.dumps([(name + "c", f"{INSTALLED}/{name}", source) for name, source in fast])
-    compiled = run([*python, "-IS", "-X", "no_debug_ranges", "-c", COMPILER], data=wanted).stdout
-    files.update((name, base64.b64decode(code)) for name, code in json.loads(compiled).items())
     out = io.BytesIO()
     out.write(SHEBANG)
     with zipfile.ZipFile(out, "w") as archive:
         for name, data in sorted(files.items()):
             entry = zipfile.ZipInfo(name, EPOCH)
-            entry.compress_type = zipfile.ZIP_STORED if name in FAST else zipfile.ZIP_DEFLATED
+            # The shortest ways need no zlib, and what is compressed already does not shrink.
+            plain = name.endswith(".pyc") or name in (importer.MODULES, importer.SOURCES)
+            entry.compress_type = zipfile.ZIP_STORED if plain else zipfile.ZIP_DEFLATED
             entry.create_system = 3
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, data, compresslevel=9)

@@ -25,7 +25,7 @@ def main(dist: Path) -> None:
     """Measure on the machine itself and on the Python of each test host."""
     for label, tree, archive in place.pythons(dist, trees.RELEASES, Progress()):
         place.call(MODULE, (label, tree, place.layer(archive, Path(f"over-{tree.name}").absolute())))
-    measure.row("size of the archive", (dist / "bbhv").stat().st_size / 1e6, "MB", 1.0)
+        measure.row(f"size of the archive for {label}", archive.stat().st_size / 1e6, "MB", 1.0)
     measure.row("size of the extension image", (dist / "bbhv.raw").stat().st_size / 1e6, "MB", 2.0)
 
 

@@ -20,7 +20,7 @@ WORDS, FORMATS, KINDS, MODEL, HOST, ENGINE, DOORS, ENTRY = range(8)
 FLOORS = {
     "bbhv": WORDS, "bbhv.errors": WORDS, "bbhv.findings": WORDS, "bbhv.names": WORDS, "bbhv.formats": FORMATS,
     "bbhv.kinds": KINDS, "bbhv.model": MODEL, "bbhv.advice": MODEL, "bbhv.host": HOST, "bbhv.engine": ENGINE,
-    "bbhv.ipc": DOORS, "bbhv.cli": DOORS, "bbhv.__main__": ENTRY,
+    "bbhv.ipc": DOORS, "bbhv.cli": DOORS, "bbhv.__main__": ENTRY, "bbhv.importer": ENTRY,
 }
 # What touches the system. Time counts: the same input must give the same bytes.
 EFFECTS = frozenset(
