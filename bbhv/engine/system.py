@@ -8,6 +8,7 @@ from ..host import files, git, log
 from ..host.lock import Lock
 from ..kinds.urls import normalise
 from ..kinds.values import Unreadable
+from ..model import fetching
 from ..model.hostconf import HostSettings
 from ..model.registration import Fetch
 from . import paths
@@ -35,15 +36,31 @@ def follow(host: HostSettings, asked: Asked = Asked()) -> None:
             name="_system", url=_address(host.repository), branch=host.branch, clone=git.Clone(paths.SYSTEM_CLONE),
             allow_file=host.allow_file, fetch=_fetch(host), seconds=host.fetch_timeout_sec,
         )  # fmt: skip
+        if not asked.bundle:
+            _check(repository)
         memory.heal(repository.clone)
         try:
-            commit, found, problems = _newest(host, repository, asked)
-        except git.DamagedError as error:
-            log.write("warning", f"{error.message} The system repository is cloned again.")
-            repository.clone.discard()
-            commit, found, problems = _newest(host, repository, asked)
-        _accept(host, commit, found, problems)
+            commit = _taken(host, repository, asked)
+        except RefusedError:
+            obtain.give_back(repository)
+            raise
+        except BbhvError as error:
+            error.hint = fetching.for_settings(error.hint)
+            raise
+        obtain.accept(repository)
         repository.clone.align(commit.oid, host.branch, lock.handle)
+
+
+def _taken(host: HostSettings, repository: obtain.Repository, asked: Asked) -> verify.VerifiedCommit:
+    """The newest commit, accepted. A clone that is damaged is made anew. Raises BbhvError."""
+    try:
+        commit, found, problems = _newest(host, repository, asked)
+    except git.DamagedError as error:
+        log.write("warning", f"{error.message} The system repository is cloned again.")
+        repository.clone.discard()
+        commit, found, problems = _newest(host, repository, asked)
+    _accept(host, commit, found, problems)
+    return commit
 
 
 def _newest(
@@ -72,6 +89,14 @@ def _fetch(host: HostSettings) -> Fetch:
         ca = _text(host.ca_file, "CAFile=")
     credential = host.credential or ("bitbuilder.git" if os.path.exists(f"{paths.CREDENTIALS}/bitbuilder.git") else "")
     return Fetch(credential=credential, user=host.user, known_hosts=tuple(known.splitlines()), ca=ca)
+
+
+def _check(repository: obtain.Repository) -> None:
+    """Raises RefusedError for what can never be fetched like this, as a registration has a finding for it."""
+    one = repository.fetch
+    for key, problem, hint in fetching.problems(repository.url, one.credential, one.known_hosts, one.ca):
+        where = fetching.for_settings(f'Set "{key}" under "fetch".')
+        raise RefusedError(f"Repository={repository.url} cannot be followed: {problem}", hint=f"{where} {hint}")
 
 
 def _text(path: str, setting: str) -> str:

@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_CEILING_DIRECTORIES": "/",
 }
+# Where git reads what others made, outside of a sandbox: a small object may be a delta against one of gigabytes.
+READING = {**ENVIRONMENT, "GIT_ALLOC_LIMIT": "64m"}
 # The settings through which a repository could make git run something.
 HARMLESS = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.attributesFile=/dev/null",
@@ -60,11 +62,9 @@ class ObjectReader:
     """
 
     def __init__(self, gitdir: str, env: Mapping[str, str] | None = None) -> None:
-        # Above the size that is ever read, git passes a blob on in pieces, instead of holding all of it in memory.
-        streams = ("-c", f"core.bigFileThreshold={MAX_OBJECT}")
-        command = ("git", f"--git-dir={gitdir}", *HARMLESS, *streams, "cat-file", "--batch")
+        command = ("git", f"--git-dir={gitdir}", *HARMLESS, "cat-file", "--batch-command")
         self._gitdir = gitdir
-        self._process = run.spawn(command, pipe_stdin=True, env={**ENVIRONMENT, **(env or {})})
+        self._process = run.spawn(command, pipe_stdin=True, env={**READING, **(env or {})})
         self._buffer = b""
 
     def __enter__(self) -> "ObjectReader":
@@ -86,38 +86,34 @@ class ObjectReader:
         """
         if not is_object_id(oid):
             raise DamagedError(f"{ascii(oid[:80])} is not an object id.")
-        found, size = self._ask(oid)
+        found, size = self._ask("info", oid)
         if size > limit:
-            self._skip(size + 1)
             raise RefusedError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
-        return self._checked(oid, kind, found, size)
+        return self._checked(oid, kind, found)
 
-    def _checked(self, oid: str, kind: str, found: str, size: int) -> bytes:
+    def _checked(self, oid: str, kind: str, found: str) -> bytes:
         if found != kind:
-            self._skip(size + 1)
             raise DamagedError(f"Object {oid} in {self._gitdir} is a {found}, not a {kind}.", hint=_DAMAGED)
-        data = self._take(size + 1)[:-1]
+        data = self._take(self._ask("contents", oid)[1] + 1)[:-1]
         if gitobject.object_id(kind, data, algorithm(oid)) != oid:
             raise DamagedError(f"Object {oid} in {self._gitdir} does not hold what its id says.", hint=_DAMAGED)
         return data
 
     def read_bounded(self, oid: str, kind: str, limit: int) -> bytes | None:
         """The content of an object, or None when it is larger than `limit` bytes. Raises DamagedError."""
-        found, size = self._ask(oid)
-        if size > limit:
-            self._skip(size + 1)
-            return None
-        return self._checked(oid, kind, found, size)
+        found, size = self._ask("info", oid)
+        return self._checked(oid, kind, found) if size <= limit else None
 
     def commit(self, oid: str) -> gitobject.Commit:
         """A commit, parsed. Raises DamagedError."""
         return gitobject.parse_commit(self.read(oid, "commit"))
 
-    def _ask(self, oid: str) -> tuple[str, int]:
+    def _ask(self, what: str, oid: str) -> tuple[str, int]:
+        """Kind and size of an object; after `contents` its bytes follow, which git then holds in memory."""
         stdin = self._process.popen.stdin
         assert stdin is not None
         try:
-            stdin.write(oid.encode() + b"\n")
+            stdin.write(f"{what} {oid}\n".encode())
             stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
@@ -143,13 +139,6 @@ class ObjectReader:
         data = b"".join(parts)
         self._buffer = data[size:]
         return data[:size]
-
-    def _skip(self, size: int) -> None:
-        while size > len(self._buffer):
-            size -= len(self._buffer)
-            self._buffer = b""
-            self._fill()
-        self._buffer = self._buffer[size:]
 
     def _fill(self) -> None:
         pipe = self._process.stdout.fileno()
@@ -283,20 +272,43 @@ class Clone:
         self.set_ref(f"refs/remotes/origin/{branch}", oid)
         self.set_ref(f"refs/heads/{branch}", oid)  # the last, by which the next run sees that all is done
 
-    def store_pack(self, name: str, parts: dict[str, str], limit: int = MAX_CLONE) -> None:
-        """Publishes a verified pack: `parts` maps pack, rev and idx to staged files. The index comes last."""
+    def store_pack(self, name: str, parts: dict[str, str], limit: int = MAX_CLONE, *, on_trial: bool = False) -> None:
+        """Publishes a pack that was checked: `parts` maps pack, rev and idx to staged files. The index comes last.
+
+        One `on_trial` is marked, as git marks a pack on its way in, until `keep_packs` or `return_packs`; one that was
+        there already is not.
+        """
         folder = f"{self.gitdir}/objects/pack"
         files.make_dir(folder)
         have = sum(os.lstat(f"{folder}/{one}").st_size for one in os.listdir(folder))
         if have + sum(os.stat(part).st_size for part in parts.values()) > limit:
             message = f"The clone {self.path} would be larger than {limit >> 20} MiB."
             raise BbhvError(message, hint=f"Remove {self.path} and sync: what nobody uses any more is left out then.")
-        for part in ("pack", "rev", "idx"):
-            if part in parts:
+        if on_trial and f"pack-{name}" not in self.packs():
+            files.write(f"{folder}/pack-{name}{_ON_TRIAL}", b"")
+        try:
+            for part in [part for part in ("pack", "rev", "idx") if part in parts]:
                 os.chmod(parts[part], 0o444)
                 files.fsync_file(parts[part])
                 os.rename(parts[part], f"{folder}/pack-{name}.{part}")
                 files.fsync_dir(folder)
+        except OSError:
+            self._sweep_packs()
+            raise
+
+    def keep_packs(self) -> None:
+        """What came in was accepted: no pack is on trial any more."""
+        folder = f"{self.gitdir}/objects/pack"
+        for name in self._on_trial():
+            files.discard(f"{folder}/{name}{_ON_TRIAL}")
+
+    def return_packs(self) -> None:
+        """What came in was not accepted: no object of it is kept."""
+        self.drop_packs(self._on_trial())
+
+    def _on_trial(self) -> set[str]:
+        folder = f"{self.gitdir}/objects/pack"
+        return {name.removesuffix(_ON_TRIAL) for name in os.listdir(folder) if name.endswith(_ON_TRIAL)}
 
     def packs(self) -> set[str]:
         """The names of the packs that git reads: `pack-` and an object id."""
@@ -317,7 +329,7 @@ class Clone:
     def is_whole(self, oid: str, objects: str = "") -> bool:
         """Whether everything that a commit needs is in the clone, or in another folder of `objects` alone."""
         command = ("git", f"--git-dir={self.gitdir}", *HARMLESS, "rev-list", "--objects", "--quiet", oid)
-        env = {**ENVIRONMENT, "GIT_OBJECT_DIRECTORY": objects} if objects else ENVIRONMENT
+        env = {**READING, "GIT_OBJECT_DIRECTORY": objects} if objects else READING
         try:
             return run.run(command, timeout=TIMEOUT, env=env, ok=()).returncode == 0
         except CommandError:
@@ -349,6 +361,7 @@ class Clone:
         files.retire_tree(self.path)
 
 
+_ON_TRIAL = ".keep"
 # No file is checked out, and no attribute of a file that a tenant commits counts.
 _INFO = {"info/sparse-checkout": "/*\n!/*\n", "info/attributes": "* -text -filter -ident -working-tree-encoding\n"}
 # What makes git run something, read objects from elsewhere, or take one for another. None of it is ever ours.

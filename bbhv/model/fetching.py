@@ -147,6 +147,21 @@ def advice(said: str) -> str:
     return next((hint for sign, hint in _ADVICE if sign in said), "")
 
 
+def for_settings(text: str) -> str:
+    """A hint that speaks of a registration, in the words of the host's settings: for the system repository."""
+    for said, meant in _SETTINGS:
+        text = text.replace(said, meant)
+    return text
+
+
+_SETTINGS = (
+    ('"credential" under "fetch"', "Credential=, or the system credential bitbuilder.git"),
+    ('the credential that "credential" names', "the credential that Credential= names, or bitbuilder.git"),
+    ('the key that "credential" names', "the key that Credential= names, or bitbuilder.git"),
+    ('"user" under "fetch"', "User="), ("into the registration", "into Repository="),
+    ('"knownHosts" under "fetch"', "KnownHostsFile=, or the system credential bitbuilder.known-hosts"),
+    ('"ca" under "fetch"', "CAFile=, or the system credential bitbuilder.ca"),
+)  # fmt: skip
 _LARGE = "It may be larger than a host takes, 256 MiB packed: start a new history, or leave large files out."
 # Signs are looked for in what programs say to people. Only a hint hangs on it.
 _ADVICE = (

@@ -135,6 +135,17 @@ def test_a_clone_that_is_no_repository_is_damage(tmp_path: Path) -> None:
             reader.commit("a" * 40)
 
 
+def test_what_is_too_large_is_not_unpacked(work: Work) -> None:
+    (work.path / "large").write_text("x" * (5 << 20))
+    oid = work.commit()
+    with ObjectReader(work.clone.gitdir, {"GIT_ALLOC_LIMIT": "1m"}) as reader:
+        blob = work.git("rev-parse", "HEAD:large")
+        assert reader.read_bounded(blob, "blob", 1 << 20) is None
+        with pytest.raises(RefusedError, match="5242880 bytes, more than the 4194304"):
+            reader.read(blob, "commit")
+        assert reader.commit(oid).parents == ()
+
+
 def test_the_configuration_of_a_clone_reads_back_through_git_as_it_was_meant(tmp_path: Path) -> None:
     url = 'https://git.example.com/a"b\\c d.git'
     path = tmp_path / "config"
@@ -170,3 +181,28 @@ def test_a_clone_follows_by_hand_and_by_us_and_its_checkout_stays_empty(work: Wo
     clone.align(third, "main", 0)
     assert git("status", "--porcelain") == "" and git("pull") == "Already up to date."
     assert os.listdir(clone.path) == [".git"]
+
+
+def test_packs_on_trial_are_kept_or_given_back_and_one_that_was_there_is_never_on_trial(tmp_path: Path) -> None:
+    work = Work(tmp_path / "work")
+    clone = work.clone
+
+    def staged(*revisions: str) -> tuple[str, dict[str, str]]:
+        listed = subprocess.run(
+            ["git", "-C", work.path, "pack-objects", "-q", "--revs", tmp_path / "pack"], check=True,
+            input="\n".join(revisions) + "\n", capture_output=True, text=True,
+        ).stdout.strip()  # fmt: skip
+        return listed, {part: f"{tmp_path}/pack-{listed}.{part}" for part in ("pack", "idx")}
+
+    first = work.commit(a="1")
+    name, parts = staged(first)
+    clone.store_pack(name, parts, on_trial=True)
+    clone.keep_packs()
+    second = work.commit(a="2")
+    for revisions in ((first,), (second, f"^{first}")):
+        name, parts = staged(*revisions)
+        clone.store_pack(name, parts, on_trial=True)
+    assert len(clone.packs()) == 2
+    clone.return_packs()
+    assert clone.packs() == {f"pack-{staged(first)[0]}"}
+    assert sorted(one.suffix for one in (work.path / ".git/objects/pack").iterdir()) == [".idx", ".pack"]

@@ -93,7 +93,10 @@ without a network. When the program is missing, nothing passes; `bbhv doctor` sa
 History never goes back. What was accepted is remembered in the clone, as `refs/bitbuilder/tried`, and beside it; a
 commit that does not descend from it is refused, also when one of the two was lost. `--allow-rewind` of `bbhv sync` and
 `bbhv apply` is how an operator lets a tenant go back. For the system repository remove both:
-`/var/lib/bitbuilder/system` and `/var/lib/bitbuilder/system-tried`."""
+`/var/lib/bitbuilder/system` and `/var/lib/bitbuilder/system-tried`.
+
+Nothing is kept of a commit that trust or history refuses: its objects leave the clone again. One that counts but has
+findings stays, as the history that the next one goes on from."""
 
 DRIFT = """A sync compares what runs with the good generation of each tenant that is to run, also when a newer commit
 is refused or its repository cannot be reached; `bbhv status` shows what differs. `drift` in the registration says what

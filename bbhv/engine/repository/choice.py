@@ -30,12 +30,17 @@ def fetch(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
         job.clone.touch_ref(paths.REF_INCOMING)
     tip = job.told
     job.commit = tip
-    commit = verified(job, tip)
+    try:
+        commit = verified(job, tip)
+    except RefusedError:
+        obtain.give_back(job.repository)
+        raise
     problem = not_again(job, tip)
     if problem:
         job.end("quarantined" if job.state.quarantined(tip) else "held", problem)
         return None
     _accept(job, commit)
+    obtain.accept(job.repository)
     return commit
 
 

@@ -57,6 +57,8 @@ def obtain(repository: Repository, bundle: str = "") -> str:
     clone = repository.clone
     clone.sweep()
     if clone.exists():
+        if clone.ref(paths.REF_INCOMING) == clone.ref(paths.REF_TRIED):
+            clone.keep_packs()
         clone.restore(repository.configuration(clone.algorithm()))
     # What came last may be no commit that we read, and nobody has signed for it: what was accepted still is there.
     have = _usable(clone, paths.REF_INCOMING) or _usable(clone, paths.REF_TRIED)
@@ -71,8 +73,27 @@ def obtain(repository: Repository, bundle: str = "") -> str:
         tip = _take(repository, None, bundle)
     clone.set_ref(paths.REF_INCOMING, tip)
     clone.configure(repository.configuration(git.algorithm(tip)), repository.branch)
-    housekeeping.consolidate(repository)
     return tip
+
+
+def accept(repository: Repository) -> None:
+    """The caller has verified what came in and remembers it: it stays, and is put together with what is there."""
+    repository.clone.keep_packs()
+    housekeeping.consolidate(repository)
+
+
+def give_back(repository: Repository) -> None:
+    """Nobody may have what came in: no object of it is kept, and `incoming` is what was accepted before again."""
+    clone = repository.clone
+    accepted = clone.ref(paths.REF_TRIED)
+    if accepted is None and clone.head() is None:
+        clone.discard()
+        return
+    clone.return_packs()
+    if accepted:
+        clone.set_ref(paths.REF_INCOMING, accepted)
+    else:
+        files.discard(f"{clone.gitdir}/{paths.REF_INCOMING}")
 
 
 def _take(repository: Repository, have: str | None, bundle: str) -> str:
@@ -170,7 +191,7 @@ def receive(repository: Repository, ingesting: sandboxes.Unit, fetching: sandbox
         if not clone.exists():
             kind = git.algorithm(tip)
             clone.create(repository.configuration(kind), repository.branch, kind)
-        clone.store_pack(name, parts)
+        clone.store_pack(name, parts, on_trial=True)
         clone.set_ref(paths.REF_INCOMING, tip)
         return tip
     finally:

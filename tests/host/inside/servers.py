@@ -335,6 +335,8 @@ def endless_pack(handler: Handler) -> bool:
     handler.send_response(200)
     handler.send_header("Content-Type", "application/x-git-upload-pack-result")
     handler.end_headers()
+    if b"0009done\n" not in handler.plain:  # it has told what it has, and wants to know that we know enough
+        handler.wfile.write(packet(b"acknowledgments\n") + packet(b"ready\n") + b"0001")
     handler.wfile.write(packet(b"packfile\n") + packet(b"\x01PACK\0\0\0\2\0\x10\0\0"))
     noise = packet(b"\x01" + blob(os.urandom(60_000)))
     while not handler.owner.closing.is_set():
