@@ -43,6 +43,8 @@ CODES: dict[str, str] = {
     "BB209": "keys contradict each other",
     "BB210": "key needs a newer systemd",
     "BB211": "declaration is checked, but not run by this version",
+    "BB212": "encrypted credential is of no use on this host",
+    "BB213": "credentials of one workload are larger than allowed",
     # 3xx: across files
     "BB301": "reference to something that is not declared",
     "BB302": "ordering cycle",

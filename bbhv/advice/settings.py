@@ -100,4 +100,20 @@ SETTINGS: Mapping[str, Advice] = {
         file="scripts/pre-start",
         wrong="#!/bin/sh\nexec true\n",
     ),
+    "BB212": Advice(
+        text="""The host tried to decrypt a credential that one of its workloads uses, before anything changed, and
+        could not: it is for another tenant, another name or another host, it has expired, or it is damaged. What
+        systemd-creds says follows. Away from the host nobody can tell.""",
+        fix="Encrypt the secret again, on the host that is to use it, for this tenant and under the name of the file.",
+        wrong="systemd-creds encrypt --name=db - infrastructure/credentials/db.cred",
+        right="bbhv credential encrypt acme db --output=infrastructure/credentials",
+    ),
+    "BB213": Advice(
+        text="""A unit of systemd may have at most 1 MiB of credentials, their names included, and a workload that
+        asks for more would not start.""",
+        fix="""Leave a credential out, or make it smaller: a key is a good credential, and what it encrypts is better in
+        a volume.""",
+        wrong="bbhv credential encrypt acme archive archive.tar",
+        right="bbhv credential encrypt acme archive-key archive.key",
+    ),
 }

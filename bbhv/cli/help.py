@@ -1,4 +1,4 @@
-"""The help: one screen of 80 columns and 24 lines, for the whole program or for one verb."""
+"""The help: one screen of 80 columns and 24 lines for one verb, and as many lines as verbs for the whole program."""
 
 from typing import Callable
 

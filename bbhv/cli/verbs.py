@@ -28,7 +28,7 @@ class Verb(NamedTuple):
     """A verb: its arguments as the usage line shows them, how many there may be, what for, who does it, its options.
 
     The kind of an argument is its name: DIR, PATH, TENANT, CODE and PAGE. With the option `rootless` it needs no root.
-    `sandboxed` verbs are called without any privilege.
+    `sandboxed` verbs are called without any privilege, and of those that make things only some need `root`.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Verb(NamedTuple):
     hidden: bool = False
     rootless: str = ""
     sandboxed: bool = False
+    root: bool = False
 
     @property
     def changes(self) -> bool:
@@ -51,12 +52,13 @@ class Verb(NamedTuple):
     @property
     def needs_root(self) -> bool:
         """Whether it reads or writes what is root's alone."""
-        return self.group != MAKE and not self.sandboxed
+        return (self.group != MAKE or self.root) and not self.sandboxed
 
 
 MANY = 10_000
 JSON = ("pretty", "short", "off")
 FORMATS = ("text", "json", "sarif", "github")
+KEYS = ("auto", "host", "tpm2", "host+tpm2")
 PLANS = ("text", "json", "markdown")
 COMMON = (
     Option("--json", "MODE", "Print JSON: pretty, short or off", JSON),
@@ -84,6 +86,12 @@ VERBS = (
         Option("--format", "FORMAT", "Print findings as text, json, sarif or github", FORMATS),
         Option("--systemd", "VERSION", "Check against this version of systemd too"),
     )),
+    Verb("credential", "encrypt TENANT NAME [FILE]", 1, 4, MAKE, "encrypting:credential", "Encrypt what is secret", (
+        Option("--output", "FILE", "Write it there; in a folder, to its place"),
+        Option("--host", "", "For this host, even where there is one for all"),
+        Option("--not-after", "TIME", "When it ends to be valid, as 2030-01-01"),
+        Option("--with-key", "KEY", "Encrypt with this key (default: auto)", KEYS),
+    ), root=True),
     Verb("explain", "[CODE…]", 0, MANY, MAKE, "explaining:explain", "Say what the codes of findings mean"),
     Verb("help", "[VERB|PAGE]", 0, 1, MAKE, "explaining:help_about", "Show help about a verb, or a manual page"),
     Verb("hook", "pre-receive|post-receive [TENANT]", 1, 2, MAKE, "receiving:hook", "Check or run what is pushed", (

@@ -8,7 +8,7 @@ from ..errors import BbhvError
 from ..host import files, run, systemd
 from ..model.compile import HostFacts, Offered
 from ..model.hostconf import HostSettings
-from . import paths
+from . import paths, world
 from .storage import images, uids
 
 TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")
@@ -25,6 +25,7 @@ def gather(
     """
     tools = _tools()
     return HostFacts(
+        host_name=world.name_of(host),
         systemd_version=_systemd_version(),
         nspawn=tools["systemd-nspawn"],
         uid_bases=uids.bases(workloads) if allocate else uids.known(workloads),

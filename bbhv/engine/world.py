@@ -62,6 +62,11 @@ class World:
         return self.registrations[tenant]
 
 
+def name_of(host: HostSettings) -> str:
+    """The name of this host, by which registrations and credentials are for it."""
+    return host.name or os.uname().nodename
+
+
 def settings() -> tuple[HostSettings, tuple[Finding, ...]]:
     """The host's settings, from the configuration folders and the system credentials. What cannot be read is found."""
     found: dict[str, bytes | None] = {}
@@ -111,7 +116,7 @@ def load() -> World:
     brought = {name: data for name, data in system_files.items() if name.startswith("trust/")}
     merged, doubles = merge(sources)
     lost = [one for one in found if one.place.file in paths.REGISTRATIONS]  # a folder: who is not in it may well be
-    here = for_host(merged, host.name or os.uname().nodename)
+    here = for_host(merged, name_of(host))
     return World(
         settings=host, registrations=here, elsewhere={k: v for k, v in merged.items() if k not in here},
         refused={k: v for k, v in refused.items() if is_name(k)},
@@ -195,7 +200,7 @@ def _here(found: Mapping[str, bytes], config: SystemConfig, host: HostSettings) 
     document = compile_schema(_json(resources.data("schemas/registration.schema.json")))
     named = {name: data for name, data in found.items() if is_registration(name)}
     parsed, bad, _ = _registrations(paths.SYSTEM_CLONE, named, document, config)
-    here = for_host(parsed, host.name or os.uname().nodename)
+    here = for_host(parsed, name_of(host))
     return {**dict.fromkeys(bad, ""), **{tenant: one.state for tenant, one in here.items()}}
 
 

@@ -104,8 +104,10 @@ def run(
     env: Mapping[str, str] | None = None,
     ok: Sequence[int] = (0,),
     pass_fds: Sequence[int] = (),
+    discard: bool = False,
 ) -> Result:
-    """Runs a program to its end. `stdin` is data, or a descriptor to read from.
+    """Runs a program to its end. `stdin` is data, or a descriptor to read from. With `discard` nobody gets to see its
+    standard output, not even this process.
 
     Raises CommandError when the program is not there, takes longer than `timeout` seconds, or exits with a status
     that is not in `ok` (an empty `ok` accepts every status, but not a signal's).
@@ -117,7 +119,7 @@ def run(
         popen = subprocess.Popen(
             command,
             stdin=source,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if discard else subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(ENVIRONMENT, **(env or {})),
             pass_fds=tuple(pass_fds),
@@ -141,11 +143,12 @@ def _exchange(popen: subprocess.Popen[bytes], feed: bytes, timeout: float) -> tu
 
     One that is late, or writes more than MAX_OUTPUT bytes, is killed at once.
     """
-    assert popen.stdout is not None and popen.stderr is not None
+    assert popen.stderr is not None
     out, last, unfed = bytearray(), bytearray(), memoryview(feed)
     deadline = time.monotonic() + timeout
     with popen, selectors.DefaultSelector() as selector:
-        selector.register(popen.stdout, selectors.EVENT_READ, out)
+        if popen.stdout is not None:
+            selector.register(popen.stdout, selectors.EVENT_READ, out)
         selector.register(popen.stderr, selectors.EVENT_READ, last)
         if popen.stdin is not None:
             selector.register(popen.stdin, selectors.EVENT_WRITE)

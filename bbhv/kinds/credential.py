@@ -1,9 +1,9 @@
 """A credential of a tenant: infrastructure/credentials/NAME.cred, or credentials/HOST/NAME.cred for one host.
 
-The file is what `systemd-creds encrypt --name=tenant-TENANT.NAME` prints on the host that is to use it: only that host
-can decrypt it. What it is encrypted with is read from its header; a secret in clear text, and a blob that everybody
-can decrypt, are refused. Whether it is for this host, bears that name, and is still valid is in its encrypted part: the
-host finds it out when it decrypts the credential (`UNCHECKED`).
+The file is what `bbhv credential encrypt TENANT NAME` prints on the host that is to use it, and so does `systemd-creds
+encrypt --name=tenant-TENANT.NAME`: only that host can decrypt it. What it is encrypted with is read from its header; a
+secret in clear text, and a blob that everybody can decrypt, are refused. Whether it is for this host, bears that name,
+and is still valid is in its encrypted part: the host tries it before a commit is activated (`UNCHECKED`).
 """
 
 from dataclasses import dataclass
@@ -32,11 +32,15 @@ def embedded_name(tenant: str, name: str) -> str:
     return f"tenant-{tenant}.{name}"
 
 
+def how_to_encrypt(tenant: str, name: str) -> str:
+    """What to do for a file that is of use, in words that follow "On the host,"."""
+    return f"run: bbhv credential encrypt {tenant or 'TENANT'} {name} > {name}.cred"
+
+
 def read_credential(source: Source) -> tuple[Credential | None, tuple[Finding, ...]]:
     """The credential of a file, None when it has errors."""
     place = Place(source.file)
-    name = embedded_name(source.tenant or "TENANT", source.name)
-    how = f"On the host, run systemd-creds encrypt --with-key=host --name={name} SECRET {source.name}.cred."
+    how = f"On the host, {how_to_encrypt(source.tenant, source.name)}"
     try:
         blob = parse(source.data)
     except BlobError as error:

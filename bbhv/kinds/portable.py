@@ -160,6 +160,7 @@ def _contradictions(portable: Portable) -> Iterator[Finding]:
     yield from _foreign_units(portable)
     yield from _repeated_units(portable)
     yield from workload.mounted_twice(portable.values, workload.VOLUME)
+    yield from workload.handed_twice(portable.values)
     yield from workload.waits_for_itself(portable)
 
 

@@ -97,7 +97,7 @@ KINDS = (
     Kind(name="image", noun="image", pattern="infrastructure/NAME.image", read=read_image, settings=IMAGE_TABLE),
     Kind(name="volume", noun="volume", pattern="infrastructure/NAME.volume", read=read_volume, settings=VOLUME_TABLE),
     *(
-        Kind(name="credential", noun="credential", pattern=f"{folder}/NAME.cred", read=read_credential, pending=True)
+        Kind(name="credential", noun="credential", pattern=f"{folder}/NAME.cred", read=read_credential)
         for folder in ("infrastructure/credentials", "credentials/HOST")
     ),
     Kind(

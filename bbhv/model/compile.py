@@ -26,6 +26,7 @@ from ..kinds.workloads.workload import (
     IMAGE,
     VOLUME,
 )  # fmt: skip
+from . import credentials
 from .manifest import Health, ImageRef, Manifest, Workload, image_path
 from .registration import Registration
 from .tenant import Tenant
@@ -58,6 +59,7 @@ class HostFacts:
     """All that compiling may know of the host. `uid_bases` maps workloads (web.acme) to their UID range's first id."""
 
     systemd_version: int
+    host_name: str = ""
     nspawn: str = "/usr/bin/systemd-nspawn"
     uid_bases: Mapping[str, int] = field(default_factory=dict)
     offered: Mapping[str, Offered] = field(default_factory=dict)
@@ -74,11 +76,13 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """The result of compiling one commit. `units` maps paths below the units directory to texts, `scripts` names."""
+    """The result of compiling one commit. `units` maps paths below the units directory to texts, `scripts` names, and
+    `credentials` the names of those that its units read to their encrypted texts."""
 
     manifest: Manifest
     units: Mapping[str, str]
     scripts: Mapping[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict)
 
 
 def compile_tenant(
@@ -88,6 +92,7 @@ def compile_tenant(
     images = {name: _image(one, tenant, facts) for name, one in sorted(tenant.containers.items())}
     assigned = _limits(tenant, registration)
     infra = {f"volume:{name}": "directory" for name in _folders(tenant)}
+    secrets = credentials.used(tenant.containers.values(), credentials.chosen(tenant.credentials, facts.host_name))
     scripts = {name: one.text for name, one in sorted(tenant.scripts.items())}
     manifest = Manifest(
         tenant=tenant.id,
@@ -109,7 +114,10 @@ def compile_tenant(
     for name, one in tenant.containers.items():
         path = f"{names.container_unit(name, tenant.id)}.d/{DROP_IN}"
         units[path] = _container_unit(one, tenant, facts, images[name])
-    return Generation(manifest=manifest, units=dict(sorted(units.items())), scripts=scripts)
+    return Generation(
+        manifest=manifest, units=dict(sorted(units.items())), scripts=scripts,
+        credentials={name: one.text.decode("ascii") for name, one in secrets.items()},
+    )  # fmt: skip
 
 
 def inputs_digest(commit: str, registration: Registration, facts: HostFacts, version: str) -> str:
@@ -121,6 +129,7 @@ def inputs_digest(commit: str, registration: Registration, facts: HostFacts, ver
         "tenant": registration.tenant,
         "grants": registration.grants.as_json(),
         "systemd": facts.systemd_version,
+        "host": facts.host_name,
         "paths": [facts.nspawn, facts.image_store, facts.tenants_dir, facts.run_dir],
         "tools": dict(facts.tools),
         "allowFile": facts.allow_file,
@@ -164,6 +173,7 @@ def _workload(container: Container, tenant: Tenant, facts: HostFacts, image: Ima
     texts["uidBase"] = str(facts.uid_bases[names.workload(container.name, tenant.id)])
     for mount in container.values.all(VOLUME):
         texts[f"volume:{mount.volume}"] = f"{facts.volumes(tenant.id)}/{mount.volume}"
+    texts |= credentials.settings(container, credentials.chosen(tenant.credentials, facts.host_name))
     return Workload(
         name=container.name,
         kind="container",
@@ -252,6 +262,7 @@ def _container_unit(container: Container, tenant: Tenant, facts: HostFacts, imag
         # systemd makes the directory that the root is mounted on, and removes it when the container has ended.
         ("RuntimeDirectory", directory.removeprefix("/run/")),
         ("RuntimeDirectoryMode", "0700"),
+        *credentials.directives(container, tenant.id, facts.tenants_dir),
         *_writable(container, tenant, facts),
         *_devices(raw, facts),
         ("ExecStart", names.exec_line((*_root(container, directory, image, raw, facts, machine),

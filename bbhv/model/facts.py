@@ -46,8 +46,9 @@ def to_json(facts: Facts) -> dict[str, Json]:
         "apiVersion": API_VERSION,
         "tenant": one.tenant,
         "host": {
-            "systemdVersion": host.systemd_version, "nspawn": host.nspawn, "imageStore": host.image_store,
-            "tenantsDir": host.tenants_dir, "runDir": host.run_dir, "allowFile": host.allow_file,
+            "hostName": host.host_name, "systemdVersion": host.systemd_version, "nspawn": host.nspawn,
+            "imageStore": host.image_store, "tenantsDir": host.tenants_dir, "runDir": host.run_dir,
+            "allowFile": host.allow_file,
             "tools": dict(sorted(host.tools.items())), "uidBases": dict(sorted(mine.items())), "offered": offered,
         },
         "registration": registration_json(one),
@@ -117,6 +118,7 @@ def _has(running: Mapping[str, Json]) -> Has:
 def _host(told: Mapping[str, Json]) -> HostFacts:
     offered = {name: _offered(name, members(one)) for name, one in members(told.get("offered")).items()}
     return HostFacts(
+        host_name=text(told.get("hostName")),
         systemd_version=whole(told.get("systemdVersion")) or 0,
         nspawn=text(told.get("nspawn")),
         uid_bases={name: whole(base) or 0 for name, base in members(told.get("uidBases")).items()},

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from ..findings import Finding, errors, ordered
 from ..formats.schema.compiler import Schema
 from ..names import workload
-from . import grants, guards, hostversion
+from . import credentials, grants, guards, hostversion
 from .bounds import is_complete
 from .compile import Generation, HostFacts, compile_tenant
 from .manifest import Manifest
@@ -52,6 +52,7 @@ def check(
     if tenant is not None:
         findings += tuple(grants.check(tenant, registration, allow_file=allow_file, offered=facts.offered))
         findings += hostversion.newer(tenant, facts.systemd_version, on_host=True)
+        findings += tuple(credentials.missing(tenant.workloads.values(), tenant.credentials, facts.host_name))
     return None if errors(findings) else tenant, ordered(findings)
 
 

@@ -13,7 +13,7 @@ from .. import names
 from ..findings import printable
 from ..kinds.settings import Cost, heaviest
 from ..kinds.table import settings_of
-from ..kinds.workloads.workload import IMAGE, VOLUME
+from ..kinds.workloads.workload import CREDENTIAL, IMAGE, VOLUME
 from .manifest import Manifest, Workload
 
 SHOWN = 60
@@ -159,6 +159,8 @@ def cost_of(kind: str, name: str) -> Cost:
         return Cost.RECREATE
     if name.startswith("volume:"):
         return VOLUME.cost
+    if name.startswith("credential:"):
+        return CREDENTIAL.cost
     table = settings_of(kind)
     cost = table.cost(name) if table else None
     return Cost.RESTART if cost is None else cost

@@ -33,6 +33,7 @@ MAX_PARAMETERS = 32
 MAX_NAME = 32
 MAX_TEXT = 200
 _SYSTEM = "system.json"
+_PRINTED = "Give the text that bbhv credential encrypt printed."
 _MARK = re.compile(rb"@([A-Z][A-Z0-9_]{0,31})@")
 _JSON_MARK = re.compile(rb'((?:(?<!\\)")?)@([A-Z][A-Z0-9_]{0,31})@("?)')
 _ALONE = re.compile(rb"\s*@([A-Z][A-Z0-9_]{0,31})@\s*")
@@ -62,7 +63,7 @@ def _span(value: str) -> str:
 def _blob(value: str) -> str:
     found = "".join(value.split())
     if not found or len(found) > 64 << 10 or not _BLOB.issuperset(found):
-        raise v.Unreadable(f"{v.quoted(value)} is not in Base64.", "Give the text that systemd-creds(1) printed.")
+        raise v.Unreadable(f"{v.quoted(value)} is not in Base64.", _PRINTED)
     return found
 
 
@@ -93,7 +94,7 @@ TYPES = {
         Type("path", v.path, "Write an absolute path, such as /srv/data."),
         Type("url", normalise, "Write a URL, such as https://images.example.com/web.tar.zst."),
         Type("sha256", digest, "Write the 64 digits that sha256sum(1) prints."),
-        Type("base64", _blob, "Give the text that systemd-creds(1) printed."),
+        Type("base64", _blob, _PRINTED),
     )
 }
 

@@ -27,7 +27,7 @@ from ..kinds.volume import Volume
 from ..kinds.workloads.container import Container
 from ..kinds.workloads.machine import Machine
 from ..kinds.workloads.workload import Workload
-from . import relations
+from . import credentials, relations
 from .bounds import MAX_FINDINGS, Bounds, is_complete, too_many
 from .relations import Runs
 
@@ -96,6 +96,7 @@ def read_tenant(
     findings += relations.cycles(runs)
     findings += islice(relations.volume_uses(runs.values(), result.volumes), MAX_FINDINGS)
     findings += islice(relations.disks(result.machines.values(), result.images), MAX_FINDINGS)
+    findings += islice(credentials.too_large(runs.values(), result.credentials, tenant), MAX_FINDINGS)
     wires = sum(kind.name in _WIRES for kind, _ in sources)
     complete = complete and wires == len(result.netdevs) + len(result.networks)
     findings += wiring(result.netdevs, result.networks, complete=complete)

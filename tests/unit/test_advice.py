@@ -4,6 +4,7 @@ The repository has all else that an example needs and no finding of its own. Wha
 and nothing else, what is right does not give it. Entries that are no text of one file are built here.
 """
 
+import base64
 import json
 import os
 import subprocess
@@ -22,7 +23,7 @@ from bbhv.findings import CODES, Finding, Place
 from bbhv.formats.pages.plaintext import unmarked
 from bbhv.kinds.settings import Verdict
 from bbhv.kinds.table import KINDS
-from bbhv.model import emptied, guards, hostversion
+from bbhv.model import credentials, emptied, guards, hostversion
 from bbhv.model.compile import compile_tenant
 from bbhv.model.harvest import MAX_FILE, MAX_TOTAL
 from bbhv.model.plan import plan
@@ -31,6 +32,7 @@ from bbhv.model.tenant import Tenant, read_tenant
 
 from . import images
 from .model import FACTS, METADATA_SCHEMA
+from .test_formats_credblob import HOST, header
 
 METADATA = '{"apiVersion": "bitbuilder.io/v1", "tenant": "acme"}\n'
 CONTAINER = "[Exec]\nBoot=yes\n[X-Bitbuilder]\nImage=debian-13\n"
@@ -212,8 +214,25 @@ def everybody(folder: Path) -> set[str]:
     return codes(emptied.unregistered(["acme"], [], Place("system.json"), allowed=False))
 
 
+def sealed(folder: Path) -> set[str]:
+    files = {"metadata.json": METADATA.encode(), "infrastructure/credentials/key.cred": HOST}
+    tenant, _ = read_tenant(files, "acme", METADATA_SCHEMA)
+    assert tenant is not None
+    return codes((credentials.of_no_use(tenant.credentials[0], "acme", "host1", "Encrypted file too short."),))
+
+
+def heavy(folder: Path) -> set[str]:
+    names = ("one", "two")
+    web = (CONTAINER + "".join(f"Credential={name}\n" for name in names)).encode()
+    blob = base64.b64encode(header("host") + bytes(600_000))
+    keys = {f"infrastructure/credentials/{name}.cred": blob for name in names}
+    files = {"metadata.json": METADATA.encode(), "containers/web.nspawn": web, **keys}
+    return codes(read_tenant(files, "acme", METADATA_SCHEMA)[1])
+
+
 BUILT: Mapping[str, Callable[[Path], set[str]]] = {
     "BB105": large, "BB106": link, "BB110": crowd, "BB111": damaged, "BB112": irregular, "BB115": unread,
+    "BB212": sealed, "BB213": heavy,
     "BB114": carriage, "BB501": twice, "BB506": nowhere, "BB601": taken,
     "BB602": lambda folder: taken(folder, image="sha256:6"), "BB603": everybody,
 }  # fmt: skip

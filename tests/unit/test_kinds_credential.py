@@ -51,7 +51,7 @@ def test_anything_else_is_refused_and_the_hint_says_how_to_encrypt(data: bytes, 
     assert found is None
     assert (finding.code, finding.place.file) == (code, FILE)
     assert message in finding.message
-    assert "systemd-creds encrypt --with-key=host --name=tenant-acme.db-password" in finding.hint
+    assert "run: bbhv credential encrypt acme db-password > db-password.cred" in finding.hint
 
 
 def test_a_secret_is_never_shown_in_a_finding() -> None:

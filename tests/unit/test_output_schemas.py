@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
 LIBRARY = Path(__file__).parent / "fixtures/formats/schema/library.jsonl"
 NAMES = sorted(path.name for path in SCHEMAS.glob("*.schema.json"))
-REPLYING = [verb.name for verb in VERBS if verb.group in (LOOK, CHANGE) or verb.name in ("init", "validate", "explain")]
+MAKING = ("init", "validate", "credential", "explain")
+REPLYING = [verb.name for verb in VERBS if verb.group in (LOOK, CHANGE) or verb.name in MAKING]
 
 
 def document(name: str) -> dict[str, Json]:

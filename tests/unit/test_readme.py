@@ -25,7 +25,7 @@ README = (build.ROOT / "README.md").read_text()
 CODE = "\n".join([*re.findall(r"`([^`\n]+)`", README), *re.findall(r"^    (.*)$", README, re.MULTILINE)])
 # What git and mmdebstrap make, and where a tenant's good generation is: known from the engine's own table of places.
 PLACES = (paths.STATE, paths.TENANTS, *paths.CONFIGURATION, *paths.OFFERED, paths.SYSTEM_CLONE, "/var/lib/extensions",
-          "/usr", "/etc", "/bin/sh", "/dev/null")
+          "/usr", "/etc", "/bin/sh", "/dev/null", "/run/host/credentials")
 
 
 def test_every_verb_and_option_exists() -> None:

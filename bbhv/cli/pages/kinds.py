@@ -195,17 +195,27 @@ MemoryMax=256M
 
 CREDENTIAL = About(
     name="bbhv.credential", kinds=("credential",), summary="a secret of a tenant",
-    text="""`infrastructure/credentials/`<NAME>`.cred` is a secret, encrypted for the host by `systemd-creds`(1):
-    nobody who reads the repository can read it. `credentials/`<HOST>`/`<NAME>`.cred` is the same for the one host of
-    this name, and goes before the other. A workload that has `Credential=`<NAME> gets it as the credential <NAME>.
+    text="""`infrastructure/credentials/`<NAME>`.cred` is a secret, encrypted for the host: nobody who reads the
+    repository can read it. `credentials/`<HOST>`/`<NAME>`.cred` is the same for the one host of this name, and goes
+    before the other there. The operator of the host encrypts it with `bbhv credential encrypt`.
 
-    The name inside of the encrypted credential must be `tenant-`<TENANT>`.`<NAME>: systemd refuses to decrypt it for
-    another tenant or under another name. The file has the text that `systemd-creds encrypt` writes, with a key of the
-    host or its TPM; one that everybody can decrypt is refused.""",
+    A workload that has `Credential=`<NAME> is given it as the credential <NAME>, and no other. In a container it is the
+    file <NAME> in `/run/host/credentials`, where `$CREDENTIALS_DIRECTORY` points, for root alone: a service of its init
+    system takes it with `LoadCredential=`<NAME>. In a machine it is one of the system's credentials, as in
+    `systemd.system-credentials`(7). It is in memory only, and never in a unit, an argument or a log of the host.
+
+    The name inside of the encrypted credential is `tenant-`<TENANT>`.`<NAME>: systemd refuses to decrypt it for another
+    tenant or under another name. Before a commit is activated, the host tries to decrypt what its workloads use, and
+    sees nothing of it: one that is for another tenant, for another host, expired or damaged refuses the commit (BB212),
+    and what ran goes on. `bbhv validate` cannot know, and says so. One that everybody can decrypt is always refused.
+
+    Another file restarts the workloads that use it, and nothing else. The credentials of one workload may have 1 MiB
+    together (BB213). The name of a credential has no dot in it, so none of those that systemd itself reads, such as
+    `passwd.hashed-password.root`, can be given by anybody: what an init system does is in its image.""",
     example="""
-systemd-creds encrypt --name=tenant-acme.db-password - db-password.cred
+bbhv credential encrypt acme db-password --output=/srv/acme
 """,
-    see_also="`systemd-creds`(1), `systemd.exec`(5)",
+    see_also="`systemd-creds`(1), `systemd.exec`(5), `systemd.system-credentials`(7)",
 )  # fmt: skip
 
 SCRIPT = About(

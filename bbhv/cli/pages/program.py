@@ -48,6 +48,16 @@ PROSE = {
     registration names this repository as a `file://` URL, when a branch was pushed (with `--branch=`, one of these). It
     does not wait, never fails a push, and tells the pusher in a line what happens. Whoever pushes is root, or is named
     by `access` in the registration.""",
+    "credential": """`encrypt` makes of a secret a file that the <TENANT> may commit as the credential <NAME>: only this
+    host can decrypt it, only for this tenant, and only under this name. Needs root, and a tenant that is registered
+    here. The secret is read from <FILE>, from standard input, or, on a terminal, typed twice without an echo. It is
+    never an argument, a file or a line of a log on its way. All bytes count, also a newline at the end.
+
+    The encrypted text is printed, or written to `--output=`. In the folder of a tenant repository it goes to
+    `infrastructure/credentials/`<NAME>`.cred`, with `--host` to `credentials/`<HOST>`/`<NAME>`.cred`, where <HOST> is
+    this host; in another folder it is <NAME>`.cred`. `--not-after=` is a time as in `systemd.time`(7), after which no
+    workload starts with it. `--with-key=` is what `systemd-creds`(1) calls so: `auto` takes the TPM and the host's own
+    key, as far as they are there. See `bbhv.credential`(5).""",
     "explain": """Says what the codes of findings mean, each with an example of wrong and of right, and what to do;
     without a code, lists them all. `bbhv-findings`(7) has the same text.""",
     "help": """Shows what a verb does, or one of the manual pages as plain text, for a terminal without `man`(1).""",

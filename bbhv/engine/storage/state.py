@@ -1,7 +1,7 @@
 """What the host remembers about a tenant, and the two links that decide what runs.
 
     /var/lib/tenants/acme/
-        generations/7/manifest.json, units/…, scripts/…    written whole, never changed
+        generations/7/manifest.json, units/…, scripts/…, credentials/…    written whole, never changed
         current -> generations/7                what activation last switched to
         good    -> generations/7                what was healthy; boot starts this
         state.json                              trial, quarantine, hold, last outcome
@@ -285,12 +285,14 @@ class Store:
         return sorted(int(name) for name in names if name.isdigit())
 
     def write(
-        self, manifest: Manifest, units: Mapping[str, str], scripts: Mapping[str, str] = _NOTHING, verb: str = ""
+        self, manifest: Manifest, units: Mapping[str, str], scripts: Mapping[str, str] = _NOTHING, verb: str = "", *,
+        credentials: Mapping[str, str] = _NOTHING,
     ) -> int:
         """Publishes a new generation, which `verb` asked for, and returns its number."""
         number = max([0, *self.numbers(), self.load().last]) + 1
         texts = {f"units/{name}": text for name, text in units.items()}
         texts.update((f"scripts/{name}", text) for name, text in scripts.items())
+        texts.update((f"credentials/{name}.cred", text) for name, text in credentials.items())
         texts["manifest.json"] = to_json(manifest)
         texts["origin.json"] = dump({"verb": verb})
         files.write_tree(f"{self.folder}/generations/{number}", texts)

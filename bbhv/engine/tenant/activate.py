@@ -137,7 +137,8 @@ def _begin(job: Job) -> None:
     generation, store = job.generation, job.store
     assert generation is not None
     if job.number is None:
-        job.number = store.write(generation.manifest, generation.units, generation.scripts, job.mode.value)
+        job.number = store.write(generation.manifest, generation.units, generation.scripts, job.mode.value,
+                                 credentials=generation.credentials)  # fmt: skip
     if job.number != store.number("good") and deadline.of(job.state.trial) is not Standing.WAITING:
         attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
         last = max(job.number, job.state.last)

@@ -21,7 +21,7 @@ from ...model.forecast import Forecast, Has, check, count, forecast
 from ...model.plan import plan
 from ...names import workload
 from ...version import VERSION
-from .. import hostfacts, paths, world
+from .. import hostfacts, paths, secrets, world
 from ..repository import choice, obtain
 from ..repository.read import read_tree
 from ..repository.signers import Signers
@@ -131,7 +131,8 @@ def _forecast(
     found = forecast(tenant, registration, facts, now, commit=job.commit, version=VERSION)
     assert found.generation is not None
     steps = between(now, found.generation, starting=False)
-    return replace(found, plan=steps, findings=(*findings, *found.findings))
+    closed = secrets.unusable(tenant, facts.host_name)
+    return replace(found, plan=steps, findings=(*findings, *found.findings, *closed))
 
 
 # Asked once by a command, not once for each of its tenants.

@@ -20,7 +20,7 @@ from ...model.registration import Registration
 from ...model.tenant import Tenant
 from ...names import tenant_unit, workload
 from ...version import VERSION
-from .. import hostfacts, paths, world
+from .. import hostfacts, paths, secrets, world
 from ..repository import asking, retry, verify
 from ..repository.choice import commit_of
 from ..repository.read import read
@@ -220,7 +220,7 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
     names = tuple(workload(name, tenant.id) for name in tenant.containers)
     facts = hostfacts.gather(host.settings, names, job.offered)
     generation = compile_tenant(tenant, job.registration, facts, commit.oid, VERSION)
-    taken = forecast.guard(job.current(), tenant, generation)
+    taken = (*forecast.guard(job.current(), tenant, generation), *secrets.unusable(tenant, facts.host_name))
     if taken:
         _refuse(job, commit.oid, (*job.warnings, *taken))
         return
@@ -316,7 +316,7 @@ def _record(job: Job) -> None:
     assert job.generation is not None
     same = job.current()
     one = job.generation
-    job.number = job.store.write(one.manifest, one.units, one.scripts, job.mode.value)
+    job.number = job.store.write(one.manifest, one.units, one.scripts, job.mode.value, credentials=one.credentials)
     job.store.point("current", job.number)
     activate.keep(job, "unchanged" if same and same.commit == job.commit else "applied")
 

@@ -142,9 +142,6 @@ PORT = Setting(
     _NETWORK, "Port", _LATER, port, Cost.RESTART, "A port of the host that leads inside, such as tcp:8080:80.",
     reason=_ALONE, repeat=True,
 )
-CREDENTIAL = workload.later(
-    workload.CREDENTIAL, "Leave it out: put what the container needs to know into a volume for now."
-)
 EXTENSION = Setting(
     _OURS, "Extension", _LATER, v.name, Cost.RESTART, "An extension of extensions/, by its name, such as monitoring.",
     reason="Leave it out: use an image that has what the extension adds.", repeat=True, refers=("sysext", "confext"),
@@ -211,7 +208,7 @@ TABLE = Table(
     *workload.RESTARTING,
     HEALTH,
     *workload.HEALTH_TIMES,
-    CREDENTIAL,
+    workload.CREDENTIAL,
     EXTENSION,
     ADDRESS,
     NETWORK,
@@ -255,3 +252,4 @@ def _contradictions(container: Container) -> Iterator[Finding]:
         yield Finding(values.places(SUPPRESS_SYNC)[0], "BB209", message, hint)
     yield from workload.waits_for_itself(container)
     yield from workload.mounted_twice(values, workload.VOLUME, TEMPORARY)
+    yield from workload.handed_twice(values)

@@ -217,6 +217,7 @@ def _contradictions(machine: Machine) -> Iterator[Finding]:
     yield from workload.waits_for_itself(machine)
     for mount, place in machine.values.repeats(VOLUME):
         yield Finding(place, "BB304", f"Volume {mount.volume} is a drive of the machine already.", "Leave it out.")
+    yield from workload.handed_twice(machine.values)
     yield from _doubts(machine.values)
 
 

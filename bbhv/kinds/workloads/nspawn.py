@@ -9,6 +9,7 @@ import hashlib
 from ...names import workload
 from ..values import show_boolean
 from .container import BOOT, KILL_SIGNAL, NOTIFY_READY, PARAMETERS, Container
+from .handing import arguments
 from .workload import VOLUME
 
 UID_COUNT = 65536
@@ -47,6 +48,7 @@ def command(
         f"--notify-ready={show_boolean(boot if ready is None else ready)}",
         *container.values.argv(),
         *(f"--bind={volumes}/{mount.volume}:{mount.path}:idmap" for mount in container.values.all(VOLUME)),
+        *arguments(container, tenant),
         *_start(container, boot),
         "--",
         *(container.values.get(PARAMETERS) or ()),

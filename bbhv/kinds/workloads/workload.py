@@ -139,3 +139,9 @@ def mounted_twice(values: Values, *rows: Setting[guest.VolumeMount | guest.Tmpfs
         if first != place.line:
             message = f"Something is mounted on {mount.path} already, by line {first}."
             yield Finding(place, "BB304", message, "Choose another path.")
+
+
+def handed_twice(values: Values) -> Iterator[Finding]:
+    """A credential that is asked for more than once: nspawn and vmspawn take each name once."""
+    for name, place in values.repeats(CREDENTIAL):
+        yield Finding(place, "BB304", f"Credential={name} is there twice.", "Leave one out.")
