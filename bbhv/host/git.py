@@ -304,11 +304,13 @@ class Clone:
 
     def return_packs(self) -> None:
         """What came in was not accepted: no object of it is kept."""
-        self.drop_packs(self._on_trial())
+        if names := self._on_trial():
+            self.drop_packs(names)
 
     def _on_trial(self) -> set[str]:
         folder = f"{self.gitdir}/objects/pack"
-        return {name.removesuffix(_ON_TRIAL) for name in os.listdir(folder) if name.endswith(_ON_TRIAL)}
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return {name.removesuffix(_ON_TRIAL) for name in names if name.endswith(_ON_TRIAL)}
 
     def packs(self) -> set[str]:
         """The names of the packs that git reads: `pack-` and an object id."""

@@ -58,7 +58,7 @@ def obtain(repository: Repository, bundle: str = "") -> str:
     clone.sweep()
     if clone.exists():
         if clone.ref(paths.REF_INCOMING) == clone.ref(paths.REF_TRIED):
-            clone.keep_packs()
+            clone.keep_packs()  # whoever accepted it was interrupted
         clone.restore(repository.configuration(clone.algorithm()))
     # What came last may be no commit that we read, and nobody has signed for it: what was accepted still is there.
     have = _usable(clone, paths.REF_INCOMING) or _usable(clone, paths.REF_TRIED)
