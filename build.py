@@ -45,15 +45,15 @@ DOORS = {
 # What is source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
-    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking backing checking completion explaining folder formats help "
-                                         "hooks inspecting looking making manual planning receiving "
+    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion explaining folder formats help "
+                                         "hooks inspecting making manual planning receiving "
                                          "repositories shelf validating").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
-    *(f"bbhv/engine/{name}.py" for name in ("access", "doctor", "requests", "storage/unpack", "tenant/confirming",
-                                             "tenant/foreseeing", "tenant/holds", "tenant/past", "tenant/purge")),
+    *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/unpack", "tenant/foreseeing", "tenant/holds",
+                                             "tenant/past", "tenant/purge")),
     "bbhv/host/inspect.py", "bbhv/host/removal.py",
-    *(f"bbhv/model/{name}.py" for name in "facts fleet forecast history neighbours planview template".split()),
+    *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
 )
 # Data inside the archive: a rescue shell and a laptop have this one file only.
 DATA = ("schemas/*", "templates/**/*")

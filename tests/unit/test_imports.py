@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import build
+
 ROOT = Path(__file__).parents[2]
 WORDS = {"errors", "findings", "names"}
 JSON = {"formats.jsonscan", "formats.jsontext", "formats.jsonvalue"}
@@ -92,6 +94,16 @@ def test_a_short_way_imports_no_more_of_ours_than_it_uses(way: str) -> None:
 @pytest.mark.parametrize("way", ["--version", "--help", "generator", "list, status, history", "serve"])
 def test_a_short_way_imports_nothing_dear(way: str) -> None:
     assert loaded(WAYS[way][0])[1] & DEAR == set()
+
+
+def test_what_units_start_and_what_looks_is_in_the_archive_as_bytecode() -> None:
+    ways = [WAYS[name][0] for name in ("generator", "list, status, history", "serve", "what asks servers",
+                                       "the workers")]
+    slow = {build.module_name(str(path.relative_to(ROOT))).removeprefix("bbhv.") for path in ROOT.glob("bbhv/**/*.py")
+            if str(path.relative_to(ROOT)).startswith(build.SLOW)}
+    assert slow
+    for code in [*ways, "import bbhv.cli.main, bbhv.cli.changing, bbhv.engine.manager, bbhv.engine.tenant.sync"]:
+        assert loaded(code)[0] & slow == set()
 
 
 def test_looking_loads_nothing_that_changes_a_host() -> None:
