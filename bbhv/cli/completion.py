@@ -89,7 +89,9 @@ def _values(option: Option) -> str:
 
 def _arguments(verb: Verb) -> str:
     if "TENANT" in verb.arguments:
-        return '_bbhv_tenants "$word"'
+        first = [one for one in verb.arguments.split(" ")[0].split("|") if one.islower()]
+        words = f"_bbhv_words '{' '.join(first)}' \"$word\"; " if first else ""
+        return f'{words}_bbhv_tenants "$word"'
     if verb.arguments == "[CODE…]":
         return f"_bbhv_words '{' '.join(CODES)}' \"$word\""
     if verb.arguments == "[VERB|PAGE]":

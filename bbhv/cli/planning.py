@@ -13,6 +13,7 @@ from ..findings import Finding, errors
 from ..formats import jsontext
 from ..formats.schema.compiler import compile_schema
 from ..host import files, log, resources
+from ..kinds.credential import UNCHECKED
 from ..kinds.plain import members
 from ..model import facts, planview
 from ..model.facts import Facts, MAX_SIZE, from_json
@@ -114,7 +115,8 @@ def _foreseen(folder: str, told: Facts, texts: Mapping[str, bytes], trouble: tup
     if tenant is None:
         return _refused(view)
     found = forecast(tenant, one, host, has, commit="", version=VERSION)
-    view = replace(view, plan=found.plan, findings=(*findings, *found.findings))
+    unchecked = (f"Not checked: {UNCHECKED}.",) if tenant.credentials else ()
+    view = replace(view, plan=found.plan, findings=(*findings, *found.findings), notes=(*view.notes, *unchecked))
     return _refused(view) if errors(view.findings) else view
 
 

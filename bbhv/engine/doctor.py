@@ -20,6 +20,7 @@ from .tenant import sight
 
 PROGRAMS = {
     "git": "git", "systemd-nspawn": "systemd-container", "systemd-run": "systemd",
+    "systemd-creds": "systemd",
     "mount": "util-linux (2.39 or newer)",
 }  # fmt: skip
 # CVE-2026-40226 and CVE-2026-4105: the first version of each series with the fixes.

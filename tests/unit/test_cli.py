@@ -330,7 +330,9 @@ COMPLETED = {
     ("validate", "fo"): "folder", ("init", "f"): "folder",
     ("init", "--template", "=", "w"): "web-container", ("init", "--template", "s"): "system",
     ("init", "--template", "=", ""): "full minimal system virtual-machine web-container mine",
-    ("validate", "--registration", "=", "fi"): "file",
+    ("validate", "--registration", "=", "fi"): "file", ("credential", ""): "encrypt acme shop",
+    ("credential", "encrypt", "a"): "acme", ("credential", "--with-key", "=", "h"): "host host+tpm2",
+    ("credential", "--output", "=", "fi"): "file", ("hook", "po"): "post-receive",
 }  # fmt: skip
 
 

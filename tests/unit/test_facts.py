@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 
 from bbhv.formats.jsontext import Json
+from bbhv.kinds.credential import UNCHECKED
 from bbhv.model import facts
 from bbhv.model.facts import Facts
 from bbhv.model.forecast import Has, digest
 
 from .model import FACTS, FILES, registration
+from .test_formats_credblob import HOST as HOST_BLOB
 from .test_output_schemas import problems, schema_of
 from .test_plan import OLD
 from .test_registration import SCHEMA as REGISTRATION
 
 ROOT = Path(__file__).parents[2]
-HOST = replace(FACTS, allow_file=True)
+HOST = replace(FACTS, allow_file=True, host_name="host1")
 TOLD = Facts(registration=registration(), host=HOST, has=Has(manifest=OLD.manifest, units=OLD.units, number=7))
 
 
@@ -61,6 +63,17 @@ def test_nothing_is_told_of_other_tenants_or_of_how_to_fetch() -> None:
     document = json.dumps(facts.to_json(replace(TOLD, host=host)))
     assert "shop" not in document and "secret" not in document
     assert not {"fetch", "access", "credential"} & set(json.loads(document)["registration"])
+
+
+def test_what_only_the_host_can_decrypt_is_named_as_not_checked(tmp_path: Path) -> None:
+    web = FILES["containers/web.nspawn"] + b"Credential=key\n"
+    files = {"containers__web_nspawn": web, "infrastructure__credentials__key_cred": HOST_BLOB}
+    done = planned(repository(tmp_path / "one", **files), facts.to_json(TOLD))
+    assert done.returncode == 0 and "credential:key=(unset) → " in done.stdout
+    assert f"Not checked: {UNCHECKED}." in done.stdout
+    for_others = {"containers__web_nspawn": web, "credentials__other__key_cred": HOST_BLOB}
+    done = planned(repository(tmp_path / "two", **for_others), facts.to_json(TOLD))
+    assert done.returncode == 3 and "for other hosts only" in done.stdout
 
 
 def test_a_folder_gives_the_plan_of_the_host(tmp_path: Path) -> None:
