@@ -114,6 +114,11 @@ def script_unit(script: str, tenant: str) -> str:
     return f"tenant-script@{workload(script, tenant)}.service"
 
 
+def script_user(tenant: str) -> str:
+    """The user that exists while a script of a tenant runs: by a name of its own, which gives it an id of its own."""
+    return f"bbhv-{tenant}"
+
+
 def tenant_slice(tenant: str) -> str:
     """The slice of a tenant. A dash is escaped, because it would nest the slice below another tenant's."""
     return f"tenants-{unit_escape(tenant)}.slice"

@@ -20,7 +20,7 @@ from . import paths, requests, system, world
 from .repository import offline
 from .storage import collect, publish
 from .storage.state import Outcome, Store, known_tenants
-from .tenant import activate, confirming, deadline, sync
+from .tenant import activate, confirming, deadline, scripts, sync
 from .tenant.job import Asked, Job, Mode, is_active, say_waiting, sentence, tenant_lock
 from .world import World
 
@@ -49,11 +49,11 @@ def boot() -> None:
     No network, no git server, and no registration that can be read is needed for a tenant that was good before.
     """
     host = open_world()
-    states = systemd.states([TARGET, "tenant@*.service"])
+    states = systemd.states([TARGET, "tenant@*.service", "tenant-script@*.service"])
     again = states.get(TARGET) == "active"  # this is no boot: tenants may run, and what was stopped since stays so
     for tenant in known_tenants():
         if _runs_here(host, tenant):
-            _show_good(tenant, runs=again and is_active(tenant, states))
+            _show_good(tenant, states, runs=again and is_active(tenant, states))
     publish.publish("_host", 1, _host_units(host))
     systemd.daemon_reload()
     publish.tidy("_host")
@@ -75,11 +75,12 @@ def _enabled(host: World) -> list[str]:
     return sorted(t for t in {*host.registrations, *known_tenants()} if _runs_here(host, t))
 
 
-def _show_good(tenant: str, *, runs: bool) -> None:
+def _show_good(tenant: str, states: Mapping[str, str], *, runs: bool) -> None:
     store = Store(paths.tenant(tenant))
     try:
         with tenant_lock(tenant) as lock:
             lock.take(f"bbhv boot {tenant}", wait=False)
+            scripts.sweep(tenant, states)
             _settle(tenant, store, runs=runs)
             waits = deadline.of(store.load().trial) is deadline.Standing.WAITING
             shown = store.number("current" if waits else "good")

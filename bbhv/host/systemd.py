@@ -108,6 +108,31 @@ def start_transient(unit: str, properties: Sequence[str], argv: Sequence[str]) -
     )  # fmt: skip
 
 
+def run_transient(
+    unit: str, properties: Sequence[str], argv: Sequence[str], environment: Mapping[str, str], seconds: int
+) -> str | None:
+    """Runs a unit that exists as long as it runs, to its end or at most so long. None when it ended well.
+
+    Otherwise the unit stays known as failed, for `show` and until `forget`; the text is what systemd complained of,
+    which is empty when the unit ran at all. Raises CommandError when systemd does not come to its end.
+    """
+    command = (
+        "systemd-run", "--quiet", "--wait", "--service-type=oneshot", "--expand-environment=no", f"--unit={unit}",
+        f"--property=TimeoutStartSec={seconds}", "--property=TimeoutStartFailureMode=kill",
+        *(f"--property={text}" for text in properties),
+        *(f"--setenv={name}={value}" for name, value in environment.items()), "--", *argv,
+    )  # fmt: skip
+    done = run.run(command, timeout=seconds + QUICK, ok=())
+    return None if done.returncode == 0 else " ".join(done.stderr.split())
+
+
+def forget(units: Sequence[str]) -> None:
+    """Stops units and forgets how they ended; those that nobody knows are fine."""
+    if units:
+        act("stop", units, ok=(0, 5))
+        act("reset-failed", units, ok=(0, 1, 5))
+
+
 def reach(target: str) -> None:
     """Makes a target active, and nothing else: not what it wants, which somebody may have stopped meanwhile."""
     run.run(("systemctl", "start", "--job-mode=ignore-dependencies", "--", target), timeout=QUICK)

@@ -2,8 +2,9 @@
 
 They are the tenant's, not a workload's, and have no power over the host: each runs in a unit of its own in the slice
 of the tenant, as an unprivileged user that exists only for it, behind a sandbox with the programs of the host (/usr,
-read-only), the volumes of the tenant for containers, and neither the host's network, other files, nor credentials.
-`SCRIPTS` says when each runs, and what its failure means. A script that needs what is in an image belongs into it.
+read-only), the volumes of the tenant for containers, read-only, and one small file that is kept; and neither the host's
+network, other files, nor credentials. `SCRIPTS` says when each runs, and what its failure means; model/scripts.py is
+how. A script that needs what is in an image belongs into it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,15 +18,16 @@ MAX_SCRIPT = 256 << 10
 MAX_INTERPRETER = 127  # what the kernel has room for, with the argument
 # When each of them runs, in the order of a generation's life; rows of the manual.
 SCRIPTS: Mapping[str, str] = {
-    "provision": "Once for each new generation, before anything of it starts. Failing, the change is not made.",
-    "pre-start": "Before the first workload starts. Failing, nothing starts, and the tenant goes back.",
-    "post-start": "When all workloads have started. Failing, the tenant goes back.",
+    "provision": "Once for each new generation, before anything is touched. Failing, the change is not made, and the "
+                 "commit is not tried again. It has 5 minutes.",
+    "pre-start": "Before workloads start, when all that has to stop has stopped. Failing, none of them starts, and the "
+                 "tenant goes back. It has 2 minutes.",
+    "post-start": "When what started is healthy. Failing, the tenant goes back. It has 2 minutes.",
     "health": "While a generation is watched, and where Health=script:health asks for it. Failing, it is unhealthy.",
-    "pre-stop": "Before the workloads stop. Failing, they stop all the same.",
-    "post-stop": "When all workloads have stopped. Failing, it is logged.",
-}
-# What this version runs. The others are checked, and wait.
-RUN = ("health",)
+    "pre-stop": "Before workloads stop. Failing, the journal has a warning, and they stop all the same. It has 1 "
+                "minute.",
+    "post-stop": "When what had to stop has stopped. Failing, the journal has a warning. It has 1 minute.",
+}  # fmt: skip
 _EXAMPLE = "Start the file with a line such as #!/bin/sh."
 
 Problem: TypeAlias = tuple[int, str, str, str]

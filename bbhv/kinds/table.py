@@ -25,7 +25,7 @@ from .networks.netdev import read_netdev
 from .networks.network import read_network
 from .portable import TABLE as PORTABLE_TABLE
 from .portable import read_portable
-from .script import RUN, SCRIPTS, Script, read_script
+from .script import SCRIPTS, Script, read_script
 from .settings import Table
 from .source import Declared, Source
 from .volume import TABLE as VOLUME_TABLE
@@ -127,8 +127,7 @@ KINDS = (
         settings=PORTABLE_TABLE, pending=True,
     ),
     *(
-        Kind(name="script", noun="script", pattern=f"scripts/{script}", read=read_script, pending=script not in RUN)
-        for script in SCRIPTS
+        Kind(name="script", noun="script", pattern=f"scripts/{script}", read=read_script) for script in SCRIPTS
     ),
 )
 # A path is compared with the rows of its first part only: a repository may have thousands.

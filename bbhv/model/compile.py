@@ -29,6 +29,7 @@ from ..kinds.workloads.workload import (
 from . import credentials
 from .manifest import Health, ImageRef, Manifest, Workload, image_path
 from .registration import Registration
+from .scripts import STOPPING, longest, stop_unit
 from .tenant import Tenant
 
 CONTAINER_ROOT = "/usr/lib/bitbuilder/container-root"
@@ -114,6 +115,7 @@ def compile_tenant(
     for name, one in tenant.containers.items():
         path = f"{names.container_unit(name, tenant.id)}.d/{DROP_IN}"
         units[path] = _container_unit(one, tenant, facts, images[name])
+    units |= _stop_units(tenant, facts)
     return Generation(
         manifest=manifest, units=dict(sorted(units.items())), scripts=scripts,
         credentials={name: one.text.decode("ascii") for name, one in secrets.items()},
@@ -223,9 +225,25 @@ def _slice_unit(tenant: str, assigned: Assignments) -> str:
     return _render(("Unit", unit), ("Slice", assigned))
 
 
+def _stop_units(tenant: Tenant, facts: HostFacts) -> dict[str, str]:
+    """The units whose stop is a script of the tenant's."""
+    workloads = [names.container_unit(name, tenant.id) for name in tenant.containers]
+    volumes = {name: f"{facts.volumes(tenant.id)}/{name}" for name in _folders(tenant)}
+    home = f"{facts.tenants_dir}/{tenant.id}"
+    return {
+        names.script_unit(name, tenant.id): _render(
+            *stop_unit(
+                tenant.id, name, tenant.scripts[name].interpreter, workloads, volumes, home=home, run_dir=facts.run_dir
+            )
+        )
+        for name in STOPPING
+        if name in tenant.scripts
+    }
+
+
 def _tenant_unit(tenant: Tenant) -> str:
-    """Longer than fetching, watching, going back and watching again can take."""
-    seconds = START_MARGIN_SEC + 2 * tenant.metadata.lifecycle.health_timeout_sec
+    """Longer than fetching, scripts, watching, going back and watching again can take."""
+    seconds = START_MARGIN_SEC + longest(tenant.scripts) + 2 * tenant.metadata.lifecycle.health_timeout_sec
     return _render(("Service", [("TimeoutStartSec", str(seconds))]))
 
 

@@ -75,7 +75,10 @@ def plan(
     With the units of both, a text that differs although no setting does is read again by systemd (live).
     """
     differing = _differing(old_units, new_units) if old and new else frozenset()
-    steps = (*_stops(old, new), *_shared(old, new, differing), *_workloads(old, new, differing))
+    steps = (
+        *_stops(old, new), *_shared(old, new, differing), *_scripts(old, new, differing),
+        *_workloads(old, new, differing),
+    )  # fmt: skip
     return Plan(steps, tuple(sorted(_volumes(old) - _volumes(new))))
 
 
@@ -132,6 +135,18 @@ def _shared(old: Manifest | None, new: Manifest | None, differing: frozenset[str
     yield _step("infra", tenant, infra, folders, differing)
     if unit in differing:
         yield _step("tenant", tenant, unit, {}, differing)
+
+
+def _scripts(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:
+    """A script that differs restarts nothing: the new one counts from the next time on that it is called."""
+    if new is None:
+        return
+    before, after = old.scripts if old else {}, new.scripts
+    for name in sorted({*before, *after}):
+        unit = names.script_unit(name, new.tenant)
+        word = "newly declared" if name not in before else "no longer declared" if name not in after else "changed"
+        changes = {name: (Cost.LIVE, f"scripts/{name}: {word} (live)")} if before.get(name) != after.get(name) else {}
+        yield _step("script", name, unit, changes, differing)
 
 
 def _workloads(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:

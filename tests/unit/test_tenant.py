@@ -173,11 +173,14 @@ def test_a_portable_service_cannot_have_the_name_of_a_workload() -> None:
 
 
 def test_what_is_not_run_yet_is_called_as_people_call_it() -> None:
-    files = {**FILES, "network/lan.netdev": b"[NetDev]\nName=lan\nKind=bridge\n", "scripts/pre-stop": b"#!/bin/sh\n"}
+    files = {
+        **FILES, "network/lan.netdev": b"[NetDev]\nName=lan\nKind=bridge\n", "scripts/pre-stop": b"#!/bin/sh\n",
+        "services/agent.portable": b"[Portable]\nImage=agent\n",
+    }  # fmt: skip
     found = [one for one in read_tenant(files, "acme", METADATA_SCHEMA)[1] if one.code == "BB211"]
     assert [(one.message, one.hint) for one in found] == [
         (f"A {noun} is checked, but this version does not run it yet.", "Everything else of the repository runs.")
-        for noun in ("network device", "script")
+        for noun in ("network device", "portable service")
     ]
 
 

@@ -220,24 +220,53 @@ bbhv credential encrypt acme db-password --output=/srv/acme
 
 SCRIPT = About(
     name="bbhv.script", kinds=("script",), summary="scripts of a tenant",
-    text="""The files in `scripts/` are programs of the tenant as a whole. Each runs in a unit of its own in the
-    tenant's slice, as an unprivileged user that exists only for it, behind a sandbox: it sees the programs of the host
-    and the volumes of the tenant's containers, but neither the host's network, nor other files, nor credentials. A
-    script that needs what is in an image belongs into the image.
+    text="""The files in `scripts/` are programs of the tenant as a whole. Each runs in a unit of its own,
+    `tenant-script@`<SCRIPT>`.`<TENANT>`.service`, in the tenant's slice, so that its limits hold, as a user that exists
+    only for it, behind a sandbox: it sees the programs of the host and the volumes of the tenant's containers, but
+    neither the host's network, nor other files, nor credentials. A script that needs what is in an image belongs into
+    the image.
 
-    A script is a text file that starts with `#!` and an interpreter. It is started in `/`, with `/tmp` of its own, all
-    of `/usr`, and each volume of `Use=container`, read-only and by its name, in `/srv`. The user is in no group: of a
-    volume it can read what everybody may. `BITBUILDER_TENANT` is the tenant, and `BITBUILDER_WORKLOAD` the workload
-    that `Health=script:`<NAME> asks about. What it prints is in the journal of its unit.
+    A script is a text file that starts with `#!` and an interpreter. It is started in `/`, in a root that has all of
+    `/usr`, `/tmp` of its own, and each volume of `Use=container`, read-only and by its name, in `/srv`. The user is in
+    no group: of a volume it can read what everybody may. One file is kept, between calls and generations, and gone with
+    `bbhv purge`: the one that `BITBUILDER_STATE` names, of at most 16 MiB, which all scripts but `health` may change. A
+    script has 256 MiB of memory, 64 tasks, no single file above 16 MiB, and its time; then all of it is killed.
+
+    A change goes this way: `provision` of the new generation; `pre-stop` of the old one, what has to stop stops,
+    `post-stop`; `pre-start` of the new one, what has to start starts and is watched, `post-start`. Where one of
+    `pre-stop`, `post-stop` and `pre-start` is there, what is to restart stops and starts with the rest. A change that
+    stops and starts nothing, such as one of a limit, calls `provision` only, and one that touches nothing at all calls
+    none; what has changed of a script itself counts from its next call on. Going back calls the scripts in the same
+    way: those of a stop of the generation that has failed, as far as it had started, those of a start of the one that
+    comes back, whose `provision` is not called again. When a script of the good generation fails, there is nothing to
+    go back to: it is said, and the next sync that heals drift tries again.
+
+    A tenant that comes up, at boot too, calls `pre-start` and `post-start`; one that stops, is suspended or not
+    registered any more, or whose host shuts down, `pre-stop` and `post-stop`: their units rest while the tenant runs,
+    ordered after and before its workloads, and are stopped with them. Setting drift right starts what was down between
+    `pre-start` and `post-start`. No script is called when systemd or an operator restarts a single workload, and none
+    by `bbhv purge`.
+
+    Each is to bear being called again: after a power cut, or when the engine was killed, what was under way is undone
+    or done once more, from its first script on. A power cut may also leave the kept file short.
+
+    `BITBUILDER_TENANT` is the tenant, `BITBUILDER_GENERATION` and `BITBUILDER_COMMIT` what the script is of, and
+    `BITBUILDER_REASON` why it is called: `start`, `change`, `rollback`, `heal` or `stop`. `health` has the first of
+    them, and `BITBUILDER_WORKLOAD`, the workload that `Health=script:`<NAME> asks about. There is nothing else but what
+    systemd tells every service.
+
+    What a script prints is in the journal of its unit, at most 100 lines in half a minute. The last of it, cut to 300
+    characters, is in the outcome when the script fails, which `bbhv status` and `bbhv history` show.
 
     `health` is tried again every second until it exits with 0 or `healthTimeoutSec` is over; each time it has 30
-    seconds. This version runs `health`, and any script that `Health=script:`<NAME> names; it checks the others, but
-    does not run them yet, and `bbhv validate` says so (BB211).""",
+    seconds. So is any script that `Health=script:`<NAME> names.""",
     example="""
 #!/bin/sh
-test -s /srv/data/ready
+# scripts/provision: once on this host, and never again
+test -s "$BITBUILDER_STATE" && exit 0
+head -c 16 /dev/urandom | od -An -tx1 >"$BITBUILDER_STATE"
 """,
-    see_also="`bbhv.container`(5)",
+    see_also="`bbhv.container`(5), `systemd.exec`(5)",
     more=(("SCRIPTS", tuple(SCRIPTS.items())),),
 )  # fmt: skip
 

@@ -176,6 +176,7 @@ FILES = (
     ("/var/lib/tenants/ID/config.git/", "The clone of a tenant's repository. Its work tree is empty on purpose."),
     ("/var/lib/tenants/ID/generations/", "The generations that are kept; `current` and `good` point to one each."),
     ("/var/lib/tenants/ID/volumes/", "The tenant's data. It outlives containers, rollbacks and the removal of bbhv."),
+    ("/var/lib/tenants/ID/script-state", "What the tenant's scripts keep; see `bbhv.script`(5)."),
     ("/run/bitbuilder/", "What systemd runs now, the locks, and the socket of the varlink interface."),
     ("/usr/lib/bitbuilder/schemas/", "JSON Schemas of the JSON files, and the varlink interfaces."),
 )  # fmt: skip
@@ -187,7 +188,7 @@ UNIT_FILES = (
     ("tenant-infra@ID.service", "What the workloads of a tenant share."),
     ("tenant-container@NAME.ID.service", "One container; its name in `machinectl` is `NAME.ID`."),
     ("tenant-health@NAME.ID.service", "A health check of a workload, while a change is watched."),
-    ("tenant-script@NAME.ID.service", "A script of a tenant."),
+    ("tenant-script@NAME.ID.service", "A script of a tenant; those of a stop rest until something stops."),
     ("tenant-confirm@ID.timer", "There while a generation waits to be confirmed: it ends the wait."),
     ("tenants-ID.slice", "Where all of a tenant runs, with its limits."),
     ("tenant-sync.timer", "Calls `bbhv sync`."),

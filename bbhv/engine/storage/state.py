@@ -1,7 +1,7 @@
 """What the host remembers about a tenant, and the two links that decide what runs.
 
     /var/lib/tenants/acme/
-        generations/7/manifest.json, units/…, scripts/…, credentials/…    written whole, never changed
+        generations/7/manifest.json, units/…, scripts/…, credentials/…, environment    written whole, never changed
         current -> generations/7                what activation last switched to
         good    -> generations/7                what was healthy; boot starts this
         state.json                              trial, quarantine, hold, last outcome
@@ -295,6 +295,8 @@ class Store:
         texts.update((f"credentials/{name}.cred", text) for name, text in credentials.items())
         texts["manifest.json"] = to_json(manifest)
         texts["origin.json"] = dump({"verb": verb})
+        if scripts:  # what they are told of it
+            texts["environment"] = f"BITBUILDER_GENERATION={number}\nBITBUILDER_COMMIT={manifest.commit}\n"
         files.write_tree(f"{self.folder}/generations/{number}", texts)
         return number  # which the caller notes as `last`, so that it is never given again
 

@@ -14,41 +14,63 @@ from ...host import log, systemd
 from ...model.manifest import Manifest
 from ...model.plan import Action, Plan, ordered, plan
 from ...model.probe import probes
-from ...names import infra_unit
+from ...model.scripts import begins, stops, takes_time
+from ...names import infra_unit, workload_of
 from .. import paths
 from ..storage import publish
 from ..storage.state import Outcome, State, Store, Trial
-from . import deadline
+from . import deadline, scripts
 from .deadline import Standing
 from .job import Job, Mode, each, now_usec, sentence
 from .probes import Asked
 from .watch import Watched, restarts, stable_seconds, watch
 
-_OLD = (Action.STOP, Action.RECREATE)
 _NEW = (Action.RESTART, Action.START, Action.RECREATE)
 MAX_ATTEMPTS = 2
 PARALLEL_STOPS = 8
+PARALLEL_SCRIPTED = 32
 _CHILDREN = ("container", "machine", "health", "script")
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A tenant on its way to a generation (None: to nothing), with what that means for its units."""
+    """A tenant on its way to a generation (None: to nothing), with what that means for its units.
+
+    `reason` is what its scripts are told; `whole` says that everything is to run afterwards, whatever the plan says.
+    """
 
     job: Job
     target: int | None
     plan: Plan
+    reason: str = "change"
+    whole: bool = False
+
+    @property
+    def wanted(self) -> Manifest | None:
+        """What is to run."""
+        return self.job.store.manifest(self.target)
+
+    @property
+    def begins(self) -> bool:
+        """Whether something starts."""
+        return self.whole or begins(self.plan, self.wanted)
 
 
-def switch(moves: Sequence[Move]) -> None:
+def switch(moves: Sequence[Move]) -> Mapping[str, str]:
     """Makes all moves, with one daemon-reload, and sets the units going without waiting for them.
 
-    What goes wrong with one tenant ends its job. Raises CommandError when systemd cannot be reached; nothing is half
-    done then, for the trials are still recorded.
+    What goes wrong with one tenant ends its job. Returns the tenants of which nothing was started, because their
+    script pre-start failed, with its words. Raises CommandError when systemd cannot be reached; nothing is half done
+    then, for the trials are still recorded.
     """
-    stopping = {move.job.tenant: move.plan.units(*_OLD) for move in moves if move.plan.units(*_OLD)}
+    before = {move.job.tenant: move.job.current() for move in moves}
+    stopping = {
+        move.job.tenant: (units, move.reason)
+        for move in moves
+        if (units := stops(move.plan, before[move.job.tenant], move.wanted))
+    }
     each([move.job for move in moves if move.job.tenant in stopping], PARALLEL_STOPS,
-         lambda job: systemd.act("stop", stopping[job.tenant], ok=(0, 5)))  # fmt: skip
+         lambda job: _stop(job.tenant, *stopping[job.tenant]))  # fmt: skip
     changed = [move for move in moves if move.job.outcome is None and _show(move)]
     if changed:
         systemd.daemon_reload()
@@ -56,9 +78,41 @@ def switch(moves: Sequence[Move]) -> None:
         if move.job.outcome is None:
             publish.tidy(move.job.tenant)
     _urge("reload-or-restart", moves, (Action.RELOAD,))
+    left = {move.job.tenant: words for move in moves if (words := _pre_start(move))}
+    going = [move for move in moves if move.job.tenant not in left]
     # One queue for what restarts and what starts, each after what it waits for: systemd keeps to After= between jobs
     # that it knows of, and may begin with the first before it hears of the second.
-    _urge("restart", moves, _NEW)
+    _urge("restart", going, _NEW)
+    for move in going:
+        if move.job.outcome is None:
+            _complete(move, before[move.job.tenant])
+    return left
+
+
+def _stop(tenant: str, units: Sequence[str], reason: str) -> None:
+    """Stops units, with the scripts among them; systemd has them in order."""
+    scripted = any(not workload_of(unit)[0] for unit in units)
+    if scripted:
+        scripts.announce(tenant, reason)
+    systemd.act("stop", units, ok=(0, 5))
+    if scripted:
+        scripts.tell_failed(tenant, tuple(units))
+        scripts.announce(tenant, "")
+
+
+def _pre_start(move: Move) -> str:
+    """Runs the script before something starts. Why it failed, or nothing."""
+    if move.job.outcome is not None or not move.begins:
+        return ""
+    return scripts.call("pre-start", move.job.store, move.target, move.reason)
+
+
+def _complete(move: Move, before: Manifest | None) -> None:
+    """What starts with the tenant, and the scripts that rest until something stops."""
+    if move.whole:
+        systemd.urge("start", everything(move.wanted))
+    if move.job.active:
+        scripts.rest(move.job.store, before, move.wanted)
 
 
 def _urge(verb: str, moves: Sequence[Move], actions: tuple[Action, ...]) -> None:
@@ -95,17 +149,35 @@ def everything(manifest: Manifest | None) -> tuple[str, ...]:
 def activate(jobs: Sequence[Job]) -> None:
     """Switches every job to its generation, watches them together, and keeps each or goes back.
 
-    A tenant is decided on and let go as soon as its own watch is over: a slow one holds up nobody else.
+    A tenant is decided on and let go as soon as its own watch is over: a slow one holds up nobody else. So who has
+    scripts goes its way alone.
     """
+    alone = [job for job in jobs if job.generation and takes_time(job.current(), job.generation.manifest)]
+    if not alone or len(jobs) == 1:
+        _together(jobs)
+        return
+    others = [job for job in jobs if job not in alone]
+    with ThreadPoolExecutor(min(PARALLEL_SCRIPTED, len(alone) + 1)) as pool:
+        groups = [pool.submit(_together, group) for group in ([others] if others else []) + [[job] for job in alone]]
+    for group in groups:
+        group.result()
+
+
+def _together(jobs: Sequence[Job]) -> None:
+    new = [job for job in jobs if job.number is None]
     each(jobs, 1, _begin)
+    each(new, 1, _provision)
     generations = [job.generation for job in jobs if job.outcome is None and job.generation is not None]
     before = restarts([one.unit for generation in generations for one in generation.manifest.workloads])
-    switch([Move(job, job.number, job.plan) for job in jobs if job.outcome is None])
+    moves = [
+        Move(job, job.number, job.plan, job.reason, job.mode is Mode.START) for job in jobs if job.outcome is None
+    ]
+    left = switch(moves)
+    for job in [job for job in jobs if job.outcome is None and job.tenant in left]:
+        _conclude(job, left[job.tenant])
     going = [job for job in jobs if job.outcome is None]
     for job in going:
         job.restarts = before
-        if job.mode is Mode.START and job.generation is not None:
-            systemd.urge("start", everything(job.generation.manifest))
     watched = {job.tenant: _watched(job) for job in going}
     if len(going) == 1:  # who holds up nobody else
         watch(tuple(watched.values()), lambda one: _conclude(going[0], one.reason))
@@ -115,6 +187,14 @@ def activate(jobs: Sequence[Job]) -> None:
         watch(tuple(watched.values()), lambda one: pool.submit(_conclude, jobs_by_watch[id(one)], one.reason))
 
 
+def _provision(job: Job) -> None:
+    """Runs the script that comes before a new generation. Nothing was changed yet when it fails."""
+    if problem := scripts.call("provision", job.store, job.number, job.reason):
+        job.concluded = True
+        go_back(job, problem, changed=False)
+        job.lock.release()
+
+
 def _conclude(job: Job, problem: str) -> None:
     job.concluded = True
     each([job], 1, lambda one: _decide(one, problem))
@@ -122,6 +202,8 @@ def _conclude(job: Job, problem: str) -> None:
 
 
 def _decide(job: Job, problem: str) -> None:
+    if not problem and Move(job, job.number, job.plan, whole=job.mode is Mode.START).begins:
+        problem = scripts.call("post-start", job.store, job.number, job.reason)
     if not problem and _needs_word(job):
         _await_word(job)
     elif not problem:
@@ -162,9 +244,8 @@ def _watched(job: Job) -> Watched:
 
 def _asked(job: Job, number: int | None, manifest: Manifest, units: Mapping[str, float]) -> Asked:
     """What the workloads that are watched are asked, and what a script of the tenant's sees."""
-    names = [name.partition(":")[2] for name in manifest.infra_settings if name.startswith("volume:")]
-    volumes = {name: f"{job.store.folder}/volumes/{name}" for name in names}
-    return Asked(probes(manifest, units), f"{job.store.folder}/generations/{number}", volumes)
+    folder = f"{job.store.folder}/generations/{number}"
+    return Asked(probes(manifest, units), folder, scripts.volumes(manifest, job.store))
 
 
 def _needs_word(job: Job) -> bool:
@@ -228,17 +309,18 @@ def keep(job: Job, word: str = "applied", note: str = "") -> None:
         job.end_without_record(word, f"{message}; but {sentence(error)} The next sync notes it.")
 
 
-def go_back(job: Job, reason: str) -> None:
-    """Returns to the good generation, and quarantines the commit."""
+def go_back(job: Job, reason: str, *, changed: bool = True) -> None:
+    """Returns to the good generation, and quarantines the commit. `changed` says whether anything was switched yet."""
     assert job.generation is not None
     store, good = job.store, job.store.number("good")
     manifest = store.manifest(good)
     log.write("warning", f"{job.tenant}: going back from commit {job.commit[:12]}: {reason}")
-    back = plan(job.generation.manifest, manifest) if job.active else Plan()
-    switch([Move(job, good, back)])
+    back = plan(job.generation.manifest, manifest) if job.active and changed else Plan()
+    move = Move(job, good, back, "rollback", job.mode is Mode.START and manifest is not None)
+    left = switch([move])
     if job.outcome is not None:
         return  # it could not even go back; the trial is still recorded, so the next sync does
-    problem = _settled(job, manifest, back)
+    problem = left.get(job.tenant) or _settled(move)
     if job.state.hold and job.state.hold.verb == "rollback":
         # An operator's choice, of a commit that was good once: it is not quarantined, and what held before holds again.
         job.state = replace(job.state, trial=None, hold=job.hold_before)
@@ -265,17 +347,19 @@ def _nor(job: Job, problem: str) -> str:
     return f", but is not healthy either: {problem}; it is left as it is hint: {hint}"
 
 
-def _settled(job: Job, manifest: Manifest | None, back: Plan) -> str:
+def _settled(move: Move) -> str:
+    """Watches what came back. Why it is not healthy, or nothing."""
+    job, manifest = move.job, move.wanted
     if manifest is None:
         return ""
-    if job.mode is Mode.START:
-        systemd.urge("start", everything(manifest))
-    touched = set(back.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
+    touched = set(move.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
-    asked = _asked(job, job.store.number("good"), manifest, units)
+    asked = _asked(job, move.target, manifest, units)
     one = Watched(units, float(manifest.lifecycle.health_timeout_sec), {}, asked)
     watch([one], lambda _: None)
-    return one.reason
+    if one.reason or not move.begins:
+        return one.reason
+    return scripts.call("post-start", job.store, move.target, move.reason)
 
 
 def recover(job: Job, *, running: bool) -> None:
@@ -289,7 +373,8 @@ def recover(job: Job, *, running: bool) -> None:
         return  # it waits to be confirmed, which is for `confirming` to decide
     if running and trial and not trial.interrupted and not (store.number("current") == good == trial.generation):
         manifest = store.manifest(good)
-        switch([Move(job, good, plan(store.manifest(trial.generation), manifest))])
+        for words in switch([Move(job, good, plan(store.manifest(trial.generation), manifest), "rollback")]).values():
+            log.write("warning", f"{job.tenant}: generation {good} did not start again: {words}")
         systemd.urge("start", everything(manifest))
     job.state = settle(job.tenant, store, job.state)
 
@@ -340,11 +425,16 @@ def _unconfirmed(tenant: str, store: Store, state: State, trial: Trial) -> State
 
 
 def stop_children(tenant: str) -> tuple[str, ...]:
-    """Stops what is loaded of a tenant's workloads, then what they share, and waits. Returns the units."""
-    workloads = systemd.loaded([f"tenant-{kind}@*.{tenant}.service" for kind in _CHILDREN])
+    """Stops what is loaded of a tenant's workloads, then what they share, and waits. Returns the workloads.
+
+    The scripts of the stop are among the units: systemd has each before or after the workloads.
+    """
+    units = systemd.loaded([f"tenant-{kind}@*.{tenant}.service" for kind in _CHILDREN])
     shared = systemd.loaded((infra_unit(tenant),))
+    scripts.announce(tenant, "")
     try:
-        systemd.act("stop", workloads, ok=(0, 5))
+        systemd.act("stop", units, ok=(0, 5))
+        scripts.tell_failed(tenant, units)
     finally:
         systemd.act("stop", shared, ok=(0, 5))
-    return workloads
+    return tuple(unit for unit in units if workload_of(unit)[0])

@@ -110,6 +110,11 @@ class Job:
             fetch=one.fetch or Fetch(), seconds=self.fetch_seconds,
         )  # fmt: skip
 
+    @property
+    def reason(self) -> str:
+        """Why something of the tenant starts, as its scripts are told."""
+        return "start" if self.mode is Mode.START else "heal" if self.before is not None else "change"
+
     def current(self) -> Manifest | None:
         """The manifest of what activation last switched to."""
         return self.store.manifest(self.store.number("current"))

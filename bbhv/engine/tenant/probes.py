@@ -4,7 +4,6 @@ No process of the engine enters a workload or reads a byte of it. What asks is a
 tenant, and systemd tells how it went: probes are answered by the same question that the units are.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,13 +11,11 @@ from ...errors import BbhvError, CommandError
 from ...host import files, log, namespaces, run, systemd
 from ...kinds.script import interpreter
 from ...model.probe import Answer, Probe, answer, sentence
+from ...model.scripts import SCRIPT_PATH, sandbox
 from ...names import tenant_slice, workload
 from .. import paths
 
 MAX_ATTEMPTS = 5000
-SCRIPT_PATH = "/run/bitbuilder-script"
-# Of the folders in the root: the programs, and what a sandbox has of its own.
-_SEEN = frozenset(("usr", "bin", "sbin", "lib", "lib64", "proc", "sys", "dev", "tmp", "home", "root"))
 # What every one of them may use up.
 _BOUNDS = ("MemoryMax=256M", "TasksMax=64", "LimitCORE=0", "KillSignal=SIGKILL", "TimeoutStopSec=10", "UMask=0077",
            "CollectMode=inactive-or-failed", "RemainAfterExit=yes", "StandardInput=null", "SyslogLevelPrefix=no",
@@ -95,30 +92,20 @@ class Asked:
         return (*alone, *common), (*run.program(), "worker", "probe", str(probe.check.port), probe.check.text, *times)
 
     def _script(self, probe: Probe) -> tuple[str, ...]:
-        """It sees the programs of the host, the script and the volumes, and nothing else."""
-        file = f"{self.folder}/scripts/{probe.check.script}"
-        lent = ["-/etc/alternatives", "-/etc/ld.so.cache", f"{file}:{SCRIPT_PATH}"]
-        lent += [f"-{path}:/srv/{name}" for name, path in sorted(self.volumes.items())]
+        """Behind the sandbox of all scripts: it reads the volumes, and keeps nothing."""
+        source = f"{self.folder}/scripts/{probe.check.script}"
         told = {"BITBUILDER_TENANT": probe.tenant, "BITBUILDER_WORKLOAD": probe.workload}
+        settings = sandbox(probe.tenant, source, self.volumes, root=paths.RUN_ROOT)
         return (
-            *systemd.STRICT, *systemd.UNPRIVILEGED, "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX",
-            *(f"TemporaryFileSystem={folder}:ro,mode=0755" for folder in _hidden()),
-            *(f"BindReadOnlyPaths={path}" for path in lent),
-            *(f"Environment={name}={value}" for name, value in told.items()), "WorkingDirectory=/",
-        )  # fmt: skip
+            *(f"{key}={value}" for key, value in settings),
+            *(f"Environment={name}={value}" for name, value in told.items()),
+        )
 
     def _script_command(self, probe: Probe) -> tuple[str, ...]:
         """The interpreter of the script and its path, as the kernel would call it."""
         path = f"{self.folder}/scripts/{probe.check.script}"
         text = (files.read(path) or b"").decode("utf-8", "replace")
         return (*interpreter(text), SCRIPT_PATH)
-
-
-def _hidden() -> list[str]:
-    """Every folder of the host's root but those with its programs, and those that are the unit's own."""
-    with os.scandir("/") as entries:
-        found = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
-    return sorted(f"/{name}" for name in found if name not in _SEEN and name.replace("-", "").isalnum())
 
 
 def sweep(probes: Sequence[Probe]) -> None:

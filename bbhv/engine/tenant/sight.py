@@ -20,7 +20,8 @@ def look(tenant: str = "*") -> Sight:
 
 def _patterns(tenant: str) -> list[str]:
     return [f"tenant@{tenant}.service", f"tenant-infra@{tenant}.service",
-            f"tenant-container@*.{tenant}.service", f"tenant-machine@*.{tenant}.service"]
+            f"tenant-container@*.{tenant}.service", f"tenant-machine@*.{tenant}.service",
+            f"tenant-script@*.{tenant}.service"]
 
 
 def look_closely(tenant: str) -> Sight:

@@ -27,7 +27,7 @@ from ..repository.read import read
 from ..repository.signers import Signers
 from ..storage import collect, images, publish
 from ..world import World
-from . import activate, batches, confirming, gate, healing, planning, sight, still
+from . import activate, batches, confirming, gate, healing, planning, scripts, sight, still
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 
 
@@ -177,6 +177,8 @@ def open_job(job: Job) -> None:
     job.store.make()
     job.state = job.store.load()
     job.active = job.mode is Mode.START or is_active(job.tenant, job.sight.states if job.sight else None)
+    if job.sight:
+        scripts.sweep(job.tenant, job.sight.states)
     if not job.active and publish.is_stopping(job.tenant):
         log.write("warning", f"{job.tenant}: it was being stopped when that was interrupted; now it is")
         activate.stop_children(job.tenant)
