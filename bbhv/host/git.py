@@ -7,12 +7,12 @@ computed again over the bytes that came back.
 """
 
 import os
-import select
 import time
 from typing import Literal, Mapping
 
 from ..errors import BbhvError, CommandError, RefusedError
 from ..formats import gitobject
+from ..formats.gitconfig import configuration as configuration
 from ..names import is_object_id
 from . import files, run
 
@@ -36,6 +36,7 @@ ENVIRONMENT = {
 }
 # Where git reads what others made, outside of a sandbox: a small object may be a delta against one of gigabytes.
 READING = {**ENVIRONMENT, "GIT_ALLOC_LIMIT": "64m"}
+_GAVE_UP = "over limit"
 # The settings through which a repository could make git run something.
 HARMLESS = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.attributesFile=/dev/null",
@@ -55,6 +56,10 @@ def algorithm(oid: str) -> Algorithm:
     return "sha256" if len(oid) == 64 else "sha1"
 
 
+class TooLargeError(RefusedError):
+    """An object that takes more than this host gives for it: whoever made it is to blame, no new clone is better."""
+
+
 class ObjectReader:
     """Reads objects of one clone by id, each checked against its id. Use it in a `with`.
 
@@ -62,15 +67,22 @@ class ObjectReader:
     """
 
     def __init__(self, gitdir: str, env: Mapping[str, str] | None = None) -> None:
-        command = ("git", f"--git-dir={gitdir}", *HARMLESS, "cat-file", "--batch-command")
         self._gitdir = gitdir
-        self._process = run.spawn(command, pipe_stdin=True, env={**READING, **(env or {})})
+        self._env = {**READING, **(env or {})}
+        self._start()
+
+    def _start(self) -> None:
+        command = ("git", f"--git-dir={self._gitdir}", *HARMLESS, "cat-file", "--batch-command")
+        self._process = run.spawn(command, pipe_stdin=True, env=self._env)
         self._buffer = b""
 
     def __enter__(self) -> "ObjectReader":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         stdin = self._process.popen.stdin
         if stdin is not None:
             try:
@@ -82,14 +94,19 @@ class ObjectReader:
     def read(self, oid: str, kind: str, *, limit: int = MAX_OBJECT) -> bytes:
         """The content of an object. Raises DamagedError when it is missing or not what its id and kind say.
 
-        Raises RefusedError when it is larger: whoever made it is to blame, and no new clone would be better.
+        Raises TooLargeError when it is larger, or git needs more memory for it than it is given.
         """
         if not is_object_id(oid):
             raise DamagedError(f"{ascii(oid[:80])} is not an object id.")
         found, size = self._ask("info", oid)
         if size > limit:
-            raise RefusedError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
-        return self._checked(oid, kind, found)
+            raise TooLargeError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
+        try:
+            return self._checked(oid, kind, found)
+        except TooLargeError:
+            self._end()
+            self._start()
+            raise
 
     def _checked(self, oid: str, kind: str, found: str) -> bytes:
         if found != kind:
@@ -101,11 +118,13 @@ class ObjectReader:
 
     def read_bounded(self, oid: str, kind: str, limit: int) -> bytes | None:
         """The content of an object, or None when it is larger than `limit` bytes. Raises DamagedError."""
-        found, size = self._ask("info", oid)
-        return self._checked(oid, kind, found) if size <= limit else None
+        try:
+            return self.read(oid, kind, limit=limit)
+        except TooLargeError:
+            return None
 
     def commit(self, oid: str) -> gitobject.Commit:
-        """A commit, parsed. Raises DamagedError."""
+        """A commit, parsed. Raises DamagedError, TooLargeError, GitFormatError."""
         return gitobject.parse_commit(self.read(oid, "commit"))
 
     def _ask(self, what: str, oid: str) -> tuple[str, int]:
@@ -142,15 +161,17 @@ class ObjectReader:
 
     def _fill(self) -> None:
         pipe = self._process.stdout.fileno()
-        if not select.select([pipe], [], [], TIMEOUT)[0]:
+        if not run.has_data(pipe, TIMEOUT):
             raise self._died()
         chunk = os.read(pipe, 1 << 16)
         if not chunk:
             raise self._died()
         self._buffer += chunk
 
-    def _died(self) -> DamagedError:
+    def _died(self) -> BbhvError:
         words = " ".join(self._process.last_words().split())
+        if _GAVE_UP in words:
+            return TooLargeError(f"An object in {self._gitdir} takes too much memory: {words}.")
         return DamagedError(f"git cannot read {self._gitdir}: {words or 'no answer'}.", hint=_DAMAGED)
 
 
@@ -258,7 +279,7 @@ class Clone:
             return
         _furnish(self.gitdir, _INFO)
         new = files.temporary(f"{self.gitdir}/index")
-        env = dict(ENVIRONMENT, GIT_INDEX_FILE=new)
+        env = dict(READING, GIT_INDEX_FILE=new)
         here = (f"--git-dir={self.gitdir}", f"--work-tree={self.path}")
         command = ("git", *here, *HARMLESS, *_SPARSE, "read-tree", "-m", "-u", oid)
         try:
@@ -328,14 +349,18 @@ class Clone:
                 files.discard(f"{folder}/{entry}")
         files.fsync_dir(folder)
 
-    def is_whole(self, oid: str, objects: str = "") -> bool:
-        """Whether everything that a commit needs is in the clone, or in another folder of `objects` alone."""
+    def is_whole(self, oid: str, objects: str = "", *, seconds: float = TIMEOUT) -> bool | None:
+        """Whether everything that a commit needs is in the clone, or in another folder of `objects` alone.
+
+        None when nobody can say: git was not done within so many seconds, was ended, or would need too much memory.
+        """
         command = ("git", f"--git-dir={self.gitdir}", *HARMLESS, "rev-list", "--objects", "--quiet", oid)
         env = {**READING, "GIT_OBJECT_DIRECTORY": objects} if objects else READING
         try:
-            return run.run(command, timeout=TIMEOUT, env=env, ok=()).returncode == 0
+            done = run.run(command, timeout=seconds, env=env, ok=())
         except CommandError:
-            return False
+            return None
+        return done.returncode == 0 or (None if _GAVE_UP in done.stderr else False)
 
     def sweep(self) -> None:
         """Removes what a crash left half written, and a list of refs that git could not read. Only under the lock."""
@@ -375,35 +400,6 @@ _FOREIGN = (
 _SPARSE = ("-c", "core.sparseCheckout=true", "-c", "core.sparseCheckoutCone=false")
 
 
-def configuration(url: str, branch: str, kind: Algorithm, protocols: tuple[str, ...]) -> str:
-    """The whole configuration of a clone: nothing that runs a program, nothing that writes a file."""
-    lines = [
-        "# Written by bbhv; changes are undone by the next sync.",
-        "[core]",
-        f"\trepositoryformatversion = {1 if kind == 'sha256' else 0}",
-        "\tfilemode = true\n\tbare = false\n\tlogAllRefUpdates = false\n\tsymlinks = false",
-        "\tsparseCheckout = true\n\tsparseCheckoutCone = false\n\thooksPath = /dev/null\n\tfsmonitor = false",
-        "\tattributesFile = /dev/null\n\tprotectHFS = true\n\tprotectNTFS = true\n\tfsync = all",
-        *(["[extensions]", "\tobjectFormat = sha256"] if kind == "sha256" else []),
-        "[transfer]\n\tfsckObjects = true\n\tbundleURI = false",
-        "[fetch]\n\tfsckObjects = true\n\trecurseSubmodules = false\n\twriteCommitGraph = false",
-        "[submodule]\n\trecurse = false",
-        "[pull]\n\tff = only",
-        "[gc]\n\tauto = 0",
-        "[maintenance]\n\tauto = false",
-        "[protocol]\n\tallow = never",
-        *(f"[protocol {_quoted(name)}]\n\tallow = always" for name in protocols),
-        '[remote "origin"]',
-        f"\turl = {_quoted(url)}",
-        f"\tfetch = {_quoted(f'+refs/heads/{branch}:refs/remotes/origin/{branch}')}",
-        "\ttagOpt = --no-tags",
-        f"[branch {_quoted(branch)}]",
-        "\tremote = origin",
-        f"\tmerge = {_quoted(f'refs/heads/{branch}')}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _furnish(gitdir: str, texts: Mapping[str, str]) -> None:
     """Makes files of a clone what they are to be; what is right already is not written."""
     for name, text in texts.items():
@@ -420,11 +416,6 @@ def _text(path: str, limit: int) -> str | None:
     except BbhvError:
         return None
     return None if data is None else data.decode("utf-8", "replace")
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _fsync_all(top: str) -> None:

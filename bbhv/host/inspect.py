@@ -7,7 +7,6 @@ BbhvError; `UnreadableError` says what could not be looked at, and why.
 """
 
 import os
-import select
 import stat
 import time
 from contextlib import contextmanager
@@ -181,7 +180,7 @@ def _output(process: run.Process, limit: int, deadline: float) -> bytes | None:
     """What a program writes, cut off at `limit` bytes; None when it takes too long."""
     data, handle = bytearray(), process.stdout.fileno()
     while len(data) < limit:
-        if not select.select([handle], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        if not run.has_data(handle, deadline - time.monotonic()):
             return None
         chunk = os.read(handle, min(65536, limit - len(data)))
         if not chunk:

@@ -202,6 +202,13 @@ def spawn(
     return Process(command, popen, stderr)
 
 
+def has_data(handle: int, seconds: float) -> bool:
+    """Whether there is something to read, or an end, within so many seconds; of any descriptor, however high."""
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(max(0.0, seconds) * 1000))
+
+
 def become(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
     """Replaces this process by a program, with these variables only. Raises OSError when there is none."""
     os.execve(argv[0], list(argv), dict(env))

@@ -10,7 +10,7 @@ import pytest
 from bbhv.engine.repository.read import read
 from bbhv.engine.repository.verify import VerifiedCommit, verify
 from bbhv.errors import BbhvError, RefusedError
-from bbhv.host.git import Clone, DamagedError, ObjectReader, configuration
+from bbhv.host.git import Clone, DamagedError, ObjectReader, TooLargeError, configuration
 from bbhv.model.authority import Authority
 
 AUTHOR = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
@@ -127,6 +127,77 @@ def test_a_reader_answers_for_garbage_and_goes_on(work: Work) -> None:
         with pytest.raises(DamagedError, match="is a commit"):
             reader.read(oid, "blob")
         assert reader.commit(oid).parents == ()
+
+
+def huge(work: Work, kind: str) -> str:
+    """An object of 70 MiB that packs to next to nothing, as a stranger may push it."""
+    tree = work.git("write-tree")
+    person = "A <a@b> 1 +0000"
+    head = f"tree {tree}\nauthor {person}\ncommitter {person}\n\n".encode() if kind == "commit" else b""
+    data = head + b"x" * (70 << 20)
+    if kind == "tree":
+        data = b"".join(b"100644 %06d\0" % number + bytes(range(1, 21)) for number in range(9 << 18))
+    told = ["git", "-C", str(work.path), "hash-object", "-t", kind, "-w", "--literally", "--stdin"]
+    return subprocess.run(told, input=data, check=True, capture_output=True).stdout.decode().strip()
+
+
+@pytest.mark.parametrize("kind", ["commit", "tree", "blob"])
+def test_a_huge_object_is_refused_within_bounds_of_memory_and_the_reader_goes_on(work: Work, kind: str) -> None:
+    oid, giant = work.commit(a="1"), huge(work, kind)
+    with ObjectReader(work.clone.gitdir) as reader:
+        for _ in range(2):
+            with pytest.raises(TooLargeError, match=f"Object {giant} is [0-9]+ bytes, more than"):
+                reader.read(giant, kind)
+            assert reader.read_bounded(giant, kind, 1 << 20) is None
+            assert reader.commit(oid).parents == ()
+        if kind != "blob":  # of which git passes on one piece after the other
+            with pytest.raises(TooLargeError, match="too much memory"):
+                reader.read(giant, kind, limit=1 << 30)
+        assert reader.commit(oid).parents == ()
+    if kind == "commit":
+        assert work.clone.is_whole(giant) is None  # nobody can say, so nobody gives the clone up for it
+
+
+def test_a_small_object_that_needs_a_huge_one_is_too_large_and_no_damage(work: Work) -> None:
+    """A delta of a few bytes, whose base is what takes the memory."""
+    noise = os.urandom(3 << 20)
+    (work.path / "a").write_bytes(noise + bytes(70 << 20))
+    work.commit()
+    (work.path / "a").write_bytes(noise)
+    oid = work.commit()
+    blob = work.git("rev-parse", "HEAD:a")
+    work.git("repack", "-adfq", "--window-memory=0")
+    based = [line for line in work.git("verify-pack", "-v", *packs(work)).splitlines() if line.startswith(blob)]
+    assert len(based[0].split()) == 7, "it is no delta"
+    with ObjectReader(work.clone.gitdir) as reader:
+        with pytest.raises(TooLargeError, match="too much memory"):
+            reader.read(blob, "blob")
+        assert reader.read_bounded(blob, "blob", 1 << 20) is None and reader.commit(oid).parents
+
+
+def packs(work: Work) -> list[str]:
+    return [str(path) for path in (work.path / ".git/objects/pack").glob("*.idx")]
+
+
+def test_whether_a_clone_is_whole_is_said_only_by_git(work: Work) -> None:
+    first, oid = work.commit(a="1"), work.commit(a="2")
+    assert work.clone.is_whole(oid) is True
+    assert work.clone.is_whole(oid, seconds=0) is None  # not done in time
+    (work.path / ".git/objects" / first[:2] / first[2:]).unlink()
+    assert work.clone.is_whole(oid) is False
+
+
+def test_a_whole_repository_of_the_largest_size_is_read(work: Work) -> None:
+    for number in range(15):
+        (work.path / f"noise{number}").write_bytes(os.urandom((1 << 20) - 100))
+    names = {f"folder{number % 50}/{number:05}.conf": "x\n" for number in range(5_000)}
+    for name, text in names.items():
+        (work.path / name).parent.mkdir(exist_ok=True)
+        (work.path / name).write_text(text)
+    oid = work.commit()
+    work.git("repack", "-adq")
+    files, findings = read(verified(work, oid))
+    assert not findings and len(files) == 5_015 and work.clone.is_whole(oid) is True
 
 
 def test_a_clone_that_is_no_repository_is_damage(tmp_path: Path) -> None:

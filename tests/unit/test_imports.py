@@ -22,7 +22,7 @@ SCHEMA = {"formats.schema.compiler", *(f"formats.schema.{part}" for part in SCHE
 # What the host is told: its settings, and its registrations, which may come from a commit.
 TOLD = {
     "engine.repository.memory", "engine.paths", "engine.repository.read", "engine.repository.verify", "engine.world",
-    "formats.conffile", "formats.gitobject", "host.log", "model.authority", "model.history",
+    "formats.conffile", "formats.gitconfig", "formats.gitobject", "host.log", "model.authority", "model.history",
     "formats.unitfile", "host.files", "host.git", "host.resources", "host.run", "kinds.plain",
     "kinds.urls", "kinds.values", "model.emptied", "model.harvest", "model.hostconf", "model.registration",
 } | SCHEMA | WORDS | JSON  # fmt: skip
@@ -65,7 +65,7 @@ WAYS = {
         "import bbhv.cli.main, bbhv.cli.serving, bbhv.engine.worker",
         {"cli.serving", "engine.worker", "engine.repository.transfer", "engine.paths",
          "model.fetching", "kinds.urls", "kinds.values", "formats.bundle", "formats.frames",
-         "formats.gitobject", "host.git", "host.run", "host.files"} | COMMAND,
+         "formats.gitconfig", "formats.gitobject", "host.git", "host.run", "host.files"} | COMMAND,
     ),
 }  # fmt: skip
 # Each of these costs more than all of `bbhv --version`, or tells that somebody will do what looking does not do.

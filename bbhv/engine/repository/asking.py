@@ -13,12 +13,11 @@ anybody says; `refs/bitbuilder/incoming` carries the time of the last one as its
 
 import json
 import os
-import select
 import time
 from collections.abc import Iterator, Sequence
 
 from ...errors import BbhvError
-from ...host import log, systemd
+from ...host import log, run, systemd
 from ...names import is_object_id
 from .. import paths, sandboxes
 from ..tenant.job import Job, Mode
@@ -90,7 +89,7 @@ def _answers(jobs: Sequence[Job]) -> Iterator[tuple[int, str]]:
 def _lines(pipe: int, deadline: float) -> Iterator[bytes]:
     """The lines that come before the deadline. Raises ValueError when there are too many, or one is too long."""
     data, size = b"", 0
-    while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+    while run.has_data(pipe, deadline - time.monotonic()):
         chunk = os.read(pipe, 1 << 16)
         *lines, data = (data + chunk).split(b"\n")
         size += len(chunk)

@@ -62,8 +62,15 @@ def _consolidate(repository: Repository) -> None:
 
 
 def _tips(repository: Repository) -> list[str]:
-    """The commits that are used: what came in, what was accepted, what was good, what is checked out."""
+    """The commits that are used: what came in, what was accepted, what was good, what is checked out.
+
+    One that is not whole cannot be kept. Raises BbhvError when nobody can say whether one is.
+    """
     clone, branch = repository.clone, repository.branch
     pulled = (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}")
     found = [clone.head(), *map(clone.ref, (paths.REF_INCOMING, paths.REF_TRIED, paths.REF_GOOD, *pulled))]
-    return list(dict.fromkeys(oid for oid in found if oid and clone.is_whole(oid)))
+    whole = {oid: clone.is_whole(oid) for oid in dict.fromkeys(filter(None, found))}
+    unknown = [oid for oid, one in whole.items() if one is None]
+    if unknown:
+        raise BbhvError(f"nobody can say whether all of commit {unknown[0][:12]} is there")
+    return [oid for oid, one in whole.items() if one]

@@ -7,12 +7,11 @@ step, and every object again when it is read.
 """
 
 import os
-import select
 import stat
 import sys
 
 from ...errors import BbhvError, CommandError, NotFoundError, NotYetError, RefusedError
-from ...host import files, git, systemd
+from ...host import files, git, run, systemd
 from ...model.fetching import encode
 from ...names import is_name, is_object_id
 from .. import paths, sandboxes
@@ -67,7 +66,7 @@ def obtain(repository: Repository, bundle: str = "") -> str:
     try:
         tip = _take(repository, have, bundle)
     except (CommandError, RefusedError):
-        if have is None or clone.is_whole(have):
+        if have is None or clone.is_whole(have) is not False:
             raise
         clone.discard()  # the other side is not to blame: what the clone should hold is not there
         tip = _take(repository, None, bundle)
@@ -203,6 +202,6 @@ def _has_data(pipe: int, seconds: int) -> bool:
     import fcntl
     import termios
 
-    if not select.select([pipe], [], [], seconds)[0]:
+    if not run.has_data(pipe, seconds):
         return False  # its end says why
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder) > 0

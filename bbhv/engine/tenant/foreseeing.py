@@ -112,7 +112,7 @@ def _named(clone: git.Clone, revision: str) -> str | None:
     wanted = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision.lower()}^{{commit}}")
     try:
         found = run(("git", f"--git-dir={clone.gitdir}", *git.HARMLESS, *wanted), timeout=git.TIMEOUT,
-                    env=git.ENVIRONMENT)  # fmt: skip
+                    env=git.READING)  # fmt: skip
     except CommandError:
         return None
     return found.text.strip()
