@@ -82,15 +82,25 @@ def _run(words: list[str]) -> int:
 def _do(call: Call) -> int:
     output = Output(call.get("--json", "off"), legend=not call.has("--no-legend"), quiet=call.has("--quiet"))
     if call.verb.needs_root and not call.has(call.verb.rootless) and os.geteuid():
-        message = f"bbhv {call.verb.name} needs root: what the tenants run is for root's eyes only."
-        raise RefusedError(message, hint="Run it with sudo or run0.")
+        why = "what the tenants run is for root's eyes only"
+        why = "it changes what runs on this host" if call.verb.changes else why
+        raise RefusedError(f"bbhv {call.verb.name} needs root: {why}.", hint="Run it with sudo or run0.")
     module, _, name = call.verb.function.partition(":")
     function: Callable[[Call, Output], int] = getattr(import_module(f".{module}", __package__), name)
-    if call.verb.changes:
-        from ..host import resources
+    return _change(function, call, output) if call.verb.changes else function(call, output)
 
-        resources.preload()
-    return function(call, output)
+
+def _change(function: Callable[[Call, Output], int], call: Call, output: Output) -> int:
+    """Calls a verb that has effects, with all that it needs at hand; interrupted, it leaves nothing running."""
+    from ..host import resources, run as programs, systemd
+
+    resources.preload()
+    programs.allow_descriptors()
+    try:
+        return function(call, output)
+    except KeyboardInterrupt:
+        systemd.interrupt()
+        raise
 
 
 def _tame_streams() -> None:

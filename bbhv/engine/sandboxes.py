@@ -46,14 +46,15 @@ def unit(
     """Starts a worker in a sandbox; leaving ends it, whatever it is at. `name` is the tenant's."""
     unit_name = f"bitbuilder-{step}-{name}-{os.getpid()}-{os.urandom(3).hex()}.service"
     command = systemd.sandbox_command(unit_name, sandbox, (*run.program(), "worker", *work), {})
-    process = run.spawn(command, stdin=stdin)
-    try:
-        yield Unit(step, subject, process, sandbox.seconds)
-    finally:
-        goes_on = process.popen.poll() is None
-        process.close()
-        if goes_on:  # that was systemd-run; the unit would go on without it
-            systemd.urge("stop", [unit_name])
+    with systemd.owned(unit_name):
+        process = run.spawn(command, stdin=stdin)
+        try:
+            yield Unit(step, subject, process, sandbox.seconds)
+        finally:
+            goes_on = process.popen.poll() is None
+            process.close()
+            if goes_on:  # that was systemd-run; the unit would go on without it
+                systemd.urge("stop", [unit_name])
 
 
 def lend(objects: str) -> tuple[str, ...]:

@@ -169,6 +169,7 @@ class ObjectReader:
         self._buffer += chunk
 
     def _died(self) -> BbhvError:
+        run.go_on()  # it was ended, which says nothing about the clone
         words = " ".join(self._process.last_words().split())
         if _GAVE_UP in words:
             return TooLargeError(f"An object in {self._gitdir} takes too much memory: {words}.")

@@ -2,15 +2,19 @@
 
 Every call has a timeout, a built-up environment, no shell, /dev/null as standard input unless data is given, and
 one wording of failure. What a program writes is bounded. Nothing of the caller's environment is passed on.
+
+Programs are in process groups of their own: who presses Ctrl-C interrupts us, and we decide what becomes of them.
 """
 
 import os
+import resource
 import select
 import selectors
 import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from typing import IO, Mapping, NoReturn, Sequence
@@ -23,6 +27,9 @@ ENVIRONMENT: Mapping[str, str] = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/non
 LAST_WORDS = 2000
 MAX_OUTPUT = 64 << 20
 CHUNK = 64 << 10
+DESCRIPTORS = 1 << 16
+_interrupted = threading.Event()
+_living: set[subprocess.Popen[bytes]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class Process:
         except subprocess.TimeoutExpired:
             self.close()
             raise failure(self.argv, -signal.SIGALRM, f"no answer within {timeout:g} s") from None
+        go_on()
         return Result(code, b"", self.last_words())
 
     def last_words(self) -> str:
@@ -78,6 +86,7 @@ class Process:
         if self.popen.poll() is None:
             self.popen.kill()
             self.popen.wait()
+        _living.discard(self.popen)
         self.last_words()
         self._stderr.close()
 
@@ -115,19 +124,13 @@ def run(
     command = tuple(argv)
     feed = stdin if isinstance(stdin, bytes) else None
     source = subprocess.PIPE if feed is not None else stdin if isinstance(stdin, int) else subprocess.DEVNULL
+    stdout_to = subprocess.DEVNULL if discard else subprocess.PIPE
+    popen = _begin(command, source, stdout_to, subprocess.PIPE, env, pass_fds)
     try:
-        popen = subprocess.Popen(
-            command,
-            stdin=source,
-            stdout=subprocess.DEVNULL if discard else subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(ENVIRONMENT, **(env or {})),
-            pass_fds=tuple(pass_fds),
-            cwd="/",
-        )
-    except FileNotFoundError:
-        raise not_found(command) from None
-    stdout, last, in_time = _exchange(popen, feed or b"", timeout)
+        stdout, last, in_time = _exchange(popen, feed or b"", timeout)
+    finally:
+        _living.discard(popen)
+    go_on()
     stderr = last.decode("utf-8", "replace")
     if len(stdout) > MAX_OUTPUT:
         raise failure(command, popen.returncode, f"it wrote more than {MAX_OUTPUT} bytes")
@@ -187,19 +190,62 @@ def spawn(
     command = tuple(argv)
     stderr = open(os.memfd_create("stderr", os.MFD_CLOEXEC), "w+b")
     source = subprocess.PIPE if pipe_stdin else subprocess.DEVNULL if stdin is None else stdin
+    popen = _begin(command, source, subprocess.PIPE, stderr, env, pass_fds)
+    return Process(command, popen, stderr)
+
+
+def _begin(
+    command: tuple[str, ...], stdin: int, stdout: int, stderr: int | IO[bytes], env: Mapping[str, str] | None,
+    pass_fds: Sequence[int],
+) -> subprocess.Popen[bytes]:  # fmt: skip
+    go_on()
     try:
         popen = subprocess.Popen(
-            command,
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=dict(ENVIRONMENT, **(env or {})),
-            pass_fds=tuple(pass_fds),
-            cwd="/",
-        )
+            command, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(ENVIRONMENT, **(env or {})),
+            pass_fds=tuple(pass_fds), cwd="/", process_group=0,
+        )  # fmt: skip
     except FileNotFoundError:
         raise not_found(command) from None
-    return Process(command, popen, stderr)
+    _living.add(popen)
+    if is_interrupted():
+        popen.kill()  # nobody may have seen it
+    return popen
+
+
+def interrupt() -> None:
+    """Ends all programs. From now on every thread but the main one is interrupted where it waits for a program,
+    pauses, or starts one: it is not to take that for a failure."""
+    _interrupted.set()
+    for popen in tuple(_living):
+        popen.kill()
+
+
+def is_interrupted() -> bool:
+    """Whether this thread is to end. Raises nothing, for who has to clean up first."""
+    return _interrupted.is_set() and threading.current_thread() is not threading.main_thread()
+
+
+def go_on() -> None:
+    """Raises KeyboardInterrupt when this thread is to end."""
+    if is_interrupted():
+        raise KeyboardInterrupt
+
+
+def pause(seconds: float) -> None:
+    """Does nothing for a while, or is interrupted."""
+    if threading.current_thread() is threading.main_thread():
+        time.sleep(seconds)
+    else:
+        _interrupted.wait(seconds)
+        go_on()
+
+
+def allow_descriptors() -> None:
+    """Lets this process open as many files as it may, within reason: what is watched together is open together."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def has_data(handle: int, seconds: float) -> bool:

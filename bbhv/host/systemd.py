@@ -5,12 +5,14 @@ Nothing is guessed from a version where the program itself can be asked. Every c
 
 import os
 import socket
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Iterable, Mapping, Sequence
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from . import log, run
 
 QUICK = 60.0
+_own: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ def act(verb: str, units: Iterable[str], *, timeout: float = 300.0, ok: Sequence
     names = tuple(units)
     if names:
         run.run(("systemctl", verb, "--", *names), timeout=timeout, ok=ok)
+    if verb == "stop":
+        _own.difference_update(names)
 
 
 def urge(verb: str, units: Iterable[str]) -> str:
@@ -94,6 +98,12 @@ def urge(verb: str, units: Iterable[str]) -> str:
     return problem
 
 
+def reset_failed(patterns: Iterable[str]) -> None:
+    """Makes those of the units that failed inactive; others, and those that are not loaded, stay as they are."""
+    failed = [unit for unit, state in states(tuple(patterns)).items() if state == "failed"]
+    act("reset-failed", failed, ok=(0, 1, 5))
+
+
 def start_later(unit: str, seconds: int) -> None:
     """Starts a unit after so many seconds, by a timer of its name that is gone afterwards. Raises CommandError."""
     when = (f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
@@ -102,6 +112,7 @@ def start_later(unit: str, seconds: int) -> None:
 
 def start_transient(unit: str, properties: Sequence[str], argv: Sequence[str]) -> None:
     """Starts a unit that exists as long as it runs, and does not wait for it. Raises CommandError."""
+    _own.add(unit)
     run.run(
         ("systemd-run", "--quiet", "--no-block", "--service-type=oneshot", "--expand-environment=no", f"--unit={unit}",
          *(f"--property={text}" for text in properties), "--", *argv), timeout=QUICK,
@@ -122,7 +133,8 @@ def run_transient(
         *(f"--property={text}" for text in properties),
         *(f"--setenv={name}={value}" for name, value in environment.items()), "--", *argv,
     )  # fmt: skip
-    done = run.run(command, timeout=seconds + QUICK, ok=())
+    with owned(unit):
+        done = run.run(command, timeout=seconds + QUICK, ok=())
     return None if done.returncode == 0 else " ".join(done.stderr.split())
 
 
@@ -131,6 +143,23 @@ def forget(units: Sequence[str]) -> None:
     if units:
         act("stop", units, ok=(0, 5))
         act("reset-failed", units, ok=(0, 1, 5))
+
+
+@contextmanager
+def owned(unit: str) -> Iterator[None]:
+    """A unit that nobody needs without this process, until it is left in peace."""
+    _own.add(unit)
+    yield
+    _own.discard(unit)
+
+
+def interrupt() -> None:
+    """Ends what other threads of this process wait for, its own units too. Raises CommandError."""
+    run.interrupt()
+    units = sorted(_own)
+    _own.clear()
+    if units:
+        run.run(("systemctl", "stop", "--no-block", "--", *units), timeout=QUICK, ok=())
 
 
 def reach(target: str) -> None:

@@ -73,3 +73,37 @@ def test_a_failure_is_worded_once() -> None:
         run.run(["sh", "-c", "kill $$"], timeout=30, ok=())
     with pytest.raises(CommandError, match="nothing-of-this-name was not found on this host."):
         run.run(["nothing-of-this-name"], timeout=30)
+
+
+def test_an_interruption_ends_programs_and_whoever_waits_for_them_and_takes_it_for_no_failure() -> None:
+    code = (
+        "import sys, threading; sys.path.insert(0, sys.argv[1])\nfrom bbhv.host import run\n"
+        "begun, said = threading.Semaphore(0), []\n"
+        "def work(wait):\n"
+        "    begun.release()\n"
+        "    try: wait()\n"
+        "    except KeyboardInterrupt: said.append('interrupted')\n"
+        "    except Exception as error: said.append(error)\n"
+        "ways = [lambda: run.run(['sleep', '60'], timeout=60), lambda: run.pause(60),\n"
+        "        lambda: run.spawn(['sleep', '60']).wait(60)]\n"
+        "threads = [threading.Thread(target=work, args=(way,)) for way in ways]\n"
+        "for one in threads: one.start(); begun.acquire()\n"
+        "run.interrupt()\n"
+        "for one in threads: one.join(30)\n"
+        "work(lambda: said.append(run.run(['echo', 'main'], timeout=30).text))\n"
+        "print(*said)"
+    )
+    done = subprocess.run([sys.executable, "-IS", "-c", code, ROOT], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "interrupted interrupted interrupted main\n", done.stderr
+
+
+def test_more_descriptors_are_had_and_those_above_1023_are_waited_for() -> None:
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[1])\nfrom bbhv.host import run\n"
+        "run.allow_descriptors()\n"
+        "read, write = os.pipe(); high = os.dup2(read, 2000)\n"
+        "empty = run.has_data(high, 0); os.write(write, b'x'); print(empty, run.has_data(high, 10))"
+    )
+    command = ["prlimit", "--nofile=64:4096", sys.executable, "-IS", "-c", code, str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "False True\n", done.stderr

@@ -172,13 +172,14 @@ def _fetch(image: ImageRef, target: str) -> None:
     hidden = tuple(f"TemporaryFileSystem={folder}:ro,mode=0755" for folder in (paths.TENANTS, paths.STATE))
     sandbox = systemd.Sandbox(properties=hidden, file_size=MAX_IMAGE, seconds=SECONDS)
     work = ("worker", "image", image.source)
-    command = systemd.sandbox_command(_unit("image"), sandbox, (*run.program(), *work), {})
-    process = run.spawn(command)
-    try:
-        digest, size = _stream(process, target, image)
-        done = process.wait(SECONDS)
-    finally:
-        process.close()
+    unit = _unit("image")
+    with systemd.owned(unit):
+        process = run.spawn(systemd.sandbox_command(unit, sandbox, (*run.program(), *work), {}))
+        try:
+            digest, size = _stream(process, target, image)
+            done = process.wait(SECONDS)
+        finally:
+            process.close()
     if done.returncode:
         words = said(done.stderr) or f"exit status {done.returncode}"
         message = f"Image {image.name} cannot be fetched from {image.source}: {words}."
@@ -220,9 +221,11 @@ def _unpack(image: ImageRef, archive: IO[bytes], tree: str) -> None:
         properties=(*_UNPACK, f"ReadWritePaths={tree}"), root=True, file_size=MAX_IMAGE, seconds=UNPACK_SECONDS
     )
     work = ("worker", "unpack", tree, str(most), str(count))
-    command = systemd.sandbox_command(_unit("unpack"), sandbox, (*run.program(), *work), {})
+    unit = _unit("unpack")
+    command = systemd.sandbox_command(unit, sandbox, (*run.program(), *work), {})
     try:
-        run.run(command, stdin=archive.fileno(), timeout=SECONDS)
+        with systemd.owned(unit):
+            run.run(command, stdin=archive.fileno(), timeout=SECONDS)
     except CommandError as error:
         words = said(error.stderr) or f"exit status {error.returncode}"
         raise BbhvError(f"Image {image.name} from {image.source} cannot be unpacked: {words}.") from error

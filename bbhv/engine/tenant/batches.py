@@ -8,10 +8,11 @@ hangs keeps no more than these few from being prepared; whose repository failed 
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
+from ...host import systemd
 from ...model.backoff import spread, startable
 from ...model.fetching import server
 from ..repository import retry
@@ -19,6 +20,7 @@ from ..repository.reach import CONNECTIONS
 from .job import Job, Mode
 
 TOGETHER_SEC = 3.0
+INTERRUPTED_SEC = 1.0
 
 
 class _Event(NamedTuple):
@@ -41,21 +43,40 @@ class Run:
         self._waiting: list[tuple[Job, str]] = []
         self._running: list[tuple[Job, str]] = []
         self._ready: list[Job] = []
-        self._acts: list[Future[None]] = []
+        self._begun: list[Future[None]] = []
         self._since = 0.0
         self._feeding = True
         self._activating = False
 
     def run(self, jobs: Iterable[Job]) -> None:
-        """Takes all jobs through both steps. `jobs` may keep us waiting for each of them."""
-        with ThreadPoolExecutor(self._parallel) as pool, ThreadPoolExecutor(2) as aside:
-            fed = aside.submit(self._feed, jobs)
-            while self._feeding or self._waiting or self._running or self._ready or self._activating:
-                self._start(pool)
-                self._together(aside)
-                self._next()
-            for future in (fed, *self._acts):
-                future.result()
+        """Takes all jobs through both steps. `jobs` may keep us waiting for each of them.
+
+        Who is interrupted stops what was begun, which records nothing, and waits only a moment for the threads: the
+        end of the process frees every lock that they may still have.
+        """
+        pool, aside = ThreadPoolExecutor(self._parallel), ThreadPoolExecutor(2)
+        interrupted = False
+        try:
+            self._run(pool, aside, jobs)
+        except KeyboardInterrupt:
+            interrupted = True
+            for executor in (pool, aside):
+                executor.shutdown(wait=False, cancel_futures=True)
+            systemd.interrupt()
+            wait(self._begun, timeout=INTERRUPTED_SEC)
+            raise
+        finally:
+            for executor in (pool, aside):
+                executor.shutdown(wait=not interrupted)
+
+    def _run(self, pool: Executor, aside: Executor, jobs: Iterable[Job]) -> None:
+        self._begun.append(aside.submit(self._feed, jobs))
+        while self._feeding or self._waiting or self._running or self._ready or self._activating:
+            self._start(pool)
+            self._together(aside)
+            self._next()
+        for future in self._begun:
+            future.result()
 
     def _feed(self, jobs: Iterable[Job]) -> None:
         try:
@@ -68,7 +89,7 @@ class Run:
         waiting, busy = [name for _, name in self._waiting], [name for _, name in self._running]
         for number in reversed(startable(waiting, busy, self._parallel, CONNECTIONS)):
             self._running.append(self._waiting.pop(number))
-            pool.submit(self._one, self._running[-1][0])
+            self._begun.append(pool.submit(self._one, self._running[-1][0]))
 
     def _one(self, job: Job) -> None:
         try:
@@ -82,7 +103,7 @@ class Run:
         last = not (self._feeding or self._waiting or self._running)
         if self._ready and not self._activating and (late or last):
             self._activating = True
-            self._acts.append(aside.submit(self._act, self._ready))
+            self._begun.append(aside.submit(self._act, self._ready))
             self._ready = []
 
     def _act(self, jobs: Sequence[Job]) -> None:

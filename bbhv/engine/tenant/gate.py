@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...errors import BusyError
+from ...host import run
 from ...host.lock import Lock
 from .. import paths
 
@@ -25,7 +26,7 @@ def passed(tenant: str) -> Iterator[None]:
     deadline = time.monotonic() + PATIENCE
     place = _free(places, tenant)
     while place is None and time.monotonic() < deadline:
-        time.sleep(PAUSE)
+        run.pause(PAUSE)
         place = _free(places, tenant)
     try:
         yield

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Callable, Mapping, Sequence
 
-from ...host import systemd
+from ...host import run, systemd
 from ...model.manifest import Workload
 from ...model.probe import Probe
 from .probes import Asked, sweep
@@ -130,7 +130,7 @@ def _watch(watched: Sequence[Watched], decided: Callable[[Watched], object]) -> 
         _start([(one.asked, probe) for one in open_ if not one.done for probe in one.due(found, now)])
         left = [pause for one, pause in zip(open_, pauses) if not one.done]
         if left:
-            time.sleep(max(0.05, min(left)))
+            run.pause(max(0.05, min(left)))
 
 
 def _start(due: Sequence[tuple[Asked, Probe]]) -> None:
