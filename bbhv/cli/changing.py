@@ -157,7 +157,8 @@ def tenant(call: Call, output: Output) -> int:
     what, name = call.arguments
     match what:
         case "start":
-            manager.tenant_start(parse_name(name))
+            job = manager.tenant_start(parse_name(name))
+            return EXIT_OK if manager.is_up(job) else _report([job], output) or EXIT_FAILED
         case "reload":
             manager.tenant_reload(parse_name(name))
         case "stop":

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence
 
-from ..errors import BbhvError, BusyError, CommandError, NotFoundError, RefusedError
+from ..errors import BbhvError, BusyError, CommandError, NotFoundError
 from ..formats.unitfile import render
 from ..host import files, log, systemd
 from ..host.lock import Lock
@@ -54,6 +54,7 @@ def boot() -> None:
     for tenant in known_tenants():
         if _runs_here(host, tenant):
             _show_good(tenant, states, runs=again and is_active(tenant, states))
+    _mark(host)
     publish.publish("_host", 1, _host_units(host))
     systemd.daemon_reload()
     publish.tidy("_host")
@@ -69,6 +70,16 @@ def _runs_here(host: World, tenant: str) -> bool:
     if tenant in host.registrations:
         return host.registrations[tenant].state == "enabled"
     return tenant in host.refused or not host.readable
+
+
+def _mark(host: World) -> None:
+    """Has systemd pass over whom a registration does not let run: a file's name is enough for a unit to be linked."""
+    known = known_tenants()
+    for tenant in (*host.registrations, *host.elsewhere):
+        if not _runs_here(host, tenant):
+            publish.mark_suspended(tenant, True)
+        elif tenant not in known:
+            publish.mark_suspended(tenant, False)
 
 
 def _enabled(host: World) -> list[str]:
@@ -236,6 +247,8 @@ def _end(host: World, tenants: Sequence[str], states: Mapping[str, str]) -> None
     except CommandError as error:
         log.write("error", str(error))
     for tenant in tenants:
+        if states.get(tenant_unit(tenant)) == "failed":
+            activate.forget_failures(tenant)
         publish.mark_stopped(tenant, False)  # the registration stopped it, and may want it again
     gone = [t for t in tenants if t not in host.registrations or host.registrations[t].state == "absent"]
     if any([publish.withdraw(tenant) for tenant in gone]):
@@ -274,23 +287,31 @@ def apply(tenants: Sequence[str], asked: Asked = Asked()) -> list[Job]:
 
 
 def tenant_start(tenant: str) -> Job:
-    """tenant@ starts: everything of the tenant is to run afterwards. Raises BbhvError when nothing can."""
+    """tenant@ starts: everything of the tenant is to run afterwards, or what was good before; see `is_up`.
+
+    For whom the registration does not let run, that is nothing, and no failure.
+    """
     host = open_world()
     publish.mark_stopped(tenant, False)
+    if tenant in host.registrations and not _runs_here(host, tenant):
+        one = Job(registration=host.registrations[tenant], mode=Mode.START, allow_file=False)
+        one.outcome = Outcome(word="suspended", message=f"its registration says {one.registration.state}")
+        log.write("notice", f"{tenant}: {one.outcome.message}, {one.registration.source}")
+        systemd.notify(f"STATUS={one.outcome.word}: {one.outcome.message}")
+        return one
     one = _bring_up(host, tenant)
     systemd.notify(f"STATUS={sync.summary(one)}")
-    failed = one.outcome is not None and one.outcome.word in ("failed", "refused")
-    if one.outcome and failed and (one.store.number("current") is None or not one.concluded):
-        raise BbhvError(f"{tenant} cannot be brought up: {one.outcome.message}")
     return one
+
+
+def is_up(job: Job) -> bool:
+    """Whether a start has brought up something. If not, the outcome says why, and nobody has to say it again."""
+    failed = job.outcome is None or job.outcome.word in ("failed", "refused")
+    return not failed or (job.store.number("current") is not None and job.concluded)
 
 
 def _bring_up(host: World, tenant: str) -> Job:
     if tenant in host.registrations:
-        state = host.registrations[tenant].state
-        if state != "enabled":
-            hint = "Change it in the system repository."
-            raise RefusedError(f"The registration of {tenant} says {state}.", hint=hint)
         return sync.run(host, [tenant], Mode.START, asked=Asked(wait=True), alone=True)[0]
     if not _runs_here(host, tenant) or Store(paths.tenant(tenant)).number("good") is None:
         host.registered(tenant)

@@ -13,6 +13,7 @@ from .. import names
 from ..findings import printable
 from ..kinds.settings import Cost, heaviest
 from ..kinds.table import settings_of
+from ..kinds.workloads.health import check
 from ..kinds.workloads.workload import CREDENTIAL, IMAGE, VOLUME
 from .manifest import Manifest, Workload
 
@@ -48,10 +49,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps, in the order in which they can be done; `kept` are volumes with data that nobody declares any more."""
+    """The steps, in the order in which they can be done; `kept` are volumes with data that nobody declares any more.
+
+    `asked` are the units of workloads that go on, but whose health another check decides from now on.
+    """
 
     steps: tuple[Step, ...] = ()
     kept: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -79,7 +84,19 @@ def plan(
         *_stops(old, new), *_shared(old, new, differing), *_scripts(old, new, differing),
         *_workloads(old, new, differing),
     )  # fmt: skip
-    return Plan(steps, tuple(sorted(_volumes(old) - _volumes(new))))
+    return Plan(steps, tuple(sorted(_volumes(old) - _volumes(new))), _asked(old, new))
+
+
+def _asked(old: Manifest | None, new: Manifest | None) -> tuple[str, ...]:
+    """The units of which the check differs, or the script that it runs; all, when the script of the tenant does."""
+    if old is None or new is None:
+        return ()
+    scripts = {name for name in {*old.scripts, *new.scripts} if old.scripts.get(name) != new.scripts.get(name)}
+    before = {one.unit: one.health for one in old.workloads}
+    return tuple(
+        one.unit for one in new.workloads if one.unit in before
+        and ("health" in scripts or one.health != before[one.unit] or check(one.health.check).script in scripts)
+    )  # fmt: skip
 
 
 def joined(plan: Plan, down: Collection[str]) -> Plan:

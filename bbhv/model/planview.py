@@ -14,6 +14,7 @@ from .plan import Action, Plan, Step
 
 MAX_SUBJECT = 120
 MAX_STEPS = 2_000
+MAX_ASKED = 20
 # Forges take comments of 64 KiB; what is left out is counted.
 MAX_MARKDOWN = 60_000
 _VERBS = {
@@ -64,7 +65,7 @@ def as_json(view: View) -> dict[str, Json]:
         "kept": [f"volumes/{name}" for name in view.plan.kept],
         "summary": summary(view.plan),
         "losesData": sum(step.loses_data for step in view.plan.steps),
-        "notes": list(view.notes),
+        "notes": list(_notes(view)),
         "findings": [dict[str, Json](one.as_json()) for one in foremost(view.findings, MAX_SHOWN)],
     }
 
@@ -88,7 +89,7 @@ def text(view: View) -> str:
         lines.append(f"  {step.action.value:<9} {step.kind} {step.name}{'  DATA LOSS' if step.loses_data else ''}")
         lines += [f"  {'':<9}   {printable(reason)}" for reason in step.reasons]
     lines += [f"  {'kept':<9} {one}" for one in _kept(view)]
-    lines += [f"  {printable(note)}" for note in view.notes]
+    lines += [f"  {printable(note)}" for note in _notes(view)]
     lines += [f"  {summary(view.plan)}"] if view.plan.steps else []
     return "".join(line + "\n" for line in lines)
 
@@ -119,7 +120,7 @@ def _markdown(view: View) -> Iterator[str]:
         yield f"- **{step.action.value}** {step.kind} {code(step.name)}"
         yield from (f"  - {code(reason)}" for reason in step.reasons)
     yield from (f"- **kept** {code(one)}" for one in _kept(view))
-    yield from (f"- {code(note)}" for note in view.notes)
+    yield from (f"- {code(note)}" for note in _notes(view))
     for finding in foremost(view.findings, MAX_SHOWN):
         yield f"- **{finding.severity}** {code(str(finding))}"
     yield from ("", f"**{summary(view.plan)}**", "")
@@ -147,6 +148,16 @@ def _touched(steps: Plan) -> Iterator[Step]:
 def _kept(view: View) -> Iterator[str]:
     for name in view.plan.kept:
         yield f"volumes/{name} (bbhv purge {view.tenant} --volume={name} removes it)"
+
+
+def _notes(view: View) -> Iterator[str]:
+    """What else there is to know, also of workloads that are asked whether they are healthy, and not touched."""
+    yield from view.notes
+    names = {step.unit: step.name for step in view.plan.steps}
+    asked = [names[unit] for unit in view.plan.asked if unit in names]
+    if asked:
+        more = f" and {len(asked) - MAX_ASKED} more" if len(asked) > MAX_ASKED else ""
+        yield f"Another health check decides on {', '.join(asked[:MAX_ASKED])}{more}; one that fails goes back."
 
 
 def _way(view: View, shown: Callable[[str], str] = str) -> str:

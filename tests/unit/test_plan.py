@@ -207,3 +207,28 @@ def test_a_volume_that_nobody_declares_any_more_is_kept_and_said_so() -> None:
     assert one.kept == ("data",) and joined(one, ()).kept == ("data",)
     assert "  kept      volumes/data (bbhv purge acme --volume=data removes it)\n" in render_text(one)
     assert plan(OLD.manifest, None).kept == ("data",) and plan(None, OLD.manifest).kept == ()
+
+
+@pytest.mark.parametrize(("files", "asked"), [
+    ({"containers__web_nspawn": WEB + b"Health=tcp:81\n"}, ["web"]),
+    ({"containers__web_nspawn": WEB + b"HealthStableSec=1\n"}, ["web"]),
+    ({"scripts__health": b"#!/bin/sh\nexit 0\n"}, ["db", "web"]),
+    ({"scripts__provision": b"#!/bin/sh\nexit 0\n"}, []),
+    ({"README_md": b"words"}, []),
+])  # fmt: skip
+def test_a_check_that_changes_alone_is_asked_and_touches_nothing(
+    files: dict[str, bytes | None], asked: list[str]
+) -> None:
+    one = difference(built(files))
+    assert not one.units(Action.RESTART, Action.RECREATE, Action.START, Action.STOP, Action.RELOAD)
+    assert list(one.asked) == [f"tenant-container@{name}.acme.service" for name in asked]
+    assert joined(one, ()).asked == one.asked
+    assert ("Another health check decides on " + ", ".join(asked) in render_text(one)) is bool(asked)
+
+
+def test_a_workloads_own_script_that_changes_is_asked() -> None:
+    checked = {"containers__web_nspawn": WEB + b"Health=script:post-start\n"}
+    before = built({**checked, "scripts__post-start": b"#!/bin/sh\nexit 0\n"})
+    after = built({**checked, "scripts__post-start": b"#!/bin/sh\nexit 1\n"})
+    assert difference(after, before).asked == ("tenant-container@web.acme.service",)
+    assert difference(after, after).asked == () and plan(None, after.manifest).asked == ()

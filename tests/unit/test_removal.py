@@ -67,3 +67,8 @@ def test_what_is_a_link_or_a_file_itself_goes_alone(tmp_path: Path) -> None:
 def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
     with pytest.raises(BbhvError, match="/proc/self/task: .* cannot be removed"):
         remove("/proc/self/task")
+
+
+def test_what_is_mounted_below_a_path_is_found() -> None:
+    assert "/proc" in removal.mounted("/proc") and "/proc" not in removal.mounted("/proc/self")
+    assert removal.mounted("/pro") == ()

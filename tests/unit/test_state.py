@@ -128,3 +128,32 @@ def test_an_unchanged_state_is_not_written_again(tmp_path: Path) -> None:
     made.save(FULL)
     assert (tmp_path / "acme/state.json").stat().st_ino == before
     assert (tmp_path / "acme/state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_suspension_outlives_a_lost_or_damaged_state_file(tmp_path: Path) -> None:
+    made = store(tmp_path)
+    file, second = tmp_path / "acme/state.json", tmp_path / "acme/suspended"
+    made.save(SUSPENDED)
+    for lose in (file.unlink, lambda: file.write_text("nonsense")):
+        lose()
+        assert made.load() == State(hold=SUSPENDED.hold)
+    second.write_text("nonsense")
+    hold = made.load().hold
+    assert hold and (hold.verb, hold.until) == ("suspend", "bbhv resume")
+    made.save(SUSPENDED)
+    assert made.load() == SUSPENDED
+    made.save(FULL)  # resumed, and what was below counts again
+    assert not second.exists() and made.load() == FULL
+    file.unlink()
+    assert made.load() == State()
+
+
+def test_the_second_memory_of_a_suspension_alone_does_not_win(tmp_path: Path) -> None:
+    made = store(tmp_path)
+    made.save(SUSPENDED)
+    kept = (tmp_path / "acme/suspended").read_bytes()
+    made.save(FULL)
+    (tmp_path / "acme/suspended").write_bytes(kept)  # as a crash within the resumption leaves it
+    assert made.load() == FULL
+    made.save(FULL)
+    assert not (tmp_path / "acme/suspended").exists()

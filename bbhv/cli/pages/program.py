@@ -116,8 +116,8 @@ PROSE = {
     "purge": """Removes all data of a tenant that no registration has any more, or that one says is `absent`: volumes,
     generations, the clone, and the UID ranges of its workloads; with `--volume=`, one volume that neither the current
     nor the good generation declares. This is the only way in which data of a tenant is removed. It asks for the name
-    on a terminal, and needs `--yes` elsewhere; it refuses while something of the tenant runs. After an interruption,
-    call it again.""",
+    on a terminal, and needs `--yes` elsewhere; it refuses while something of the tenant runs, or is mounted in what is
+    to go. After an interruption, call it again.""",
     "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
     "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
     `varlinkctl introspect /run/bitbuilder/io.bitbuilder.Hypervisor`.""",
@@ -129,7 +129,7 @@ STATUSES = (
     ("3", "The input has errors."), ("4", "Refused, by trust, a grant or a permission."),
     ("5", "There is no such thing."),
     ("75", "Somebody else is at work on it, whom the message names, and `--wait` was not given."),
-    ("130", "Interrupted."),
+    ("130", "Interrupted: what was begun is stopped, and the next sync starts anew."),
 )  # fmt: skip
 
 OUTCOMES = (

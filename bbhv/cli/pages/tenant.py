@@ -63,8 +63,9 @@ editors.
 
 A change is watched: everything that it touches must be healthy within `healthTimeoutSec`, as `Health=` of each workload
 says, and so must the script `health`, if there is one; nor may the other scripts of a start fail (`bbhv.script`(5)).
-Otherwise the generation before comes back as a whole, and the commit is not tried again; the way on is a newer one.
-When that is not healthy either, it is left as it is, and `bbhv status` names both.
+A check or its script that changes alone restarts nothing, but is asked as well. Otherwise the generation before comes
+back as a whole, and the commit is not tried again; the way on is a newer one. When that is not healthy either, it is
+left as it is, and `bbhv status` names both.
 
 With `confirmWithinSec`, a change that is healthy must also be confirmed by `bbhv confirm`: until then newer commits
 wait, and without it, or when the host restarts, the generation before comes back too. A change that touches nothing

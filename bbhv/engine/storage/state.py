@@ -5,6 +5,7 @@
         current -> generations/7                what activation last switched to
         good    -> generations/7                what was healthy; boot starts this
         state.json                              trial, quarantine, hold, last outcome
+        suspended                               the hold of a suspended tenant once more, in case state.json is lost
 
 While `current` and `good` differ, a trial is under way, and state.json says which. state.json may be lost: then the
 links win, and only the reasons are forgotten. Every change is atomic and durable.
@@ -171,6 +172,16 @@ def _hold_to(hold: Hold | None) -> Json:
     }  # fmt: skip
 
 
+def _hold_of(data: bytes) -> Hold | None:
+    """The hold in the bytes of the file `suspended`; whoever damaged it has not resumed the tenant."""
+    located, findings = parse("suspended", data, max_size=MAX_STATE)
+    try:
+        found = None if located is None or findings else _hold_from(located.value)
+    except (KeyError, TypeError):
+        found = None
+    return found if found and found.verb == "suspend" else Hold("suspend", "", "somebody", 0, "bbhv resume")
+
+
 def _hold_from(value: Json) -> Hold | None:
     found = _dict(value)
     if not found:
@@ -235,13 +246,13 @@ class Store:
         files.sweep(f"{self.folder}/generations")
 
     def load(self) -> State:
-        """The state. Lost or damaged: what the links still say."""
+        """The state. Lost or damaged: what the links still say, and whether the tenant was suspended."""
         try:
             data = files.read(f"{self.folder}/state.json", MAX_STATE)
-            state = decode(data) if data is not None else State()
+            state = decode(data) if data is not None else State(hold=self._suspended())
         except (BbhvError, ValueError, KeyError, TypeError) as error:
             log.write("warning", f"{self.folder}/state.json is damaged, going by the links: {error}")
-            state = State()
+            state = State(hold=self._suspended())
         current = self.number("current")
         if current is not None and current != self.number("good") and state.trial is None:
             manifest = self.manifest(current)
@@ -252,6 +263,9 @@ class Store:
         """Makes the state durable. Unchanged bytes are not written."""
         data = encode(state)
         path = f"{self.folder}/state.json"
+        suspended = state.hold is not None and state.hold.verb == "suspend"
+        if suspended:
+            self._note_suspended(dump(_hold_to(state.hold)).encode())
         try:
             same = files.read(path, MAX_STATE) == data
         except BbhvError:
@@ -259,6 +273,28 @@ class Store:
             files.remove_tree(path)  # it is not a plain file, or it is huge: not one of ours
         if not same:
             files.write(path, data, 0o600)
+        if not suspended:
+            self._note_suspended(None)
+
+    def _suspended(self) -> Hold | None:
+        data = self._noted()
+        return None if data is None else _hold_of(data)
+
+    def _noted(self) -> bytes | None:
+        """The second memory of a suspension; what cannot be read is one as well."""
+        try:
+            return files.read(f"{self.folder}/suspended", MAX_STATE)
+        except BbhvError:
+            return b""
+
+    def _note_suspended(self, data: bytes | None) -> None:
+        """It is there before state.json says so, and until state.json does not say so any more."""
+        path = f"{self.folder}/suspended"
+        if data is not None and self._noted() != data:
+            files.write(path, data, 0o600)
+        elif data is None and os.path.lexists(path):
+            files.discard(path)
+            files.fsync_dir(self.folder)
 
     def number(self, link: str) -> int | None:
         """The generation that `current` or `good` points to, or None; a dangling link counts as none."""

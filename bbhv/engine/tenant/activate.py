@@ -15,7 +15,7 @@ from ...model.manifest import Manifest
 from ...model.plan import Action, Plan, ordered, plan
 from ...model.probe import probes
 from ...model.scripts import begins, stops, takes_time
-from ...names import infra_unit, workload_of
+from ...names import infra_unit, tenant_unit, workload_of
 from .. import paths
 from ..storage import publish
 from ..storage.state import Outcome, State, Store, Trial
@@ -231,7 +231,7 @@ def _watched(job: Job) -> Watched:
     """What is to be watched: the workloads that something happens to, and how often systemd had restarted them."""
     assert job.generation is not None
     manifest = job.generation.manifest
-    touched = set(job.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
+    touched = {*job.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START), *job.plan.asked}
     if job.mode is Mode.START:
         touched |= {one.unit for one in manifest.workloads}
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
@@ -424,12 +424,21 @@ def _unconfirmed(tenant: str, store: Store, state: State, trial: Trial) -> State
     return state
 
 
+def _children(tenant: str) -> list[str]:
+    return [f"tenant-{kind}@*.{tenant}.service" for kind in _CHILDREN]
+
+
+def forget_failures(tenant: str) -> None:
+    """What failed before a tenant was to stop is no failure any more: it is stopped."""
+    systemd.reset_failed([tenant_unit(tenant), infra_unit(tenant), *_children(tenant)])
+
+
 def stop_children(tenant: str) -> tuple[str, ...]:
     """Stops what is loaded of a tenant's workloads, then what they share, and waits. Returns the workloads.
 
     The scripts of the stop are among the units: systemd has each before or after the workloads.
     """
-    units = systemd.loaded([f"tenant-{kind}@*.{tenant}.service" for kind in _CHILDREN])
+    units = systemd.loaded(_children(tenant))
     shared = systemd.loaded((infra_unit(tenant),))
     scripts.announce(tenant, "")
     try:

@@ -37,6 +37,7 @@ def suspend(tenant: str, who: str, asked: Asked) -> Job:
         activate.stop_children(tenant)
         job.end("suspended", f"stopped by {hold.who}, its data is kept; until `bbhv resume {tenant}`")
     systemd.act("stop", [tenant_unit(tenant)], ok=(0, 5))
+    activate.forget_failures(tenant)
     return job
 
 
@@ -69,11 +70,13 @@ def _bring_up(host: World, tenant: str, asked: Asked) -> Job:
     if one is not None and one.state != "enabled":
         hint = "Change it in the system repository."
         raise RefusedError(f"{tenant} is resumed, but its registration says {one.state}.", hint=hint)
-    if one is not None:
-        newest = sync.run(host, [tenant], Mode.SYNC, asked=replace(asked, wait=True), alone=True)[0]
-        if newest.outcome and newest.outcome.word not in ("held", "unchanged"):
-            log.write("warning", f"{tenant}: what is newest does not run: {newest.outcome.message}")
-    return start(host, [tenant], True)[0]
+    newest = sync.run(host, [tenant], Mode.SYNC, asked=replace(asked, wait=True), alone=True)[0] if one else None
+    started = start(host, [tenant], True)[0]
+    told = started.outcome.message if started.outcome else ""
+    ended = newest.outcome if newest else None
+    if ended and ended.word not in ("held", "unchanged") and ended.message != told:
+        log.write("warning", f"{tenant}: what is newest does not run: {ended.message}")
+    return started
 
 
 def rollback(tenant: str, to: int | None, who: str, asked: Asked) -> Job:

@@ -7,7 +7,7 @@ durably, and is removed then: whoever is interrupted finds the old state or none
 import os
 from dataclasses import dataclass
 
-from ...errors import NotFoundError, RefusedError
+from ...errors import NotFoundError, RefusedError, printable
 from ...host import files, removal, systemd
 from ...names import infra_unit, is_name, tenant_unit
 from .. import paths
@@ -64,6 +64,7 @@ def _whole(host: World, tenant: str) -> tuple[str, ...]:
     if not found and not uids.of(tenant):
         raise NotFoundError(f"This host has no data of a tenant {tenant}.", hint="bbhv list shows the tenants.")
     _refuse_running(tenant)
+    _refuse_mounted(found)
     return found
 
 
@@ -74,6 +75,14 @@ def _refuse_running(tenant: str) -> None:
     if running:
         hint = f"Stop it first: systemctl stop {tenant_unit(tenant)}"
         raise RefusedError(f"{tenant} still runs: {', '.join(running[:5])}.", hint=hint)
+
+
+def _refuse_mounted(found: tuple[str, ...]) -> None:
+    """What is mounted there belongs to somebody else, and is not removed. Nothing is, as long as it is there."""
+    points = [point for path in found for point in removal.mounted(path)]
+    if points:
+        message = f"Something is mounted at {', '.join(map(printable, points[:5]))}, which a purge does not remove."
+        raise RefusedError(message, hint=f"Unmount it first: umount {printable(points[0])}")
 
 
 def _volume(tenant: str, volume: str) -> tuple[str, ...]:
@@ -90,6 +99,7 @@ def _volume(tenant: str, volume: str) -> tuple[str, ...]:
     found = _here(f"{store.folder}/volumes", volume)
     if not found:
         raise NotFoundError(f"{tenant} has no volume {volume}.", hint=f"See: ls {store.folder}/volumes")
+    _refuse_mounted(found)
     return found
 
 

@@ -302,7 +302,8 @@ def _plan(job: Job, generation: Generation) -> None:
 
 def _activate(jobs: Sequence[Job]) -> None:
     """All tenants of the run share one daemon-reload; when that fails, each says so."""
-    loud = [job for job in jobs if job.outcome is None and (job.plan.changes or job.mode is Mode.START)]
+    watched = [job for job in jobs if job.plan.changes or job.plan.asked or job.mode is Mode.START]
+    loud = [job for job in watched if job.outcome is None]
     each([job for job in jobs if job not in loud], 1, _record)
     try:
         if loud:

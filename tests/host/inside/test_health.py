@@ -164,3 +164,18 @@ def test_when_neither_generation_is_healthy_both_are_named_and_nothing_flaps(mak
     acme.inside("web", "rm", "/srv/data/broken")
     tenant(acme, 20, {}, web=idle(*check, exec=("Environment=A=3",)))
     assert acme.sync() == "applied", acme.said
+
+
+def test_a_check_that_changes_alone_decides_and_restarts_nothing(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    before = acme.leader("web")
+    bad = acme.commit(web=container("Health=exec:/bin/false", "HealthIntervalSec=1"))
+    assert "Another health check decides on web" in run(["bbhv", "plan", "--fetch", "acme"]).stdout
+    assert acme.sync(status=1) == "rolled-back"
+    assert acme.leader("web") == before and acme.sync(status=1) == "quarantined" and bad[:12] in acme.said
+    good = acme.commit(web=container("Health=exec:/bin/true"))
+    assert acme.sync() == "applied" and acme.status()["commit"] == good and acme.leader("web") == before
+    acme.repo.commit({"scripts/health": "#!/bin/sh\nexit 1\n"}, mode="100755")
+    assert acme.sync(status=1) == "rolled-back" and acme.leader("web") == before

@@ -237,3 +237,68 @@ def test_what_waits_to_be_confirmed_waits_through_a_suspension_until_its_time_is
     if not late:
         bbhv("confirm", "acme")
         assert acme.status()["good"] == 2
+
+
+def test_a_suspension_outlives_a_lost_state_file(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    bbhv("suspend", "acme")
+    (acme.folder / "state.json").unlink()
+    assert acme.sync() == "suspended"
+    (acme.folder / "state.json").write_text("nonsense")
+    reboot()
+    assert (active(acme), acme.state("web")) == ("inactive", "inactive")
+    found = hold(acme)
+    assert found and (found["verb"], found["who"]) == ("suspend", "root")
+    assert "acme: applied" in bbhv("resume", "acme") and acme.state("web") == "active"
+    assert not (acme.folder / "suspended").exists()
+
+
+@pytest.mark.parametrize("changes", [{"state": "suspended"}, {"state": "absent"}, {"hosts": ["another-host"]}])
+def test_whom_the_registration_does_not_let_run_is_no_failure_at_boot(make: Make, changes: dict[str, object]) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url, **changes))
+    run(["systemctl", "stop", "tenant@acme"], timeout=120)
+    reboot()
+    run(["systemctl", "start", "tenant@acme"], timeout=120)  # as the generator has it started, by the name of the file
+    assert (active(acme), acme.state("web")) == ("inactive", "inactive")
+    assert unit_property("tenant@acme", "Result") == "success"
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url))
+    run(["systemctl", "reload", "tenant-manager"], timeout=120)
+    wait_until("it runs again", lambda: acme.state("web") == "active", 60)
+
+
+def test_a_start_by_hand_of_whom_the_registration_suspends_says_so(make: Make) -> None:
+    acme = make("acme", state="suspended")
+    run(["systemctl", "start", "tenant@acme"], timeout=120)
+    assert unit_property("tenant@acme", "StatusText") == "suspended: its registration says suspended"
+    assert acme.state("web") == "inactive"
+    run(["systemctl", "reload", "tenant-manager"], timeout=120)
+    wait_until("it is stopped", lambda: active(acme) == "inactive", 60)
+
+
+def test_a_suspended_tenant_that_never_ran_has_not_failed(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container("Nonsense=yes"))
+    assert acme.sync(status=3) == "refused" and active(acme) == "failed"
+    bbhv("suspend", "acme")
+    assert active(acme) == "inactive" and "failed" not in bbhv("status", "acme")
+    assert "refused" in bbhv("resume", "acme", status=3)
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url, state="suspended"))
+    assert active(acme) == "failed"
+    run(["systemctl", "reload", "tenant-manager"], timeout=120)
+    assert active(acme) == "inactive"
+
+
+def test_what_keeps_a_tenant_down_is_said_once(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container("Nonsense=yes"))
+    assert acme.sync(status=3) == "refused"
+    said = run(["journalctl", "--unit=tenant@acme", "--output=cat", "--identifier=bbhv"]).stdout
+    assert said.count("acme: refused: ") == 1 and "cannot be brought up" not in said
+    assert said.count("BB202") == 1
+    resumed = (bbhv("suspend", "acme"), bbhv("resume", "acme", status=3))[1]
+    assert resumed.count("has 1 error") == 1

@@ -130,3 +130,40 @@ def test_a_tree_that_a_tenant_nested_beyond_every_limit_goes(make: Make) -> None
     unregister(acme)
     purge("acme", "--yes")
     assert not acme.folder.exists()
+
+
+def test_what_is_mounted_in_a_volume_is_told_before_anything_is_removed(make: Make) -> None:
+    acme = with_volume(make)
+    disk = acme.folder / "volumes/data/a disk"
+    disk.mkdir()
+    unregister(acme)
+    run(["mount", "-t", "tmpfs", "tmpfs", disk])
+    try:
+        (disk / "kept").touch()
+        said = purge("acme", "--yes", status=4)
+        assert f"Something is mounted at {disk}" in said and f"umount {disk}" in said
+        assert (acme.folder / "volumes/data/file").read_text() == "precious" and (disk / "kept").exists()
+    finally:
+        run(["umount", disk])
+    purge("acme", "--yes")
+    assert not acme.folder.exists()
+
+
+def test_folders_that_cannot_be_moved_are_removed_where_they_are(tmp_path: Path) -> None:
+    """As subvolumes are, or what an overlay has from below: rename(2) says that it is another device."""
+    lower, upper, work = (tmp_path / name for name in ("lower", "upper", "work"))
+    run(["mount", "-t", "tmpfs", "tmpfs", tmp_path])
+    for folder in (lower / "data/a/b/c/d", lower / "data/a/x", upper, work):
+        folder.mkdir(parents=True)
+    (lower / "data/a/b/c/d/file").touch()
+    try:
+        top = tmp_path / "merged"
+        top.mkdir()
+        options = f"lowerdir={lower},upperdir={upper},workdir={work},redirect_dir=off"
+        run(["mount", "-t", "overlay", "-o", options, "overlay", top])
+        code = "import sys; sys.path.insert(0, sys.argv[1]); from bbhv.host import removal; removal.remove(sys.argv[2])"
+        run(["python3", "-IS", "-c", code, "/usr/bin/bbhv", top / "data"])
+        assert list(top.iterdir()) == [] and (lower / "data/a/b/c/d/file").exists()
+    finally:
+        run(["umount", tmp_path / "merged"], check=False)
+        run(["umount", tmp_path])
