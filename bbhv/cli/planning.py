@@ -22,11 +22,14 @@ from ..model.planview import View
 from ..version import VERSION
 from . import formats
 from .changing import worst
+from .looking import nobody
 from .main import Call
 from .output import Output, complain
 from .repositories import read_repository, schema_of
 
 OFFLINE = ("--repository", "--host-facts")
+FACTS = "On the host: bbhv facts TENANT > FILE"
+REGISTRATION = "Its registration has errors; it stays as it is."
 
 
 def plan(call: Call, output: Output) -> int:
@@ -37,6 +40,8 @@ def plan(call: Call, output: Output) -> int:
         views, statuses = _offline(call)
     else:
         views, statuses = _on_host(call)
+    if not views and not statuses and form == "text":
+        nobody(output)
     _show(views, form, output)
     return worst([*statuses, *map(_status, views)])
 
@@ -59,6 +64,10 @@ def _on_host(call: Call) -> tuple[list[View], list[int]]:
     views, statuses = [], []
     asked = Asked(wait=call.has("--wait"))
     for tenant in tenants or sorted({*host.registrations, *host.refused}):
+        if tenant in host.refused:
+            bad = View(tenant=tenant, outcome="refused", refusal=REGISTRATION, findings=host.refused[tenant])
+            views.append(bad)
+            continue
         try:
             found = foreseeing.foresee(
                 host, tenant, revision=call.get("--commit"), fetch=call.has("--fetch"), asked=asked
@@ -80,12 +89,14 @@ def _view(planned: Planned) -> View:
 
 def _offline(call: Call) -> tuple[list[View], list[int]]:
     """The plan for a folder, with the facts in a file: no host, no root, no network."""
-    if call.arguments or not all(call.has(name) for name in OFFLINE):
-        message = "Away from a host, a plan needs --repository= and --host-facts=, and no tenant: the facts name it."
-        raise UsageError(message, hint="On the host: bbhv facts TENANT > FILE")
     folder, file = (call.get(name) for name in OFFLINE)
-    if not os.path.isdir(folder):
-        raise NotFoundError(f"The folder {folder} does not exist.")
+    missing = [f"The folder {folder} does not exist."] if folder and not os.path.isdir(folder) else []
+    missing += [f"{file} does not exist."] if file and not os.path.exists(file) else []
+    if call.arguments or not (folder and file):
+        message = "Away from a host, a plan needs --repository= and --host-facts=, and no tenant: the facts name it."
+        raise UsageError(" ".join([message, *missing]), hint=FACTS)
+    if missing:
+        raise NotFoundError(" ".join(missing), hint=FACTS)
     told, problems = _facts(file)
     if told is None:
         return [_refused(View(tenant="-", outcome="refused", where=folder, findings=problems))], []
@@ -96,7 +107,7 @@ def _offline(call: Call) -> tuple[list[View], list[int]]:
 def _facts(file: str) -> tuple[Facts | None, tuple[Finding, ...]]:
     data = files.read(file, MAX_SIZE, cut=True)
     if data is None:
-        raise NotFoundError(f"{file} does not exist.", hint="On the host: bbhv facts TENANT > FILE")
+        raise NotFoundError(f"{file} does not exist.", hint=FACTS)
     located, damages = jsontext.parse("output", resources.data("schemas/output.schema.json"))
     if located is None or damages:
         raise BbhvError("The schema of facts is damaged.")

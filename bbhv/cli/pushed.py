@@ -26,7 +26,7 @@ def updates(lines: Sequence[bytes] | BinaryIO, hook: str) -> Iterator[tuple[str,
         new, _, ref = rest.partition(" ")
         if not is_object_id(old) or not is_object_id(new) or not ref:
             message = f"Line {number} of standard input is not OLD NEW REF, as githooks(5) has it for {hook}."
-            raise UsageError(message)
+            raise UsageError(message, hint=f"Make it the repository's hooks/{hook}, which git calls; see bbhv(1).")
         if new.strip("0"):
             yield ref, new
 

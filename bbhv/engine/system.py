@@ -9,7 +9,7 @@ from ..host.lock import Lock
 from ..kinds.urls import normalise
 from ..kinds.values import Unreadable
 from ..model import fetching
-from ..model.hostconf import HostSettings
+from ..model.hostconf import ALLOW_FILE, HostSettings
 from ..model.registration import Fetch
 from . import paths
 from .repository import memory, obtain, verify
@@ -26,12 +26,13 @@ def follow(host: HostSettings, asked: Asked = Asked()) -> None:
     """
     if not host.repository:
         if asked.bundle:
-            raise NotFoundError("This host has no system repository.", hint="Set Repository= under [System].")
+            hint = "Set Repository= under [System] in /etc/bitbuilder/bitbuilder.conf."
+            raise NotFoundError("This host has no system repository.", hint=hint)
         return
     with Lock(f"{paths.RUN_LOCK}/_system", "The system repository") as lock:
         lock.take("syncing the system repository", wait=True)
         if host.repository.startswith("file:") and not host.allow_file:
-            raise RefusedError(f"{host.repository} is a local repository.", hint="Set AllowFile=yes under [System].")
+            raise RefusedError(f"{host.repository} is a local repository.", hint=ALLOW_FILE)
         repository = obtain.Repository(
             name="_system", url=_address(host.repository), branch=host.branch, clone=git.Clone(paths.SYSTEM_CLONE),
             allow_file=host.allow_file, fetch=_fetch(host), seconds=host.fetch_timeout_sec,

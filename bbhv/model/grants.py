@@ -99,7 +99,8 @@ def _source(one: Fetched, grants: Grants, allow_file: bool, *, mounted: bool) ->
         yield Finding(place, "BB403", message, f"Granted: {granted}.")
     elif one.source.startswith("file:") and not allow_file:
         message = "Source= is a file of the host, which this host does not allow."
-        yield Finding(place, "BB403", message, "The operator sets AllowFile=yes under [System] in bitbuilder.conf.")
+        hint = "The operator sets AllowFile=yes under [System] in /etc/bitbuilder/bitbuilder.conf."
+        yield Finding(place, "BB403", message, hint)
     if one.format == "raw" and mounted and not grants.mount_images:
         place = one.values.places(image.FORMAT)[0]
         message = "Format=raw needs the grant mountImages: the kernel of the host mounts the image."

@@ -13,6 +13,7 @@ from ..kinds import values
 
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 TRUST = ("unsigned", "signed", "strict")
+ALLOW_FILE = "Set AllowFile=yes under [System] in /etc/bitbuilder/bitbuilder.conf."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,8 +130,16 @@ def test_what_is_no_document_is_found(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("words", "said"), [
     (("--repository=.",), "needs --repository= and --host-facts="),
     (("acme", "--repository=.", "--host-facts=f"), "and no tenant"),
+    (("--repository=/nope",), "no tenant: the facts name it. The folder /nope does not exist."),
 ])  # fmt: skip
 def test_half_a_question_is_wrong_usage(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "bbhv", "plan", *words], cwd=tmp_path, timeout=60, check=False,
                           env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
     assert done.returncode == 2 and said in done.stderr
+
+
+def test_everything_that_is_missing_is_said_at_once(tmp_path: Path) -> None:
+    words = ("--repository=/nope", "--host-facts=/no")
+    done = subprocess.run([sys.executable, "-m", "bbhv", "plan", *words], cwd=tmp_path, timeout=60, check=False,
+                          env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True)
+    assert done.returncode == 5 and "The folder /nope does not exist. /no does not exist.\n" in done.stderr

@@ -250,7 +250,8 @@ def test_objects_that_are_missing_or_damaged_reject_the_push(server: Server) -> 
                                    f"{ZERO} HEAD refs/heads/main\n", "é" * 50, b"\xff\xfe"])
 def test_an_input_that_git_never_gives_is_a_sentence(server: Server, stdin: str | bytes) -> None:
     done = server.call(stdin)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "Line 1 of standard input" in done.stderr
+    sentence, hint = done.stderr.splitlines()
+    assert done.returncode == 2 and "Line 1 of standard input" in sentence and "hooks/pre-receive" in hint
 
 
 def test_an_endless_input_is_rejected(server: Server) -> None:

@@ -20,7 +20,7 @@ from ...errors import BbhvError
 from ...host import log, run, systemd
 from ...names import is_object_id
 from .. import paths, sandboxes
-from ..tenant.job import Job, Mode
+from ..tenant.job import Job, Mode, sentence
 
 FEWEST = 2
 PATIENCE = 15.0
@@ -49,7 +49,8 @@ def in_order(jobs: Sequence[Job]) -> Iterator[Job]:
                 job.told = oid
                 yield job
     except (BbhvError, OSError, ValueError) as error:
-        log.write("warning", f"Asking for what is new failed, fetching from {len(left)} repositories: {error}")
+        why = sentence(error)
+        log.write("warning", f"Asking for what is new failed, fetching from {len(left)} repositories: {why}")
     yield from left.values()
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ...errors import BbhvError, CommandError, RefusedError
 from ...host import log
+from ...model.hostconf import ALLOW_FILE
 from .. import paths
 from ..tenant.job import Job, Mode
 from . import obtain, retry, verify
@@ -17,8 +18,7 @@ def commit_of(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
     """The commit that the job is about, or None with the outcome set. `fetched`: the clone has what it was told of."""
     local = job.registration.repository.startswith("file:")
     if local and not job.allow_file:
-        hint = "Set AllowFile=yes under [System] in bitbuilder.conf."
-        raise RefusedError(f"{job.registration.repository} is a local repository.", hint=hint)
+        raise RefusedError(f"{job.registration.repository} is a local repository.", hint=ALLOW_FILE)
     return fetch(job, fetched) if job.mode is Mode.SYNC else choose(job)
 
 

@@ -11,6 +11,7 @@ from ...errors import BbhvError
 from ...host import files, git, log, systemd
 from ...names import is_object_id
 from .. import paths, sandboxes
+from ..tenant.job import sentence
 from .reach import Repository
 
 MOST_PACKS = 30
@@ -27,7 +28,8 @@ def consolidate(repository: Repository, most: int = MOST_PACKS) -> bool:
     try:
         _consolidate(repository)
     except (BbhvError, OSError) as error:
-        log.write("warning", f"{repository.name}: the packs of {repository.clone.path} stay as they are: {error}")
+        why = sentence(error, repository.clone.path)
+        log.write("warning", f"{repository.name}: the packs of {repository.clone.path} stay as they are: {why}")
         return False
     return True
 

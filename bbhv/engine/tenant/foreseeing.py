@@ -18,6 +18,7 @@ from ...model import drift
 from ...model.compile import Offered
 from ...model.facts import Facts
 from ...model.forecast import Forecast, Has, check, count, forecast
+from ...model.hostconf import ALLOW_FILE
 from ...model.plan import plan
 from ...names import workload
 from ...version import VERSION
@@ -84,7 +85,7 @@ def _fetch(job: Job) -> None:
     with job.lock as lock:
         lock.take(f"bbhv plan --fetch {job.tenant}", wait=job.asked.wait, waiting=say_waiting)
         if job.registration.repository.startswith("file:") and not job.allow_file:
-            raise RefusedError(f"{job.registration.repository} is a local repository.", hint="Set AllowFile=yes.")
+            raise RefusedError(f"{job.registration.repository} is a local repository.", hint=ALLOW_FILE)
         job.store.make()
         obtain.obtain(job.repository)
 

@@ -16,7 +16,7 @@ from ...model.drift import Drift, Sight
 from ...model.plan import Plan
 from ...model.remedy import remedy
 from . import sight
-from .job import Job, Mode, each
+from .job import Job, Mode, each, sentence
 
 
 def told(job: Job) -> str:
@@ -55,7 +55,7 @@ def _has_drifted(job: Job) -> bool:
     try:
         return job.mode is not Mode.START and _remedy(job, _seen(job)).changes
     except (BbhvError, OSError) as error:
-        log.write("warning", f"{job.tenant}: nobody can say what has drifted: {error}")
+        log.write("warning", f"{job.tenant}: nobody can say what has drifted: {sentence(error)}")
         return False
 
 

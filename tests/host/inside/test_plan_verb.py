@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from .conftest import Make
+from .conftest import SETTINGS, Make
 from .support import REGISTRATIONS, registration, run
 from .world import Tenant, container, never_healthy, reloads
 
@@ -204,6 +204,26 @@ def test_a_tenant_that_somebody_works_on_is_planned_without_waiting(make: Make) 
 def test_a_tenant_whose_registration_has_errors_is_no_empty_plan(make: Make) -> None:
     make("acme")
     (REGISTRATIONS / "acme.json").write_text('{"tenant": "acme"}')
-    for words in (["plan"], ["plan", "--fetch"], ["plan", "acme"]):
+    for words in (["plan"], ["plan", "--fetch"], ["plan", "acme"], ["sync", "acme"]):
         done = run(["bbhv", *words], check=False)
-        assert done.returncode == 4 and "/etc/bitbuilder/tenants/acme.json:1:1: error[BB104]" in done.stderr
+        assert done.returncode == 3 and "/etc/bitbuilder/tenants/acme.json:1:1: error[BB104]" in done.stdout
+    one = json.loads(run(["bbhv", "plan", "--json=short"], check=False).stdout)["plans"][0]
+    assert (one["id"], one["outcome"]) == ("acme", "refused") and one["findings"]
+
+
+def test_a_plan_of_nobody_says_so() -> None:
+    assert run(["bbhv", "plan"]).stdout.startswith("No tenant is registered on this host.\n")
+    assert run(["bbhv", "plan", "--json=short"]).stdout == '{"plans": []}\n'
+    assert run(["bbhv", "plan", "--no-legend"]).stdout == ""
+
+
+def test_a_local_repository_that_the_host_does_not_take_says_where_to_allow_it(make: Make) -> None:
+    make("acme")
+    SETTINGS.write_text("")
+    try:
+        for words in (["plan", "--fetch", "acme"], ["sync", "acme"]):
+            done = run(["bbhv", *words], check=False)
+            assert done.returncode == 4
+            assert "AllowFile=yes under [System] in /etc/bitbuilder/bitbuilder.conf" in done.stdout + done.stderr
+    finally:
+        SETTINGS.write_text("[System]\nAllowFile=yes\n")
