@@ -26,7 +26,7 @@ from .. import hostfacts, paths, secrets, world
 from ..repository import choice, obtain
 from ..repository.read import read_tree
 from ..repository.signers import Signers
-from ..storage import images, uids
+from ..storage import images, publish, uids
 from ..storage.state import Store
 from ..world import World
 from . import deadline, sight
@@ -153,12 +153,15 @@ def _judged(job: Job, commit: Commit, planned: Planned) -> Planned:
     notes = []
     if found.unallocated:
         notes.append(f"UID ranges of {', '.join(found.unallocated)}: (allocated when applied)")
-    if not is_active(job.tenant):
-        notes.append(f"tenant@{job.tenant} is stopped: a sync only checks the commit, and a start does this.")
-    else:
-        notes += _drifted(job)
+    active, stopped = is_active(job.tenant), publish.is_stopped(job.tenant)
     word, why, hint = _verdict(job, planned)
-    if word == "applied" and not is_active(job.tenant):
+    if active:
+        notes += _drifted(job)
+    elif stopped and word != "suspended":
+        notes.append(f"tenant@{job.tenant} is stopped: a sync only checks the commit, and a start does this.")
+    elif word == "applied":
+        notes.append(f"tenant@{job.tenant} does not run: a sync starts it.")
+    if word == "applied" and stopped and not active:
         word = "held"
     elif word == "applied" and planned.commit == planned.running and not found.plan.changes:
         word = "unchanged"

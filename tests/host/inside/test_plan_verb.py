@@ -77,6 +77,15 @@ def test_a_plan_is_what_the_sync_then_does_and_writes_nothing(make: Make) -> Non
     assert told(acme)["outcome"] == "unchanged" and done(told(acme)) == {}
 
 
+def test_a_new_tenant_is_planned_as_the_sync_then_starts_it(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    fetched(acme)
+    found = told(acme)
+    assert found["outcome"] == "applied" and "tenant@acme does not run: a sync starts it." in str(found["notes"])
+    assert acme.sync() == "applied" and acme.state("web") == "active"
+
+
 def test_only_fetch_asks_the_server_and_only_the_clone_moves(make: Make) -> None:
     acme = make("acme")
     assert "was never fetched" in plan("acme", status=5)
