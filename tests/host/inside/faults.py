@@ -7,12 +7,16 @@ systemctl, the sandboxed units) are let go of when they start; they are struck a
 with them.
 """
 
+import fcntl
 import random
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from .support import wait_until
 
 # What is struck: a class of points, and the system calls in it as far as a machine has them.
 CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -44,11 +48,14 @@ WORDS = {
     "ENOSPC": "No space left on device", "EIO": "Input/output error", "EMFILE": "Too many open files",
     "ENOMEM": "Cannot allocate memory",
 }  # fmt: skip
+# What only the start of a thread has, in the line of the call or where that is resumed: its number.
+THREAD = re.compile(r"parent_tid=\[(\d+)\]")
 CALL = re.compile(r"^(\d+)\s+(\w+)\((.*)$")
 # The first of these is where the program has been loaded and begins to look at its host.
 BEGINNING = ("/run/bitbuilder", "/var/lib/", "/etc/bitbuilder")
 WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT")
 SECONDS = 150
+GATE = Path("/run/bitbuilder/lock/_store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +96,27 @@ def trace(log: Path) -> list[str]:
     return strace(log, dict.fromkeys(call for calls in CLASSES.values() for call in calls))
 
 
-def points(scenario: str, log: Path) -> list[Point]:
+def points(scenario: str, log: Path, *, threads: bool = False) -> list[Point]:
     """Every point that a trace shows after the program was loaded, with every action that can happen to it.
 
-    Calls of other threads than the first are none: strace counts each thread by itself.
+    strace counts each thread by itself. So only the calls of the first thread are points, unless the `threads` were
+    traced from where the program had been loaded: then a point is the n-th call of this name in every one of them.
     """
-    counted: dict[str, int] = {}
-    found: list[Point] = []
-    first, begun = "", False
-    for line in log.read_text(errors="replace").splitlines():
-        call = CALL.match(line)
-        if call is None:
+    counted: Counter[tuple[str, str]] = Counter()
+    found: dict[tuple[str, int], str] = {}
+    text = log.read_text(errors="replace")
+    lines = [call.groups() for line in text.splitlines() if (call := CALL.match(line))]
+    tasks = {lines[0][0] if lines else "", *(THREAD.findall(text) if threads else ())}
+    begun = threads
+    for task, name, rest in lines:
+        if task not in tasks:
             continue
-        pid, name, rest = call.groups()
-        first = first or pid
-        if pid != first:
-            continue
-        counted[name] = counted.get(name, 0) + 1
+        counted[task, name] += 1
         begun = begun or any(place in rest for place in BEGINNING)
         if begun and (kind := _kind(name, rest)):
-            found += [Point(scenario, kind, name, counted[name], a) for a, kinds in ACTIONS.items() if kind in kinds]
-    return found
+            found.setdefault((name, counted[task, name]), kind)
+    return [Point(scenario, kind, name, when, action)
+            for (name, when), kind in found.items() for action, kinds in ACTIONS.items() if kind in kinds]
 
 
 def _kind(name: str, rest: str) -> str:
@@ -138,7 +145,8 @@ def hit(log: Path) -> str:
             return line.partition(" ")[2].strip()
         if "killed by SIGKILL" in line:
             pid = line.split()[0]
-            calls = [one for one in lines[:number] if one.split()[:1] == [pid] and CALL.match(one)]
+            before = [one for one in lines[:number] if CALL.match(one)]
+            calls = [one for one in before if one.split()[0] == pid] or before  # of threads, the first may be another
             return calls[-1].partition(" ")[2].strip() if calls else line
     return ""
 
@@ -159,6 +167,29 @@ def run(argv: Sequence[str], seconds: float = SECONDS) -> Ended:
     except subprocess.TimeoutExpired as error:
         return Ended(-14, f"It did not end within {seconds:g} s: {error.output!r}")
     return Ended(done.returncode, done.stdout)
+
+
+def attached(words: Sequence[str], argv: Sequence[str], seconds: float = SECONDS) -> Ended:
+    """Runs a command to its end, which strace is attached to when the command has been loaded and has no thread yet.
+
+    What holds it there is the lock that every run shares and that collecting has alone: so nobody else may be at work.
+    """
+    with GATE.open("r+") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        done = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                text=True, errors="replace")  # fmt: skip
+        held = re.compile(rf"-> FLOCK .* {done.pid} ")
+        wait_until("it waits for the lock", lambda: bool(held.search(Path("/proc/locks").read_text())))
+        tracer = subprocess.Popen([*words, "-p", str(done.pid)], stdin=subprocess.DEVNULL)
+        status, log = Path(f"/proc/{done.pid}/status"), Path(words[list(words).index("-o") + 1])
+        wait_until("it is traced", lambda: "TracerPid:\t0\n" not in status.read_text() and log.exists())
+    with done, tracer:
+        try:
+            said, _ = done.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            done.kill()
+            return Ended(-14, f"It did not end within {seconds:g} s: {error.output!r}")
+    return Ended(done.returncode, said)
 
 
 def sample(found: Sequence[Point], count: int, seed: int) -> list[Point]:

@@ -1,29 +1,24 @@
 """The scenarios in which faults are tried: what changes, by which command, and how it is to end.
 
-Each begins with a tenant that is at rest, and says what the tenant may run afterwards. `try_point` does one point of
-one scenario: it strikes the command there, looks at what must hold at any instant, has the tenant set right in one of
-the ways in which that happens on a host, and looks again.
+Each begins with a tenant that is at rest, and says what the tenant may run afterwards.
 """
 
-import re
-import time
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import faults
-from .faults import Ended, Point
-from .subject import Shape, Subject
+from . import faults, guests
+from .faults import Ended
+from .subject import Shape, Subject, declared
 from .support import REGISTRATIONS, REPOSITORIES, Repo, registration, run
 
 PLACE = Path("/run/faults")
 SETTINGS = Path("/etc/bitbuilder/bitbuilder.conf")
 UNIT = Path("/run/systemd/system")
-BUSY = 75
+BUSY, NOTHING = 75, 5
+GUESTS: dict[str, Subject] = {}
 ANY = frozenset({0, 1, 3, 4})  # when others are synced as well, who may have troubles of their own
-# What no message may have in it: a sentence says what failed, and where.
-DEFECTS = ("Traceback", "internal error", "[Errno", "Exception ignored")
-NAMED = (*faults.WORDS.values(), "exited with status", "was ended by", "cannot be read", "took too long")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +27,8 @@ class Change:
 
     A `hook` is the part of tenant@ that is struck while the command starts or stops it. With `either`, a sync does not
     end what was begun: the tenant runs one or the other. `again` is the next sync, when it is not that of the tenant.
+    `beside` are other tenants that the command changes as well. With `threads`, the command has threads, all of which
+    are struck.
     """
 
     argv: tuple[str, ...]
@@ -42,6 +39,8 @@ class Change:
     statuses: frozenset[int] = frozenset({0})
     final: Shape | None = None
     again: tuple[str, ...] = ()
+    beside: "tuple[tuple[Subject, Change], ...]" = ()
+    threads: bool = False
 
     @property
     def end(self) -> Shape:
@@ -53,23 +52,14 @@ class Change:
 class Scenario:
     """What brings a subject to where the change begins, and by which ways a host sets right what went wrong.
 
-    One that concerns the whole host is for a `guest` of its own, while nobody else is struck.
+    One that concerns the whole host is for a `guest` of its own, while nobody else is struck. One that `repeats` is
+    tried again as it is where it left everything as it was; any other begins again, with a newer commit.
     """
 
     begin: Callable[[Subject], Change]
     ways: tuple[str, ...] = ("sync", "reload", "restart", "boot")
     guest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What became of one point: which call was hit (none: it was not reached), and what was wrong afterwards."""
-
-    point: Point
-    hit: str
-    problems: tuple[str, ...] = ()
-    said: str = ""
-    way: str = ""
+    repeats: bool = False
 
 
 # Subjects
@@ -95,6 +85,14 @@ def begin_anew(subject: Subject) -> None:
     run(["systemctl", "reset-failed"], check=False)
     subject.shape, subject.known = {}, []
     enter(subject)
+
+
+def guest(name: str) -> Subject:
+    """A tenant that what concerns the whole host is tried on; it comes to the host when it is first asked for."""
+    if name not in GUESTS:
+        GUESTS[name] = Subject.named(name)
+        begin_anew(GUESTS[name])
+    return GUESTS[name]
 
 
 def leave(subject: Subject) -> None:
@@ -123,17 +121,27 @@ def _hook(subject: Subject) -> None:
 def unhook(subject: Subject) -> None:
     """Lets tenant@ start and stop as it is shipped."""
     for verb in ("start", "stop"):
-        _script(subject, verb, [])
+        script(subject, verb, [])
 
 
-def _script(subject: Subject, verb: str, words: list[str]) -> None:
+def script(subject: Subject, verb: str, words: list[str]) -> None:
+    """Has a verb of tenant@ run with these words before it."""
     path = PLACE / subject.id / verb
     path.write_text(f"#!/bin/sh\nexec {' '.join(words)} /usr/bin/bbhv tenant {verb} {subject.id}\n")
     path.chmod(0o755)
 
 
+def sync(subject: Subject, command: tuple[str, ...] = ()) -> Ended:
+    """The next sync without a fault; what a run that was killed still had at work is waited for."""
+    while (ended := faults.run(command or ("bbhv", "sync", subject.id))).status == BUSY:
+        subject.rests()
+    return ended
+
+
 def up(subject: Subject) -> Shape:
     """A tenant that runs two containers; what it runs."""
+    if subject.memory().get("hold") is not None and "suspend" in json.dumps(subject.memory()["hold"]):
+        faults.run(["bbhv", "resume", subject.id])
     if subject.shape and not subject.runs():
         run(["systemctl", "start", f"tenant@{subject.id}"], check=False, timeout=150)
         subject.settles(subject.shape)
@@ -254,116 +262,68 @@ def system(subject: Subject) -> Change:
     return Change(argv=command, before={}, after=subject.shape, again=command, statuses=ANY)
 
 
+def image(subject: Subject) -> Change:
+    """A container gets a root of its own, which the host does not have yet: it is fetched, unpacked and published."""
+    before, role = up(subject), subject.role()
+    for path in sorted(guests.IMAGES.glob(f"{subject.id}-*.tar"), key=lambda path: path.stat().st_mtime)[:-2]:
+        path.unlink()
+    archive = guests.IMAGES / f"{subject.id}-{role}.tar"
+    archive.write_bytes(guests.archive([*guests.guest(), guests.member("role", role.encode())], bytes))
+    shape = {name: (role, limit) for name, (_, limit) in before.items()}
+    subject.declare(shape, {
+        "infrastructure/tiny.image": guests.image(archive),
+        "containers/web.nspawn": declared({"web": shape["web"]}, "tiny")["containers/web.nspawn"],
+    })
+    return Change(argv=_sync(subject), before=before, after=subject.shape, again=("bbhv", "sync"), statuses=ANY)
+
+
+def suspend(subject: Subject) -> Change:
+    """An operator stops a tenant."""
+    before = up(subject)
+    return Change(argv=("bbhv", "suspend", subject.id), before=before, after={}, either=True)
+
+
+def resume(subject: Subject) -> Change:
+    """An operator lets a tenant run again."""
+    after = up(subject)
+    run(["bbhv", "suspend", subject.id])
+    return Change(argv=("bbhv", "resume", subject.id), before={}, after=after, either=True)
+
+
+def confirm(subject: Subject) -> Change:
+    """An operator confirms what waits for that; asked once more, nothing waits any more."""
+    before, role = up(subject), subject.role()
+    head = json.loads(subject.tenant.files()["metadata.json"] or "")
+    head["lifecycle"]["confirmWithinSec"] = 3600
+    subject.declare({name: (role, limit) for name, (_, limit) in before.items()}, {"metadata.json": json.dumps(head)})
+    sync(subject)
+    argv = ("bbhv", "confirm", subject.id)
+    return Change(argv=argv, before=subject.shape, after=subject.shape, again=argv, statuses=frozenset({0, NOTHING}))
+
+
+def together(subject: Subject) -> Change:
+    """Two tenants change in one sync, each prepared by a thread of its own and activated in another."""
+    other = guest("hull")
+    one, beside = change(subject), change(other)
+    argv = (*one.argv, other.id)
+    return replace(one, argv=argv, again=argv, beside=((other, replace(beside, again=argv)),), threads=True)
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "change": Scenario(change),
     "live": Scenario(live),
     "reshape": Scenario(reshape),
     "unhealthy": Scenario(unhealthy),
-    "rollback": Scenario(rollback),
+    "rollback": Scenario(rollback, repeats=True),
     "first": Scenario(first, ("sync", "restart")),
     "start": Scenario(start, ("sync", "restart")),
-    "stop": Scenario(stop, ("sync", "restart")),
+    "stop": Scenario(stop, ("sync", "restart"), repeats=True),
+    "suspend": Scenario(suspend, ("sync", "boot"), repeats=True),
+    "resume": Scenario(resume, ("sync", "boot"), repeats=True),
+    "confirm": Scenario(confirm, ("sync",)),
+    "image": Scenario(image, guest="fern"),
+    "together": Scenario(together, guest="gale"),
     "boot": Scenario(boot, ("boot",), guest="dune"),
     "system": Scenario(system, ("sync", "boot"), guest="echo"),
 }
 
-
-# One point
-
-
-def find(subject: Subject, name: str) -> list[Point]:
-    """All points of a scenario, by tracing it once."""
-    log = PLACE / subject.id / "trace"
-    log.unlink(missing_ok=True)
-    one = SCENARIOS[name].begin(subject)
-    ended = do(subject, one, faults.trace(log))
-    assert log.exists(), ended.said
-    found = faults.points(name, log)
-    assert found, f"{name}: a trace without a point: {ended.said}"
-    sync(subject, one.again)
-    return found
-
-
-def try_point(subject: Subject, point: Point) -> Tried:
-    """Does one point, and says what was wrong. A subject that something is wrong with begins anew."""
-    problems: list[str] = []
-    scenario = SCENARIOS[point.scenario]
-    way, was, said = scenario.ways[point.when % len(scenario.ways)], "", ""
-    try:
-        one = scenario.begin(subject)
-        log = PLACE / subject.id / "trace"
-        log.unlink(missing_ok=True)
-        ended = do(subject, one, faults.injected(point, log))
-        was, said = faults.hit(log), ended.said
-        subject.rests()
-        problems += subject.broken()
-        if was and point.action != "KILL":
-            problems += untrue(subject, one, ended)
-        problems += _mend(subject, one, way, stale=point.action != "KILL")
-    except (AssertionError, OSError, ValueError) as error:
-        problems.append(f"{type(error).__name__}: {error}")
-    if problems:
-        begin_anew(subject)
-    return Tried(point, was, tuple(problems), said, way)
-
-
-def do(subject: Subject, one: Change, words: list[str]) -> Ended:
-    """Runs the command of a change with these words before what is struck."""
-    if not one.hook:
-        return faults.run([*words, *one.argv])
-    since = time.time()
-    _script(subject, one.hook, words)
-    ended = faults.run(one.argv)
-    unhook(subject)
-    journal = ["journalctl", "--quiet", "--output=cat", f"--since=@{since:.6f}", "-u", f"tenant@{subject.id}"]
-    return Ended(ended.status, run(journal).stdout)
-
-
-def sync(subject: Subject, command: tuple[str, ...] = ()) -> Ended:
-    """The next sync without a fault; what a run that was killed still had at work is waited for."""
-    while (ended := faults.run(command or ("bbhv", "sync", subject.id))).status == BUSY:
-        subject.rests()
-    return ended
-
-
-def _mend(subject: Subject, one: Change, way: str, *, stale: bool) -> list[str]:
-    """Has the tenant set right, and says what is wrong afterwards: first by one of the ways, then by a sync."""
-    problems: list[str] = []
-    unit = f"tenant@{subject.id}.service"
-    way = "sync" if one.hook == "stop" else way
-    if way in ("reload", "restart"):
-        done = faults.run(["systemctl", way, unit])
-        problems += [f"{way} ended with {done.status}: {done.said}"] if done.status else []
-        problems += [f"after {way}: {problem}" for problem in subject.settles(one.before, one.after)]
-    elif way == "boot":
-        done = faults.run(["systemctl", "restart", "tenant-manager.service"])
-        problems += [f"{way} ended with {done.status}: {done.said}"] if done.status else []
-    if problems:
-        return problems
-    if one.hook == "start":
-        sync(subject)  # which starts what is good, when a trial was interrupted
-    ended = sync(subject, one.again)
-    if ended.status not in one.statuses:
-        problems.append(f"the next sync ended with {ended.status}: {ended.said}")
-    allowed = (one.before, one.after) if one.either else (one.end,)
-    left = (*subject.settles(*allowed), *subject.left(stale=stale))
-    return problems + [f"after the next sync: {problem}" for problem in left]
-
-
-def untrue(subject: Subject, one: Change, ended: Ended) -> list[str]:
-    """What is wrong with the words of a command that a call failed for."""
-    said, problems = ended.said, [f"it says {defect!r}" for defect in DEFECTS if defect in ended.said]
-    good = subject.written(subject.number("good")) or {}
-    arrived = good == one.after
-    words = re.findall(rf"^{subject.id}: (applied|unchanged|rolled-back|quarantined|refused|failed|held)", said, re.M)
-    if "applied" in words and subject.runs() != one.after:
-        problems.append(f"it says applied, but what runs is {subject.runs()}")
-    if one.hook or one.again or one.after == one.before:
-        return problems  # its exit status is not about one change of this tenant
-    if ended.status == 0 and not arrived:
-        problems.append(f"it ended well, but generation {subject.number('good')} is good: {good}")
-    if ended.status and arrived:
-        problems.append("it says that it failed, but the new generation is good")
-    if ended.status and not any(named in said for named in NAMED):
-        problems.append("it does not say what failed")
-    return problems

@@ -17,22 +17,24 @@ from .world import Tenant
 ROLE = re.compile(r"ROLE=(\w+)")
 LIMIT = re.compile(r"^MemoryMax=(\d+)M?$", re.MULTILINE)
 LEFT = ".#"
+STORE = Path("/var/lib/bitbuilder/images")
+MARKS = ("stopped", "suspended", "wanted")
 MIB = 1 << 20
 
 # Each container's role and its limit in MiB: what tells generations apart.
 Shape = Mapping[str, tuple[str, int]]
 
 
-def declared(shape: Shape) -> dict[str, str | None]:
-    """The files of the containers of a shape."""
+def declared(shape: Shape, image: str = "debian-13") -> dict[str, str | None]:
+    """The files of the containers of a shape, of one image."""
     return {
         f"containers/{name}.nspawn":
-            idler("debian-13", f"MemoryMax={limit}M", exec=("Boot=no", f"Environment=ROLE={role}"))
+            idler(image, f"MemoryMax={limit}M", exec=("Boot=no", f"Environment=ROLE={role}"))
         for name, (role, limit) in shape.items()
     }  # fmt: skip
 
 
-@dataclass
+@dataclass(eq=False)
 class Subject:
     """One tenant, with all shapes that it was ever told to have."""
 
@@ -64,14 +66,10 @@ class Subject:
 
     def declare(self, shape: dict[str, tuple[str, int]], more: Mapping[str, str | None] | None = None) -> None:
         """Commits what the tenant is to run now."""
-        repo = self.tenant.repo
-        has = repo.git("ls-tree", "--name-only", f"{repo.branch}:containers").split() if repo.head else []
-        gone: dict[str, str | None] = {f"containers/{name}": None for name in has}
-        first = {} if has else self.tenant.files()
         self.shape = shape
         self.known.append(dict(shape))
         self.note()
-        repo.commit({**first, **gone, **declared(shape), **(more or {})})
+        _commit(self.tenant.repo, {**self.tenant.files(), **declared(shape), **(more or {})})
 
     # What is kept
 
@@ -109,12 +107,17 @@ class Subject:
         assert isinstance(value, dict)
         return value
 
+    def marks(self) -> dict[str, str]:
+        """What is noted of it in /run."""
+        found = {name: Path("/run/bitbuilder", name, self.id) for name in MARKS}
+        return {name: path.read_text() for name, path in found.items() if path.exists()}
+
     # What runs
 
-    def runs(self) -> Shape:
+    def runs(self, units: Mapping[str, Mapping[str, str]] | None = None) -> Shape:
         """The shape of what runs, by the processes and by the limits that systemd has for them."""
         found = {}
-        for unit, values in self.units().items():
+        for unit, values in (self.units() if units is None else units).items():
             if values["ActiveState"] in ("active", "reloading") and values["MainPID"] != "0":
                 try:
                     line = Path(f"/proc/{values['MainPID']}/cmdline").read_text(errors="replace")
@@ -154,15 +157,22 @@ class Subject:
         if (shown := self.shown()) is not None and shown not in self.known:
             problems.append(f"systemd would be shown what never was declared: {shown}")
         good, current, trial = self.number("good"), self.number("current"), self.memory().get("trial")
-        if trial is None and good == current and not self._explained(self.runs(), self.written(good) or {}):
-            problems.append(f"generation {good} is good and no trial is noted, but what runs is {self.runs()}")
+        if trial is None and good == current and not self._explained(runs := self.runs(), self.written(good) or {}):
+            problems.append(f"generation {good} is good and no trial is noted, but what runs is {runs}")
         return problems
 
     def _explained(self, runs: Shape, good: Shape) -> bool:
-        """Whether what runs is what is good; of a tenant that is stopped nothing does, or it is noted as stopping."""
+        """Whether what runs is what is good; of a tenant that is stopped nothing does, or it is noted as stopping.
+
+        One that is noted as suspended is stopped, or on its way there.
+        """
+        if "suspend" in json.dumps(self.memory().get("hold")):
+            return set(runs.items()) <= set(good.items())
         mark = Path("/run/bitbuilder/stopped", self.id)
+        if runs == good:
+            return True
         stopped = unit_property(f"tenant@{self.id}.service", "ActiveState") != "active"
-        return runs == good or (stopped and (not runs or mark.exists() and mark.read_text() == "stopping\n"))
+        return stopped and (not runs or mark.exists() and mark.read_text() == "stopping\n")
 
     def _half(self, number: str) -> list[str]:
         try:
@@ -185,14 +195,15 @@ class Subject:
 
     def left(self, *, stale: bool) -> list[str]:
         """What should not be there any more: files and units. What could not be removed may be `stale` until later."""
-        found = [f"left: {path}" for path in self.folder.rglob(f"{LEFT}*")]
+        found = [f"left: {path}" for path in (*self.folder.rglob(f"{LEFT}*"), *STORE.glob(f"{LEFT}*"))]
         link = Path(f"/run/bitbuilder/units/{self.id}")
         used = link.readlink().name if link.is_symlink() else ""
         folders = [path.name for path in Path("/run/bitbuilder/generations").iterdir()]
         mine = [one for one in folders if one.removeprefix(LEFT).partition(".")[0] == self.id]
         found += [f"left: /run/bitbuilder/generations/{one}" for one in mine if one != used and not stale]
-        expected = {f"tenant-container@{name}.{self.id}.service" for name in self.runs()}
-        found += [f"orphan: {unit}" for unit in self.units().keys() - expected]
+        units = self.units()
+        expected = {f"tenant-container@{name}.{self.id}.service" for name in self.runs(units)}
+        found += [f"orphan: {unit}" for unit in units.keys() - expected]
         return found + self._strays()
 
     def _strays(self) -> list[str]:
@@ -226,6 +237,16 @@ class Subject:
             return self.id not in jobs and not units.strip()
 
         wait_until(f"{self.id} has come to rest", still, timeout=60)
+
+
+def _commit(repo: Repo, files: Mapping[str, str | None]) -> None:
+    """Commits a whole tree by one program: what is done a thousand times is to be cheap."""
+    parts = [f"commit refs/heads/{repo.branch}\ncommitter Ops <ops@acme.example> now\ndata 8\nA change\n"]
+    parts += [f"from refs/heads/{repo.branch}^0\n"] if repo.head else []
+    parts += ["deleteall\n"]
+    for path, text in files.items():
+        parts += [f"M 100644 inline {path}\ndata {len(text.encode())}\n{text}\n"] if text is not None else []
+    repo.git("fast-import", "--quiet", "--date-format=now", input="".join(parts))
 
 
 def _mib(text: str) -> int:

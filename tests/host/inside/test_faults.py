@@ -10,13 +10,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import faults, scenarios, striking
+from . import faults, scenarios, striking, trying
 from .conftest import Make
-from .scenarios import Tried
 from .subject import Subject
-from .support import run, unit_property, wait_until
+from .support import REGISTRATIONS, registration, run, unit_property, wait_until
+from .trying import Tried
 
-SAMPLE = {"change": 10, "reshape": 3, "live": 2, "unhealthy": 4, "rollback": 4, "first": 3, "start": 4, "stop": 3}
+SAMPLE = {
+    "change": 8, "reshape": 2, "live": 1, "unhealthy": 1, "rollback": 2, "first": 1, "start": 2, "stop": 1,
+    "suspend": 1, "resume": 1, "confirm": 1, "image": 1, "together": 2,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +27,7 @@ def subjects() -> Iterator[list[Subject]]:
     """Tenants that faults are tried on."""
     made = striking.prepare()
     yield made
-    for subject in made:
-        scenarios.leave(subject)
+    striking.leave(made)
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def subject(subjects: list[Subject]) -> Subject:
 
 
 def test_promise_3_a_seeded_sample_of_faults_leaves_the_old_or_the_new_generation(subjects: list[Subject]) -> None:
-    chosen = list(striking.chosen(subjects[0], [f"{name}={count}" for name, count in SAMPLE.items()]))
+    chosen = striking.chosen(subjects, [f"{name}={count}" for name, count in SAMPLE.items()])
     tried: list[Tried] = []
     striking.all_of(subjects, chosen, tried.append)
     wrong = [f"{one.point}: {'; '.join(one.problems)}\n{one.hit}\n{one.said}" for one in tried if one.problems]
@@ -47,7 +49,7 @@ def test_promise_3_a_seeded_sample_of_faults_leaves_the_old_or_the_new_generatio
 
 
 def test_a_kind_of_every_call_that_changes_something_is_found(subject: Subject) -> None:
-    found = scenarios.find(subject, "change")
+    found = trying.find(subject, "change")
     kinds = Counter(point.kind for point in found if point.action == "KILL")
     assert set(kinds) == {"write", "rename", "sync", "make", "remove", "mode", "lock", "create", "start", "wait"}
     assert sum(kinds.values()) >= 150, kinds
@@ -68,6 +70,24 @@ def test_registrations_that_cannot_be_read_stop_nobody(subject: Subject) -> None
     assert subject.unsettled(subject.shape) == [], ended.said
     one = faults.run([*words, "bbhv", "sync", subject.id])
     assert one.status == 1 and "cannot be told" in one.said, one.said
+
+
+def test_settings_that_cannot_be_read_are_told_and_stop_nobody_who_is_registered_by_them(subject: Subject) -> None:
+    before, text = dict(subject.shape), scenarios.SETTINGS.read_text()
+    mine = REGISTRATIONS / f"{subject.id}.json"
+    words = faults.at(str(scenarios.SETTINGS), "openat", "EIO")
+    try:
+        scenarios.SETTINGS.write_text(f"{text}[Host]\nName=elsewhere\n")
+        mine.write_text(registration(subject.id, subject.tenant.repo.url, hosts=["elsewhere"]))
+        assert scenarios.sync(subject).status == 0
+        ended = faults.run([*words, "bbhv", "sync"])
+        assert ended.status == 1, ended.said
+        assert f"{scenarios.SETTINGS} cannot be read: Input/output error" in ended.said
+        assert subject.unsettled(before) == []
+    finally:
+        scenarios.SETTINGS.write_text(text)
+        mine.write_text(registration(subject.id, subject.tenant.repo.url))
+    assert scenarios.sync(subject).status == 0 and subject.unsettled(before) == []
 
 
 def test_a_folder_that_is_read_by_half_is_not_taken_for_a_generation(subject: Subject) -> None:
@@ -96,7 +116,7 @@ def test_a_stop_that_was_interrupted_is_brought_to_its_end_by_the_next_sync(subj
     log = scenarios.PLACE / subject.id / "trace"
     point = faults.Point("stop", "start", "vfork", 1, "KILL")
     log.unlink(missing_ok=True)
-    scenarios.do(subject, scenarios.stop(subject), faults.injected(point, log))
+    trying.do(subject, scenarios.stop(subject), faults.injected(point, log))
     assert faults.hit(log) and subject.runs() == subject.shape
     ended = scenarios.sync(subject)
     assert ended.status == 0 and "held" in ended.said, ended.said
@@ -174,12 +194,12 @@ def test_a_restart_that_systemd_refuses_is_no_success(subject: Subject) -> None:
 
 
 def test_a_manager_that_restarts_forgets_no_interrupted_way_back(subject: Subject) -> None:
-    scenarios.find(subject, "rollback")
+    trying.find(subject, "rollback")
     log = scenarios.PLACE / subject.id / "trace"
     renames = [line for line in log.read_text().splitlines() if " rename(" in line]
     when = next(number for number, line in enumerate(renames, 1) if '/good")' in line)
     one = scenarios.rollback(subject)
-    ended = scenarios.do(subject, one, faults.injected(faults.Point("", "rename", "rename", when, "ENOMEM"), log))
+    ended = trying.do(subject, one, faults.injected(faults.Point("", "rename", "rename", when, "ENOMEM"), log))
     assert ended.status == 1 and "Cannot allocate memory" in ended.said and subject.runs() == one.after, ended.said
     run(["systemctl", "restart", "tenant-manager.service"])
     assert scenarios.sync(subject).status == 0 and subject.settles(one.before) == []
