@@ -167,6 +167,8 @@ def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
         except (BbhvError, OSError) as error:
             problem = error if isinstance(error, BbhvError) else BbhvError(sentence(error))
         host = open_world()
+        if host.unread and not problem:  # what follows from a setting that was passed over has to be understood
+            problem = BbhvError(str(host.unread[0]))
         for tenant in tenants:
             if tenant not in host.refused:
                 host.registered(tenant)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Mapping, Sequence
 
 from ..errors import BbhvError, NotFoundError, RefusedError
-from ..findings import Finding, Place, errors, ordered
+from ..findings import Finding, Place, Severity, errors, ordered
 from ..formats import conffile, jsontext
 from ..formats.jsontext import Json
 from ..formats.schema.compiler import Schema, compile_schema
@@ -33,7 +33,7 @@ from .repository.read import read, read_tree
 class World:
     """One reading of the host. `refused` are the tenants whose registration has errors, `system` the commit used,
     `trust` the verifiers that it brings along, `elsewhere` those that are registered for other hosts; `readable` says
-    whether absence can be believed."""
+    whether absence can be believed: not where settings are `unread`, among which may be the name of the host."""
 
     settings: HostSettings
     registrations: Mapping[str, Registration] = field(default_factory=dict)
@@ -42,6 +42,7 @@ class World:
     findings: tuple[Finding, ...] = ()
     system: str = ""
     trust: Mapping[str, bytes] = field(default_factory=dict)
+    unread: tuple[Finding, ...] = ()
     readable: bool = True
 
     def registered(self, tenant: str) -> Registration:
@@ -87,13 +88,14 @@ def settings() -> tuple[HostSettings, tuple[Finding, ...]]:
 
 def _bytes(path: str, findings: list[Finding]) -> bytes | None:
     """A file of the operator, who may use links. What is no readable file is a finding, and is passed over."""
+    severity: Severity = "warning"
     try:
         data = files.read(os.path.realpath(path))
         problem = "it is a link to nothing." if data is None and os.path.islink(path) else ""
     except BbhvError as error:
-        data, problem = None, str(error)
+        data, problem, severity = None, str(error), "error"
     if problem:
-        findings.append(Finding(Place(path), "BB502", f"It cannot be read, ignoring: {problem}", "", "warning"))
+        findings.append(Finding(Place(path), "BB502", f"It cannot be read, ignoring: {problem}", "", severity))
     return data
 
 
@@ -116,12 +118,13 @@ def load() -> World:
     brought = {name: data for name, data in system_files.items() if name.startswith("trust/")}
     merged, doubles = merge(sources)
     lost = [one for one in found if one.place.file in paths.REGISTRATIONS]  # a folder: who is not in it may well be
+    unread = tuple(one for one in errors(findings) if one.code == "BB502")
     here = for_host(merged, name_of(host))
     return World(
         settings=host, registrations=here, elsewhere={k: v for k, v in merged.items() if k not in here},
         refused={k: v for k, v in refused.items() if is_name(k)},
         findings=ordered((*found, *doubles)), system=oid,
-        trust=brought, readable=not lost and (bool(oid) or not host.repository),
+        trust=brought, unread=unread, readable=not lost and not unread and (bool(oid) or not host.repository),
     )  # fmt: skip
 
 

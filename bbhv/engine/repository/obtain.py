@@ -6,9 +6,11 @@ engine only copies checked frames into place. The ref `incoming` moves last; wha
 step, and every object again when it is read.
 """
 
+import fcntl
 import os
 import stat
 import sys
+import termios
 
 from ...errors import BbhvError, CommandError, NotFoundError, NotYetError, RefusedError
 from ...host import files, git, run, systemd
@@ -199,9 +201,6 @@ def receive(repository: Repository, ingesting: sandboxes.Unit, fetching: sandbox
 
 def _has_data(pipe: int, seconds: int) -> bool:
     """Whether there is something to read, without taking it: False means that the other end is closed."""
-    import fcntl
-    import termios
-
     if not run.has_data(pipe, seconds):
         return False  # its end says why
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder) > 0

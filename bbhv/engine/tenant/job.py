@@ -184,7 +184,7 @@ def _one(job: Job, step: Callable[[Job], None]) -> None:
         job.end_without_record("failed", str(error))
     except RefusedError as error:
         job.end_safely("refused", str(error))
-    except (BbhvError, OSError) as error:
+    except (BbhvError, OSError, ImportError) as error:  # a library that is needed late, while something is short
         job.end_safely("failed", sentence(error, job.store.folder))
     except Exception as error:  # a defect of ours that one tenant's content uncovers must not reach the others
         log.write("error", traceback.format_exc())

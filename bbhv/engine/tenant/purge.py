@@ -55,7 +55,8 @@ def _whole(host: World, tenant: str) -> tuple[str, ...]:
     if tenant in host.refused:
         raise RefusedError(f"The registration of {tenant} has errors: nobody can say that it is gone.")
     if not host.readable:
-        raise RefusedError(f"The system repository cannot be read: nobody can say that {tenant} is gone.")
+        what = "The settings of this host" if host.unread else "The system repository"
+        raise RefusedError(f"{what} cannot be read: nobody can say that {tenant} is gone.")
     one = host.registrations.get(tenant)
     if one is not None and one.state != "absent":
         hint = 'Remove the registration, or write "state": "absent" into it, then: bbhv sync'
