@@ -14,12 +14,16 @@ from ..kinds.credential import Credential, embedded_name, how_to_encrypt
 from ..kinds.source import Declared
 from ..kinds.values import show_size
 from ..kinds.workloads.handing import credentials as names
+from ..kinds.workloads.machine import Machine
 from ..kinds.workloads.workload import CREDENTIAL
 from ..names import specifier_escape
 
 # CREDENTIALS_TOTAL_SIZE_MAX of systemd: of all names and secrets of a unit, and of the file system that they are in.
 MAX_OF_UNIT = 1 << 20
 _PAGE = 4096
+# vmspawn writes what QEMU is to hand on into files in /var/tmp, in clear, and they stay while the machine runs: so that
+# is in memory, and the memory is not swapped, which has it anyway as the guest's.
+_IN_MEMORY = (("PrivateTmp", "disconnected"), ("MemorySwapMax", "0"))
 # What is around the secret in the encrypted part: two times and the size of the name, which follows them.
 _AROUND = 20
 _MAX_WORDS = 300
@@ -52,9 +56,9 @@ def settings(workload: Declared, there: Mapping[str, Credential]) -> dict[str, s
 
 def directives(workload: Declared, tenant: str, tenants_dir: str) -> list[tuple[str, str]]:
     """The settings of a workload's unit, by which it is given its credentials, and nobody else is."""
-    folder = specifier_escape(f"{tenants_dir}/{tenant}/current/credentials")
-    return [("LoadCredentialEncrypted", f"{embedded_name(tenant, name)}:{folder}/{name}.cred")
-            for name in names(workload)]  # fmt: skip
+    folder, wanted = specifier_escape(f"{tenants_dir}/{tenant}/current/credentials"), names(workload)
+    given = [("LoadCredentialEncrypted", f"{embedded_name(tenant, name)}:{folder}/{name}.cred") for name in wanted]
+    return [*given, *(_IN_MEMORY if wanted and isinstance(workload, Machine) else ())]
 
 
 def used(workloads: Iterable[Declared], there: Mapping[str, Credential]) -> dict[str, Credential]:

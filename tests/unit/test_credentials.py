@@ -67,6 +67,15 @@ def test_only_who_asks_for_a_credential_is_given_it_under_the_name_inside() -> N
     assert not any(HOST.decode()[:20] in text for text in one.units.values())
 
 
+def test_what_vmspawn_writes_for_a_machine_is_in_memory_that_is_not_swapped() -> None:
+    machine = b"[X-Bitbuilder]\nImage=disk\n"
+    asking = machine + b"Credential=key\n"
+    one = tenant({**FILES, "machines/vm.vmspawn": asking, "machines/no.vmspawn": machine, FOR_ALL: HOST})
+    keys = [key for key, _ in credentials.directives(one.machines["vm"], "acme", "/var/lib/tenants")]
+    assert keys == ["LoadCredentialEncrypted", "PrivateTmp", "MemorySwapMax"]
+    assert credentials.directives(one.machines["no"], "acme", "/var/lib/tenants") == []
+
+
 def test_what_nobody_asks_for_is_not_on_the_host() -> None:
     assert generation(files(**{FOR_ALL: HOST})).credentials == {}
 
