@@ -12,6 +12,7 @@ from . import paths
 
 GRACE = 30
 PACK_LIMIT = 256 << 20
+AGAIN = "What runs stays as it is; the next sync tries again."
 
 
 class Unit:
@@ -31,8 +32,8 @@ class Unit:
             return
         words = said(done.stderr) or f"exit status {done.returncode}"
         if time.monotonic() - self._started >= self._seconds:
-            words = f"it took longer than {self._seconds} s and was ended"
-        hint = done.stderr.partition(" hint: ")[2].strip() or "What runs stays as it is; the next sync tries again."
+            words = late(self._seconds)
+        hint = done.stderr.partition(" hint: ")[2].strip() or AGAIN
         message = f"The {self.step} of {self.subject} failed: {words.partition(' hint: ')[0].rstrip('.')}."
         if done.returncode == EXIT_REFUSED:
             raise RefusedError(message, hint=hint)
@@ -55,6 +56,11 @@ def unit(
             process.close()
             if goes_on:  # that was systemd-run; the unit would go on without it
                 systemd.urge("stop", [unit_name])
+
+
+def late(seconds: int) -> str:
+    """Why a unit of so many seconds was ended."""
+    return f"it took longer than {seconds} s and was ended"
 
 
 def lend(objects: str) -> tuple[str, ...]:

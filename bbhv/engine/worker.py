@@ -1,6 +1,6 @@
 """What runs inside the sandboxes: unprivileged, with nothing but standard input and output to the engine.
 
-`fetch`, `ingest`, `repack` and `credential` are about repositories (transfer). `image` writes the bytes of an image.
+`repack` and `credential` are about repositories (transfer). `image` writes the bytes of an image.
 `unpack` extracts an archive below one folder. Whatever is wrong is one sentence on standard error and a non-zero exit
 status.
 """
@@ -28,10 +28,6 @@ def work(arguments: list[str]) -> int:
 
 def _work(kind: str = "", *rest: str) -> int:
     match kind, len(rest):
-        case "fetch", 0:
-            transfer.fetch()
-        case "ingest", 4:
-            transfer.ingest(rest[0], int(rest[1]), rest[2], rest[3])
         case "repack", _:
             transfer.repack(*rest)
         case "credential", 4:

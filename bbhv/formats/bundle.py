@@ -45,13 +45,6 @@ class Header:
         return _FORMATS[self.capabilities[0]] if self.capabilities else "sha1"
 
 
-def make_header(tip: str, name: str, prerequisites: tuple[str, ...]) -> bytes:
-    """The header of a bundle with one ref, to which a pack is added that needs no more than the prerequisites."""
-    first = "# v3 git bundle\n@object-format=sha256\n" if len(tip) == 64 else "# v2 git bundle\n"
-    needed = "".join(f"-{oid}\n" for oid in prerequisites)
-    return f"{first}{needed}{tip} {name}\n\n".encode()
-
-
 def parse_header(data: bytes) -> Header:
     """Read the header at the start of `data`. Raises BundleIncompleteError or BundleFormatError."""
     signature = data[:16]

@@ -203,6 +203,16 @@ def read(path: str, limit: int = 1 << 20, *, cut: bool = False) -> bytes | None:
     return data
 
 
+def open_plain(path: str) -> int:
+    """A descriptor that reads a plain file, not through a link at its end. Raises BbhvError for anything else, and
+    OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise BbhvError(f"{path} is not a plain file.")
+    return handle
+
+
 def _unreadable(error: OSError, path: str) -> OSError | BbhvError:
     if error.errno in SHORTAGES:
         return named(error, path)

@@ -43,10 +43,8 @@ UNPRIVILEGED = (
 )  # fmt: skip
 
 
-def sandbox_command(
-    unit: str, sandbox: Sandbox, argv: Sequence[str], environment: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The command that runs `argv` in a transient sandboxed unit, with our standard input and output."""
+def sandbox_properties(sandbox: Sandbox) -> list[str]:
+    """The lines of a unit file that make a sandbox."""
     properties = list(STRICT)
     if not sandbox.root:
         properties += UNPRIVILEGED
@@ -58,9 +56,16 @@ def sandbox_command(
     # A host without the memory controller has only what the kernel counts for each process.
     properties += [f"LimitDATA={sandbox.memory}", f"LimitCPU={sandbox.cpu}"]
     properties += sandbox.properties
+    return properties
+
+
+def sandbox_command(
+    unit: str, sandbox: Sandbox, argv: Sequence[str], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The command that runs `argv` in a transient sandboxed unit, with our standard input and output."""
     return (
         "systemd-run", "--quiet", "--collect", "--pipe", "--wait", "--service-type=exec", "--expand-environment=no",
-        f"--unit={unit}", *(f"--property={text}" for text in properties),
+        f"--unit={unit}", *(f"--property={text}" for text in sandbox_properties(sandbox)),
         *(f"--setenv={name}={value}" for name, value in environment.items()), "--", *argv,
     )  # fmt: skip
 

@@ -4,14 +4,11 @@ Pure. Of the request nothing is secret: a key or password reaches the unit as a 
 a shell string of anybody but ourselves, and no text of a registration is an option of a program.
 """
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from shlex import join
 from typing import Sequence
 
-from ..names import is_object_id
-
 PROTOCOLS = ("https", "ssh")
-MAX_REQUEST = 2 << 20
 MAX_SECRET = 64 << 10
 _PORTS = {"https": "443", "ssh": "22"}
 _SSH = (
@@ -24,7 +21,7 @@ _SSH = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be fetched: the tip of a branch without what `have` reaches, by deltas against `objects`.
+    """What is to be fetched: the tip of a branch.
 
     `credential` is the name of the credential that the unit was given; `patience` is how many seconds a server may
     stay silent. What is empty is not there.
@@ -32,8 +29,6 @@ class Request:
 
     url: str
     branch: str
-    have: str = ""
-    objects: str = ""
     credential: str = ""
     user: str = ""
     known_hosts: str = ""
@@ -44,26 +39,6 @@ class Request:
     def scheme(self) -> str:
         """The protocol."""
         return self.url.partition("://")[0]
-
-
-def encode(request: Request) -> bytes:
-    """The request as bytes. Raises ValueError when a text in it cannot be handed over."""
-    texts = astuple(request)
-    if any("\0" in text for text in texts):
-        raise ValueError("a text has a NUL character in it")
-    return "\0".join(texts).encode()
-
-
-def decode(data: bytes) -> Request:
-    """The request of such bytes. Raises ValueError for anything else."""
-    names = [item.name for item in fields(Request)]
-    texts = data.decode().split("\0")
-    if len(texts) != len(names) or not texts[-1].isdigit():
-        raise ValueError("the request is not whole")
-    request = Request(**dict(zip(names, texts, strict=True)))
-    if request.have and not is_object_id(request.have):
-        raise ValueError("the request names no object")
-    return request
 
 
 def server(url: str) -> str:

@@ -74,6 +74,23 @@ def test_those_that_are_ready_do_not_wait_for_those_that_hang() -> None:
     assert not running.is_alive() and sum(map(len, seen.batches)) == 18
 
 
+def test_a_server_is_free_for_the_next_as_soon_as_it_gave_what_it_has() -> None:
+    seen, fetched = Seen(), threading.Semaphore(0)
+
+    def prepare(one: Job) -> None:
+        with seen.lock:
+            seen.most["taken apart"] += 1
+        one.fetched()
+        if one.tenant != "last":
+            assert fetched.acquire(timeout=PATIENCE), "the last is fetched while all others are taken apart"
+        else:
+            fetched.release(7)
+
+    jobs = [*(job(f"a{number}", "a") for number in range(7)), job("last", "a")]
+    Run(8, prepare, seen.activate).run(jobs)
+    assert seen.most["taken apart"] == 8 and sum(map(len, seen.batches)) == 8
+
+
 def test_others_go_on_while_some_are_activated() -> None:
     seen, prepared = Seen(), threading.Event()
 

@@ -9,30 +9,14 @@ import pytest
 
 from bbhv.kinds.urls import normalise
 from bbhv.kinds.values import Unreadable
-from bbhv.model.fetching import Request, advice, answer, decode, encode, git_configuration, server, ssh_command
+from bbhv.model.fetching import Request, advice, answer, git_configuration, server, ssh_command
 
 PLAIN = Request(url="https://git.example.com/acme.git", branch="main")
 FULL = Request(
-    url="ssh://git.example.com:2222/srv/acme.git", branch="release/1", have="a" * 40, objects="/var/lib/x",
+    url="ssh://git.example.com:2222/srv/acme.git", branch="release/1",
     user="deploy", credential="git.acme",
     known_hosts="git.example.com ssh-ed25519 AAAA\nother ssh-rsa BB", patience="5",
 )
-
-
-@pytest.mark.parametrize("request_", [PLAIN, FULL, replace(FULL, ca="-----BEGIN\nünïcödé\n")])
-def test_a_request_arrives_as_it_was_sent(request_: Request) -> None:
-    assert decode(encode(request_)) == request_
-
-
-def test_a_text_cannot_end_early_or_become_another_one() -> None:
-    with pytest.raises(ValueError, match="NUL"):
-        encode(replace(PLAIN, ca="a\0b"))
-    whole = encode(FULL)
-    for data in (b"", whole[:-1] + b"x", whole + b"\0", whole.replace(b"\0", b"\0\0", 1), b"\xff", b"a\0" * 8 + b"9"):
-        with pytest.raises(ValueError, match=r"not whole|codec|no object"):
-            decode(data)
-    with pytest.raises(ValueError, match="names no object"):
-        decode(encode(replace(FULL, have="--upload-pack=x")))
 
 
 @pytest.mark.parametrize(("url", "name"), [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bbhv.formats import bundle
-from bbhv.formats.bundle import MAX_HEADER, BundleFormatError, BundleIncompleteError, make_header, parse_header
+from bbhv.formats.bundle import MAX_HEADER, BundleFormatError, BundleIncompleteError, parse_header
 
 FIXTURES = Path(__file__).parent / "fixtures/formats/git"
 BUNDLES = ["sha1/v2.bundle", "sha1/v3.bundle", "sha256/v3.bundle"]
@@ -104,13 +104,3 @@ def test_several_refs_without_the_branch_are_refused_by_name() -> None:
 def test_a_pack_says_how_many_objects_it_has() -> None:
     assert bundle.pack_objects(b"PACK\0\0\0\2\0\1\0\0rest") == 65536
     assert bundle.pack_objects(b"PACK\0\0\0\2\0\1") == bundle.pack_objects(b"KCAP" * 4) == 0
-
-
-@pytest.mark.parametrize("oid", [ID.decode(), "2" * 64])
-@pytest.mark.parametrize("known", [0, 1])
-def test_a_header_that_is_made_reads_the_same(oid: str, known: int) -> None:
-    needed = ("3" * len(oid),) * known
-    data = make_header(oid, "refs/heads/main", needed)
-    header = parse_header(data + b"PACK")
-    assert header.references == ((oid, "refs/heads/main"),) and header.prerequisites == needed
-    assert header.size == len(data) and len(oid) == (64 if header.algorithm == "sha256" else 40)

@@ -33,7 +33,9 @@ REGISTRATION = """`tenants/`<ID>`.json` is the registration of the tenant <ID>. 
 FETCHING = """A repository is fetched by a unit of its own that has no privilege: it runs as a user that exists only
 meanwhile, sees no file of any tenant but the objects that it fetches against, and may do nothing but talk to the
 network, for a bounded time and with bounded memory. What it hands over is taken apart by a second unit, which has no
-network.
+network. In both, git runs alone; unless the repository is a local one, it sees nothing of the host but `/usr` and
+`/etc`, both read-only. The journal has only warnings of these units: when one ends without a word, the message names
+the unit to ask for.
 
 A password, a token or an SSH key is a credential of the host: `fetch.credential` is its name in the credential stores
 of `systemd.exec`(5), encrypted or not. systemd gives it to the one unit that fetches for this tenant; it is in no

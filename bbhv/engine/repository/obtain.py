@@ -1,28 +1,22 @@
 """Fetch and ingest: from a repository on the network to objects in the clone, nothing of it trusted yet.
 
-Two sandboxed units with a pipe between them (DESIGN: the way a commit travels). The first talks to the network and
-hands over a git bundle; the second takes it apart without one. A bundle from a file enters at the same door. The
-engine only copies checked frames into place. The ref `incoming` moves last; what is behind it is verified by the next
-step, and every object again when it is read.
+Two sandboxed units (DESIGN: the way a commit travels), in each of which git runs alone. The first talks to the network
+and leaves a pack (`fetching`). The second reads it from a pipe and takes it apart without a network (`ingesting`); what
+it makes is copied into the clone, and the ref `incoming` moves last. A bundle from a file enters at the same door. What
+is behind `incoming` is verified by the next step, and every object again when it is read.
 """
 
-import fcntl
 import os
-import stat
-import sys
-import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ...errors import BbhvError, CommandError, NotFoundError, NotYetError, RefusedError
-from ...host import files, git, run, systemd
-from ...model.fetching import encode
-from ...names import is_name, is_object_id
-from .. import paths, sandboxes
-from . import housekeeping, reach, retry
+from ...formats import bundle
+from ...host import files, git
+from ...names import is_name
+from .. import confined, paths
+from . import fetching, housekeeping, ingesting, reach, retry
 from .reach import Repository as Repository
-
-MEMORY = "512M"
-INGEST_SECONDS = 300
-CPU_SECONDS = 240
 
 
 def attempt(repository: Repository, *, bundle: str = "", patient: bool = False) -> str:
@@ -62,7 +56,7 @@ def obtain(repository: Repository, bundle: str = "") -> str:
             clone.keep_packs()  # whoever accepted it was interrupted
         clone.restore(repository.configuration(clone.algorithm()))
     # What came last may be no commit that we read, and nobody has signed for it: what was accepted still is there.
-    have = _usable(clone, paths.REF_INCOMING) or _usable(clone, paths.REF_TRIED)
+    have = _accepted(clone) or _usable(clone, paths.REF_INCOMING) or _usable(clone, paths.REF_TRIED)
     if clone.exists() and have is None and clone.ref(paths.REF_INCOMING):
         clone.discard()
     try:
@@ -101,6 +95,12 @@ def _take(repository: Repository, have: str | None, bundle: str) -> str:
     return _open(repository, have, bundle) if bundle else _transfer(repository, have)
 
 
+def _accepted(clone: git.Clone) -> str | None:
+    """What came last, when it was accepted as well, and so was read."""
+    have = clone.ref(paths.REF_INCOMING) if clone.exists() else None
+    return have if have and have == clone.ref(paths.REF_TRIED) else None
+
+
 def _usable(clone: git.Clone, ref: str) -> str | None:
     """The commit of a ref, when it can be read."""
     have = clone.ref(ref) if clone.exists() else None
@@ -115,92 +115,83 @@ def _usable(clone: git.Clone, ref: str) -> str | None:
 
 
 def _transfer(repository: Repository, have: str | None) -> str:
-    objects = f"{repository.clone.gitdir}/objects" if have else ""
-    sandbox = systemd.Sandbox(
-        properties=(*sandboxes.lend(objects), *reach.properties(repository)), memory=MEMORY, cpu=CPU_SECONDS,
-        network=not repository.url.startswith("file:"), file_size=sandboxes.PACK_LIMIT, seconds=repository.seconds,
-    )  # fmt: skip
-    try:
-        request = sandboxes.in_memory(encode(repository.request(have, objects)))
-    except ValueError as error:
-        raise RefusedError(f"{repository.url} cannot be fetched: {error}.") from None
-    try:
-        work = ("fetch",)
-        with reach.slot(repository.url), sandboxes.unit(
-            "fetch", repository.name, repository.subject, work, sandbox, request
-        ) as fetching:
-            if _has_data(fetching.process.stdout.fileno(), repository.seconds + sandboxes.GRACE):
-                return _ingest(repository, have, fetching.process.stdout.fileno(), fetching)
-            fetching.finish()
-    finally:
-        os.close(request)
-    if have is None:
-        raise BbhvError(f"{repository.url} gave nothing.")
-    return have
+    with _staging(repository) as staging:
+        with reach.slot(repository.url):
+            tip = fetching.fetch(repository, have, f"{staging}/fetch")
+        repository.fetched()
+        if tip == have:
+            return tip
+        packs = confined.packs(f"{staging}/fetch")
+        if not packs:  # the server had nothing to send, for the clone has all of it
+            with git.ObjectReader(repository.clone.gitdir) as reader:
+                reader.read(tip, "commit")
+            return tip
+        if len(packs) > 1:
+            raise BbhvError(f"git made more than one pack of what {repository.subject} gave.")
+        source = files.open_plain(f"{staging}/fetch/{confined.REPOSITORY}/objects/pack/{packs[0]}")
+        try:
+            return _ingest(repository, have, source, tip, staging)
+        finally:
+            os.close(source)
 
 
-def _open(repository: Repository, have: str | None, bundle: str) -> str:
+def _open(repository: Repository, have: str | None, path: str) -> str:
     """Takes a bundle from a file, which root opens without following a link at its end."""
     try:
-        source = os.open(bundle, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        source = files.open_plain(path)
     except OSError as error:
-        hint = "Name the bundle itself, not a link to it." if os.path.islink(bundle) else ""
-        raise NotFoundError(f"The bundle {bundle} cannot be opened: {error.strerror}.", hint=hint) from None
+        hint = "Name the bundle itself, not a link to it." if os.path.islink(path) else ""
+        raise NotFoundError(f"The bundle {path} cannot be opened: {error.strerror}.", hint=hint) from None
+    except BbhvError:
+        raise RefusedError(f"The bundle {path} is not a plain file.") from None
     try:
-        if not stat.S_ISREG(os.fstat(source).st_mode):
-            raise RefusedError(f"The bundle {bundle} is not a plain file.")
-        return _ingest(repository, have, source, None)
+        head = ingesting.header(source)
+        tip = bundle.chosen(head, f"refs/heads/{repository.branch}")
+        with _staging(repository) as staging:
+            try:
+                return _ingest(repository, have, source, tip, staging)
+            except RefusedError:
+                for oid in head.prerequisites:
+                    _prerequisite(repository, oid)  # which would be the reason
+                raise
+    except bundle.BundleFormatError as error:
+        message = f"The ingest of {repository.subject} failed: {error.message}"
+        raise RefusedError(message, hint=error.hint or bundle.MAKE) from None
     finally:
         os.close(source)
 
 
-def _ingest(repository: Repository, have: str | None, source: int, fetching: sandboxes.Unit | None) -> str:
-    """Takes a bundle apart and its pack into the clone. What goes wrong with fetching it is told first."""
-    objects = f"{repository.clone.gitdir}/objects" if have else ""
-    sandbox = systemd.Sandbox(
-        properties=sandboxes.lend(objects), memory=MEMORY, cpu=CPU_SECONDS, file_size=sandboxes.PACK_LIMIT * 2,
-        seconds=INGEST_SECONDS,
-    )  # fmt: skip
-    kind = git.algorithm(have) if have else ""
-    work = ("ingest", objects, str(sandboxes.PACK_LIMIT), kind, f"refs/heads/{repository.branch}")
-    with sandboxes.unit("ingest", repository.name, repository.subject, work, sandbox, source) as ingesting:
-        if fetching:
-            fetching.process.stdout.close()
-        return receive(repository, ingesting, fetching)
+def _prerequisite(repository: Repository, oid: str) -> None:
+    try:
+        if not repository.clone.exists():
+            raise BbhvError("There is no clone.")
+        with git.ObjectReader(repository.clone.gitdir) as reader:
+            reader.read(oid, "commit")
+    except BbhvError:
+        hint = f"Make a complete one: git bundle create FILE {repository.branch}"
+        message = f"The bundle goes on from commit {oid[:12]}, which this host does not have."
+        raise RefusedError(message, hint=hint) from None
 
 
-def receive(repository: Repository, ingesting: sandboxes.Unit, fetching: sandboxes.Unit | None) -> str:
-    """Takes the pack that a unit hands over into the clone, and moves the ref `incoming`."""
+@contextmanager
+def _staging(repository: Repository) -> Iterator[str]:
+    """A folder beside the clone in which all that is not believed yet lies, and which is gone afterwards."""
     files.make_dir(files.parent(repository.clone.path), 0o700)
     staging = files.temporary(f"{files.parent(repository.clone.path)}/incoming")
     os.mkdir(staging, 0o700)
     try:
-        problem: ValueError | None = None
-        try:
-            texts, parts = sandboxes.read_frames(ingesting.process, staging)
-        except ValueError as error:
-            problem = error
-        if fetching:
-            fetching.finish()
-        ingesting.finish()
-        if problem:
-            raise BbhvError(f"The ingest unit of {repository.name} handed over nonsense: {problem}.")
-        tip, name = texts.get("tip", ""), texts.get("name", "")
-        if not is_object_id(tip) or not is_object_id(name) or not {"pack", "idx"} <= parts.keys():
-            raise BbhvError(f"The ingest unit of {repository.name} handed over no whole pack.")
-        clone = repository.clone
-        if not clone.exists():
-            kind = git.algorithm(tip)
-            clone.create(repository.configuration(kind), repository.branch, kind)
-        clone.store_pack(name, parts, on_trial=True)
-        clone.set_ref(paths.REF_INCOMING, tip)
-        return tip
+        yield staging
     finally:
         files.remove_tree(staging)
 
 
-def _has_data(pipe: int, seconds: int) -> bool:
-    """Whether there is something to read, without taking it: False means that the other end is closed."""
-    if not run.has_data(pipe, seconds):
-        return False  # its end says why
-    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, b"\0\0\0\0"), sys.byteorder) > 0
+def _ingest(repository: Repository, have: str | None, source: int, tip: str, staging: str) -> str:
+    """Takes a pack into the clone, once it is known to hold all that the tip needs, and moves the ref `incoming`."""
+    name, parts = ingesting.ingest(repository, have, source, tip, staging)
+    clone = repository.clone
+    if not clone.exists():
+        kind = git.algorithm(tip)
+        clone.create(repository.configuration(kind), repository.branch, kind)
+    clone.store_pack(name, parts, on_trial=True)
+    clone.set_ref(paths.REF_INCOMING, tip)
+    return tip

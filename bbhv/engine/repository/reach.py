@@ -5,7 +5,7 @@ one unit that fetches for this tenant; it is in no argument, in no file of ours,
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -36,6 +36,7 @@ class Repository:
     allow_file: bool
     fetch: Fetch = field(default_factory=Fetch)
     seconds: int = 300
+    fetched: Callable[[], None] = field(default=lambda: None, compare=False)  # called when its server is free again
 
     @property
     def subject(self) -> str:
@@ -51,10 +52,10 @@ class Repository:
         """The clone's configuration, whole."""
         return git.configuration(self.url, self.branch, kind, (*PROTOCOLS, "file") if self.allow_file else PROTOCOLS)
 
-    def request(self, have: str | None, objects: str) -> Request:
-        """What the unit is asked for."""
+    def request(self) -> Request:
+        """What git is asked for."""
         return Request(
-            url=self.url, branch=self.branch, have=have or "", objects=objects, credential=self.fetch.credential,
+            url=self.url, branch=self.branch, credential=self.fetch.credential,
             user=self.fetch.user, known_hosts="\n".join(self.fetch.known_hosts), ca=self.fetch.ca,
             patience=str(max(1, min(PATIENCE, self.seconds))),
         )  # fmt: skip

@@ -2,7 +2,8 @@
 
 No tenant waits for a slow one, whatever makes it slow: those that are ready share one activation, and its
 daemon-reload, while the others go on. A server is asked for a few repositories at the same time only, so that one that
-hangs keeps no more than these few from being prepared; whose repository failed last time comes last.
+hangs keeps no more than these few from being prepared; its place is free again as soon as what it gave is there. Whose
+repository failed last time comes last.
 """
 
 import os
@@ -24,7 +25,8 @@ INTERRUPTED_SEC = 1.0
 
 
 class _Event(NamedTuple):
-    """Something happened: a job came, a job was prepared, the last job came, an activation is over."""
+    """Something happened: a job came, its server is done with it, it was prepared, the last job came, an activation is
+    over."""
 
     what: str
     job: Job | None = None
@@ -92,6 +94,7 @@ class Run:
             self._begun.append(pool.submit(self._one, self._running[-1][0]))
 
     def _one(self, job: Job) -> None:
+        job.fetched = lambda: self._events.put(_Event("fetched", job))
         try:
             self._prepare(job)
         finally:
@@ -127,6 +130,8 @@ class Run:
             self._activating = False
         elif event.job is not None and event.what == "came":
             self._waiting.append((event.job, _server(event.job)))
+        elif event.job is not None and event.what == "fetched":
+            self._running = [(one, "" if one is event.job else name) for one, name in self._running]
         elif event.job is not None:
             self._running = [one for one in self._running if one[0] is not event.job]
             self._since = self._since if self._ready else time.monotonic()

@@ -78,6 +78,7 @@ class Job:
     restarts: Mapping[str, int] = field(default_factory=dict)
     offered: Mapping[str, Offered] | None = None
     hold_before: Hold | None = None
+    fetched: Callable[[], None] = lambda: None  # called when the server of its repository is free for another
     lock: Lock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,7 +108,7 @@ class Job:
         one = self.registration
         return Repository(
             name=one.tenant, url=one.repository, branch=one.branch, clone=self.clone, allow_file=self.allow_file,
-            fetch=one.fetch or Fetch(), seconds=self.fetch_seconds,
+            fetch=one.fetch or Fetch(), seconds=self.fetch_seconds, fetched=lambda: self.fetched(),
         )  # fmt: skip
 
     @property

@@ -1,0 +1,80 @@
+"""Ingesting: git takes a pack apart in a sandbox of its own, without a network, with limits in every direction.
+
+`git index-pack --strict` reads the pack from a pipe. It ends well only when every object is sound, and when all that
+its objects link to is there: in the pack, or among the clone's objects, of which the same was said when they came. So
+what the tip reaches is there when the tip itself is.
+"""
+
+import os
+
+from ...errors import BbhvError, RefusedError
+from ...formats import bundle
+from ...host import git, systemd
+from ...names import is_object_id
+from .. import confined, sandboxes
+from .reach import Repository
+
+MEMORY = "512M"
+SECONDS = 300
+CPU_SECONDS = 240
+MAX_OBJECTS = 1_000_000
+
+
+def header(source: int) -> bundle.Header:
+    """The header of a bundle; the file stands at its pack afterwards. Raises BundleFormatError."""
+    data = os.pread(source, bundle.MAX_HEADER + 1, 0)
+    try:
+        head = bundle.parse_header(data)
+    except bundle.BundleIncompleteError:
+        raise bundle.BundleFormatError("The bundle ends within its header.") from None
+    os.lseek(source, head.size, os.SEEK_SET)
+    return head
+
+
+def ingest(
+    repository: Repository, have: str | None, source: int, tip: str, staging: str
+) -> tuple[str, dict[str, str]]:
+    """The name of the pack that a file holds from where it stands, and the paths of its checked parts in `staging`.
+
+    Raises RefusedError when it is not taken, or does not hold the tip; BbhvError, OSError.
+    """
+    objects = f"{repository.clone.gitdir}/objects" if have else ""
+    workplace, checked = f"{staging}/ingest", f"{staging}/objects"
+    failed = f"The ingest of {repository.subject} failed"
+    count = bundle.pack_objects(os.pread(source, bundle.PACK_HEADER, os.lseek(source, 0, os.SEEK_CUR)))
+    if count > MAX_OBJECTS:
+        message = f"{failed}: The pack has {count} objects, more than the {MAX_OBJECTS} that are taken."
+        raise RefusedError(message, hint="Start a new history.")
+    confined.furnish(workplace, git.algorithm(tip), "", bool(objects))
+    sandbox = systemd.Sandbox(
+        memory=MEMORY, cpu=CPU_SECONDS, file_size=sandboxes.PACK_LIMIT * 2, seconds=SECONDS
+    )
+    work = confined.Work(step="ingest", name=repository.name, workplace=workplace, objects=objects)
+    arguments = (
+        "-c", "core.bigFileThreshold=16m", "index-pack", "--stdin", "--fix-thin", "--strict",
+        f"--max-input-size={sandboxes.PACK_LIMIT}", "--threads=1",
+    )  # fmt: skip
+    said = confined.run_git(work, arguments, sandbox, {}, feed=source)
+    answer = said.answer.split()
+    if not said.ended or len(answer) != 2 or not is_object_id(answer[1]):
+        why = said.why(SECONDS).removeprefix("fatal: ")
+        raise RefusedError(f"{failed}: The pack was refused by git index-pack: {why}.", hint=sandboxes.AGAIN)
+    os.makedirs(f"{checked}/pack")
+    parts = confined.take(workplace, answer[1], f"{checked}/pack")
+    _holds(repository, f"{workplace}/{confined.REPOSITORY}", checked, tip)
+    return answer[1], parts
+
+
+def _holds(repository: Repository, gitdir: str, objects: str, tip: str) -> None:
+    """Whether the tip is there, and a commit. Raises RefusedError."""
+    env = {"GIT_OBJECT_DIRECTORY": objects}
+    if repository.clone.exists():
+        env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = f"{repository.clone.gitdir}/objects"
+    try:
+        with git.ObjectReader(gitdir, env) as reader:
+            reader.read(tip, "commit")
+    except RefusedError:
+        raise
+    except BbhvError as error:
+        message = f"The ingest of {repository.subject} failed: {tip[:12]}, which is offered, is no commit"
+        raise RefusedError(f"{message}: {error.message}", hint=bundle.MAKE) from None
