@@ -11,6 +11,7 @@ RUN_GENERATIONS = "/run/bitbuilder/generations"
 RUN_LOCK = "/run/bitbuilder/lock"
 RUN_VERSION = "/run/bitbuilder/systemd-version"  # with the identity of the program that said it
 RUN_RETRY = "/run/bitbuilder/retry"
+RUN_REFUSED = "/run/bitbuilder/refused"
 GENERATED = "/run/systemd/generator"
 # Where units of an operator lie that win over generated ones, and what set-property writes (systemd.unit(5)).
 UNIT_OVERRIDES = (

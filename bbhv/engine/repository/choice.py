@@ -11,7 +11,7 @@ from ...host import log
 from ...model.hostconf import ALLOW_FILE
 from .. import paths
 from ..tenant.job import Job, Mode
-from . import obtain, retry, verify
+from . import obtain, refusals, retry, verify
 
 
 def commit_of(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
@@ -26,13 +26,15 @@ def fetch(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
     """Fetch, ingest, verify: the tip of the branch, or None with the outcome set."""
     _heal(job)
     if not fetched:
+        _say_again(job)
         job.told = obtain.attempt(job.repository, bundle=job.asked.bundle, patient=job.asked.backoff)
         job.clone.touch_ref(paths.REF_INCOMING)
     tip = job.told
     job.commit = tip
     try:
         commit = verified(job, tip)
-    except RefusedError:
+    except RefusedError as error:
+        refusals.note(job.tenant, tip, job.signers.of_tenant(job.registration)[0], error)
         obtain.give_back(job.repository)
         raise
     problem = not_again(job, tip)
@@ -42,6 +44,13 @@ def fetch(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
     _accept(job, commit)
     obtain.accept(job.repository)
     return commit
+
+
+def _say_again(job: Job) -> None:
+    """Raises RefusedError when a server is said to have what was refused already, and nothing has changed since."""
+    if job.told and job.asked.backoff:
+        job.commit = job.told
+        refusals.say_again(job.tenant, job.told, job.signers.of_tenant(job.registration)[0])
 
 
 def choose(job: Job) -> verify.VerifiedCommit | None:
@@ -130,6 +139,7 @@ def not_again(job: Job, oid: str) -> str:
 def _accept(job: Job, commit: verify.VerifiedCommit) -> None:
     oid = commit.oid
     job.clone.set_ref(paths.REF_TRIED, oid)
+    refusals.forget(job.tenant)
     state = job.state.allowing(oid) if job.asked.allow_rewind else job.state
     hold = None if state.hold and state.hold.commit != oid else state.hold
     state = replace(state, tried=oid, hold=hold, proof=commit.proof)

@@ -51,9 +51,9 @@ def register(tenant: Tenant, server: HttpServer, **changes: object) -> None:
     (REGISTRATIONS / f"{tenant.id}.json").write_text(text)
 
 
-def sync() -> dict[str, str]:
+def sync(*options: str) -> dict[str, str]:
     """Syncs everything; the outcomes of the tenants here."""
-    done = run(["bbhv", "sync", "--json=short"], check=False, timeout=300)
+    done = run(["bbhv", "sync", *options, "--json=short"], check=False, timeout=300)
     found = json.loads(done.stdout)["tenants"]
     return {one["id"]: one["outcome"] for one in found if one["id"] in NAMES}
 
@@ -186,3 +186,24 @@ def test_who_is_trusted_is_looked_at_though_nothing_is_new(
         assert sync()["ask1"] == "refused"
     finally:
         verifier.unlink(missing_ok=True)
+
+
+def test_what_was_refused_is_not_fetched_again_by_the_timer_until_something_changes(
+    tenants: dict[str, Tenant], server: HttpServer, tmp_path: Path
+) -> None:
+    one, key = tenants["ask1"], SshKey(tmp_path, "ask")
+    first, signed = one.repo.head, {"commits": "signed", "signers": ["ask-release"]}
+    verifier = trust(key, "ask-release")
+    try:
+        register(one, server, trust=signed)
+        one.repo.commit({"README.md": "not signed"})
+        assert sync()["ask1"] == "refused"
+        said = one.status()["outcome"], one.repo.head
+        server.asked.clear()
+        assert sync("--backoff")["ask1"] == "refused" and fetched(server) == [], "one round trip, and no object"
+        assert (one.status()["outcome"], one.status()["outcomeCommit"]) == said
+        assert sync()["ask1"] == "refused" and fetched(server) == ["ask1"], "by hand it is looked at again"
+        register(one, server)
+        assert sync("--backoff")["ask1"] in ("applied", "unchanged") and one.status()["commit"] != first
+    finally:
+        verifier.unlink()

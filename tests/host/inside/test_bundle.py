@@ -11,9 +11,11 @@ import pytest
 
 from .conftest import Make
 from .guests import idler
+from .signing import SshKey, commit, forget, trust
 from .support import REPOSITORIES, run
 from .test_system import System
 from .test_system import system as system  # a fixture
+from .traces import Traces
 from .world import Tenant
 
 UNREACHABLE = "https://192.0.2.1/acme.git"
@@ -131,7 +133,7 @@ def oid(kind: str, data: bytes) -> bytes:
 WHO = b"author a <a@b> 1700000000 +0000\ncommitter a <a@b> 1700000000 +0000\n\nx\n"
 
 
-def commit(tree: bytes, more: bytes = b"") -> bytes:
+def bare_commit(tree: bytes, more: bytes = b"") -> bytes:
     """A commit without parents."""
     return b"tree " + tree.hex().encode() + b"\n" + more + WHO
 
@@ -162,7 +164,7 @@ def deep_chain(depth: int) -> list[bytes]:
 
 
 TREE = oid("tree", b"")
-ROOT = commit(TREE)
+ROOT = bare_commit(TREE)
 TIP = oid("commit", ROOT)
 WHOLE = (item(1, ROOT), item(2, b""))
 
@@ -219,7 +221,7 @@ def test_a_bundle_that_is_too_large_is_refused_at_the_limit(make: Make, tmp_path
 
 
 def test_a_pack_without_what_its_commit_needs_is_refused(make: Make, tmp_path: Path) -> None:
-    lost = commit(b"\7" * 20)
+    lost = bare_commit(b"\7" * 20)
     said = take(away(make), forged(tmp_path / "b", pack(item(1, lost)), oid("commit", lost)), 4)
     assert "index-pack" in said or "does not hold all that commit" in said
 
@@ -229,11 +231,51 @@ def test_a_million_refs_in_a_bundle_are_refused_by_their_number(make: Make, tmp_
     assert "The bundle" in said and ("larger than" in said or "refs" in said)
 
 
-@pytest.mark.parametrize("head", [b"# v3 git bundle\n@filter=blob:none\n", b"# v9 git bundle\n", b"# v2 git bundle\n",
-                                  b"\x7fELF", b"# v2 git bundle\n-" + b"0" * 40 + b"\n"])
-def test_a_header_that_is_not_one_is_refused(make: Make, tmp_path: Path, head: bytes) -> None:
-    (tmp_path / "b").write_bytes(head + b"\n" + pack(*WHOLE))
-    assert "git bundle create FILE" in take(away(make), tmp_path / "b", 4) or b"filter" in head
+HEADS = {
+    b"# v3 git bundle\n@filter=blob:none\n": "Make it without --filter", b"# v9 git bundle\n": "git bundle create FILE",
+    b"# v2 git bundle\n": "git bundle create FILE", b"\x7fELF": "git bundle create FILE",
+    b"# v2 git bundle\n-" + b"0" * 40 + b"\n": "git bundle create FILE",
+    b"# v2 git bundle\n@object-format=sha1\n": "git bundle create FILE",
+    b"# v3 git bundle\n@object-format=md5\n": "git bundle create FILE",
+}  # fmt: skip
+
+
+def test_a_header_that_is_not_one_is_refused(make: Make, tmp_path: Path) -> None:
+    acme = away(make)
+    for head, words in HEADS.items():
+        (tmp_path / "b").write_bytes(head + b"\n" + pack(*WHOLE))
+        assert words in take(acme, tmp_path / "b", 4), head
+
+
+def test_a_bundle_is_believed_no_more_than_the_network(make: Make, tmp_path: Path) -> None:
+    """A bundle of another tenant, one that nobody signed, and one that somebody else signed."""
+    forget()
+    mine, other = SshKey(tmp_path, "mine"), SshKey(tmp_path, "other")
+    trust(mine, "acme-release")
+    trust(other, "shop-release")
+    acme, shop = (make(name, repository=UNREACHABLE, trust={"commits": "signed", "signers": [f"{name}-release"]})
+                  for name in ("acme", "shop"))
+    first = commit(acme.repo, mine, acme.files())
+    commit(shop.repo, other, shop.files())
+    run(["bbhv", "sync", f"--bundle={bundled(acme, tmp_path / 'acme')}", "acme"], timeout=120)
+    traces = Traces(acme)
+    said = take(acme, bundled(shop, tmp_path / "shop"), 4)
+    assert "does not descend from" in said and acme.status()["commit"] == first
+    assert f"{mine.fingerprint}, which is not one of shop-release" in take(shop, tmp_path / "acme", 4)
+    assert not (shop.folder / "config.git").exists()
+    for signer, words in ((None, "is not signed"), (other, "which is not one of acme-release")):
+        commit(acme.repo, signer, {"README.md": traces.mark})
+        assert words in take(acme, bundled(acme, tmp_path / "b"), 4)
+    traces.are_all()
+    forget()
+
+
+def test_an_unsigned_tenant_takes_no_bundle_of_another(make: Make, tmp_path: Path) -> None:
+    """Its metadata.json names whose it is."""
+    acme, shop = away(make), away(make, "shop")
+    shop.commit(web=idler("debian-13"))
+    said = take(acme, bundled(shop, tmp_path / "b"), 3)
+    assert "metadata.json:1:" in said and "shop" in said and acme.state("web") == "inactive"
 
 
 def test_a_deep_chain_of_deltas_and_a_bomb_of_zeros_end_within_their_bounds(make: Make, tmp_path: Path) -> None:
