@@ -12,7 +12,7 @@ from ..model import fetching
 from ..model.hostconf import ALLOW_FILE, HostSettings
 from ..model.registration import Fetch
 from . import paths
-from .repository import memory, obtain, verify
+from .repository import memory, obtain, reach, verify
 from .repository.read import read
 from .repository.signers import Signers
 from .tenant.job import Asked
@@ -46,7 +46,7 @@ def follow(host: HostSettings, asked: Asked = Asked()) -> None:
             obtain.give_back(repository)
             raise
         except BbhvError as error:
-            error.hint = fetching.for_settings(error.hint)
+            error.message, error.hint = map(fetching.for_settings, (error.message, error.hint))
             raise
         obtain.accept(repository)
         repository.clone.align(commit.oid, host.branch, lock.handle)
@@ -88,7 +88,8 @@ def _fetch(host: HostSettings) -> Fetch:
         known = _text(host.known_hosts_file, "KnownHostsFile=")
     if host.ca_file:
         ca = _text(host.ca_file, "CAFile=")
-    credential = host.credential or ("bitbuilder.git" if os.path.exists(f"{paths.CREDENTIALS}/bitbuilder.git") else "")
+    given = any(os.path.exists(f"{folder}/bitbuilder.git") for folder in reach.GIVEN)
+    credential = host.credential or ("bitbuilder.git" if given else "")
     return Fetch(credential=credential, user=host.user, known_hosts=tuple(known.splitlines()), ca=ca)
 
 

@@ -20,7 +20,8 @@ from .. import paths
 CONNECTIONS = 4
 PATIENCE = 30
 _STORES = tuple(f"{root}/credstore" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib"))
-_GIVEN = ("/run/credentials/@system", "/run/credentials/@encrypted")
+# System credentials, as they came and encrypted.
+GIVEN = (paths.CREDENTIALS, "/run/credentials/@encrypted")
 # systemd.exec(5): where the users that DynamicUser= makes come from.
 _DYNAMIC = range(61184, 65520)
 
@@ -72,9 +73,9 @@ def properties(repository: Repository) -> tuple[str, ...]:
 def _credential(name: str) -> tuple[str, ...]:
     if not name:
         return ()
-    if any(os.path.exists(f"{folder}/{name}") for folder in (*(f"{one}.encrypted" for one in _STORES), _GIVEN[1])):
+    if any(os.path.exists(f"{folder}/{name}") for folder in (*(f"{one}.encrypted" for one in _STORES), GIVEN[1])):
         return (f"LoadCredentialEncrypted={name}",)
-    if any(os.path.exists(f"{folder}/{name}") for folder in (*_STORES, _GIVEN[0])):
+    if any(os.path.exists(f"{folder}/{name}") for folder in (*_STORES, GIVEN[0])):
         return (f"LoadCredential={name}",)
     raise BbhvError(
         f"The credential {name} that fetching needs is in none of this host's credential stores.",

@@ -23,6 +23,7 @@ from . import deadline, scripts
 from .deadline import Standing
 from .job import Job, Mode, each, now_usec, sentence
 from .probes import Asked
+from .stopping import stop
 from .watch import Watched, restarts, stable_seconds, watch
 
 _NEW = (Action.RESTART, Action.START, Action.RECREATE)
@@ -94,7 +95,7 @@ def _stop(tenant: str, units: Sequence[str], reason: str) -> None:
     scripted = any(not workload_of(unit)[0] for unit in units)
     if scripted:
         scripts.announce(tenant, reason)
-    systemd.act("stop", units, ok=(0, 5))
+    stop(units)
     if scripted:
         scripts.tell_failed(tenant, tuple(units))
         scripts.announce(tenant, "")
@@ -442,7 +443,7 @@ def stop_children(tenant: str) -> tuple[str, ...]:
     shared = systemd.loaded((infra_unit(tenant),))
     scripts.announce(tenant, "")
     try:
-        systemd.act("stop", units, ok=(0, 5))
+        stop(units)
         scripts.tell_failed(tenant, units)
     finally:
         systemd.act("stop", shared, ok=(0, 5))

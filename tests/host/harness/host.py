@@ -9,8 +9,8 @@
 
 Its /usr is the cached tree itself, read-only (`writable_usr` lays an overlay over it); all else is a copy on the disk
 of the cache, so that idmapped mounts and overlays work on it as on a real host. It has loopback only. `credentials`
-are system credentials, as a boot loader or a virtual machine manager would pass them. Inside are the guest tree as the
-offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs.
+are system credentials, as a boot loader or a virtual machine manager would pass them to the next boot. Inside are the
+guest tree as the offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs.
 """
 
 import os
@@ -58,7 +58,7 @@ class Host:
             raise BuildError(f"There is no test host {release}; there are {', '.join(trees.RELEASES)}.")
         self.release = release
         self._writable_usr = writable_usr
-        self._credentials = dict(credentials or {})
+        self.credentials = dict(credentials or {})
         self._progress = progress or Progress()
         self._holder = Holder(release)
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -160,7 +160,7 @@ class Host:
             "--console=read-only", "--kill-signal=SIGRTMIN+3", "--notify-ready=yes",
             "--resolv-conf=off", "--timezone=off", "--link-journal=no",
             *(f"--bind={nodes / node}:/dev/{node}" for node in _nodes()),
-            *(f"--set-credential={name}:{value}" for name, value in self._credentials.items()),
+            *(f"--set-credential={name}:{value}" for name, value in self.credentials.items()),
         ]
 
     def _await_ready(self, ready: socket.socket, deadline: float) -> None:

@@ -247,6 +247,19 @@ def test_a_header_that_is_not_one_is_refused(make: Make, tmp_path: Path) -> None
         assert words in take(acme, tmp_path / "b", 4), head
 
 
+def test_a_bundle_that_git_filtered_is_refused_and_one_that_ends_early_too(make: Make, tmp_path: Path) -> None:
+    acme = away(make)
+    acme.commit(web=idler("debian-13"))
+    path = bundled(acme, tmp_path / "whole")
+    acme.repo.git("bundle", "create", "--quiet", str(tmp_path / "filtered"), "--filter=blob:none", "main")
+    assert "does not hold all objects" in take(acme, tmp_path / "filtered", 4)
+    data = path.read_bytes()
+    for length in (10, data.index(b"\n\n"), data.index(b"PACK") + 8, len(data) - 1):
+        (tmp_path / "short").write_bytes(data[:length])
+        take(acme, tmp_path / "short", 4)
+    assert not (acme.folder / "config.git").exists()
+
+
 def test_a_bundle_is_believed_no_more_than_the_network(make: Make, tmp_path: Path) -> None:
     """A bundle of another tenant, one that nobody signed, and one that somebody else signed."""
     forget()

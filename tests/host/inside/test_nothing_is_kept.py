@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from . import clock
 from .conftest import Make
 from .servers import Authority, HttpServer, endless_pack
 from .signing import SshKey, commit, forget, signed, trust
@@ -167,6 +168,19 @@ def test_a_signer_of_somebody_else(prey: Prey) -> None:
 def test_a_commit_of_the_future(prey: Prey) -> None:
     with prey.attack("which is in the future"):
         prey.push(prey.mine, {"README.md": "tomorrow"}, date="2099-01-01T00:00:00Z")
+
+
+def test_a_clock_from_before_this_program_judges_nobody(prey: Prey) -> None:
+    """A host without a battery wakes up in the past: nothing is taken by that clock, and nothing is lost by it."""
+    traces = Traces(prey.tenant)
+    newest = prey.push(prey.mine, {"README.md": "signed, at a good time"})
+    past = ["python3", clock.__file__, "1577836800", "bbhv", "sync", "prey"]
+    done = run(past, check=False, timeout=120)
+    assert done.returncode == 4 and "The clock of this host is wrong: it says 2020-01-01" in done.stdout, done
+    assert "Set the clock" in done.stdout and prey.tenant.status()["outcome"] == "refused"
+    traces.are_all()
+    prey.tenant.sync()
+    assert prey.tenant.status()["commit"] == newest
 
 
 def test_a_branch_that_is_gone(prey: Prey) -> None:
