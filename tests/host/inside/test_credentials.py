@@ -222,7 +222,7 @@ def hostile(name: str) -> str:
         case "cut off":
             return good[:60]
         case "shortened":
-            return "\n".join(good.splitlines()[:-1])
+            return base64.b64encode(base64.b64decode(good)[:-20]).decode()
         case "changed":
             blob = bytearray(base64.b64decode(good))
             blob[-1] ^= 1
