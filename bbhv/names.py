@@ -70,6 +70,18 @@ def container_unit(name: str, tenant: str) -> str:
     return f"tenant-container@{workload(name, tenant)}.service"
 
 
+def machine_unit(name: str, tenant: str) -> str:
+    """The unit of a virtual machine."""
+    return f"tenant-machine@{workload(name, tenant)}.service"
+
+
+def machine_user(tenant: str) -> str:
+    """The user that runs the machines of a tenant, and nothing else on the host."""
+    import hashlib
+
+    return f"bb-{hashlib.sha256(tenant.encode()).hexdigest()[:16]}"
+
+
 def workload_of(unit: str) -> tuple[str, str, str]:
     """The kind, the name and the tenant of the workload that a unit runs; empty texts for any other unit."""
     template, _, instance = unit.partition("@")

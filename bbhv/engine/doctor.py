@@ -7,7 +7,8 @@ from typing import Callable, Iterator
 
 from ..errors import BbhvError, RefusedError
 from ..findings import Finding
-from ..host import git, run, signatures, systemd
+from ..host import git, run, signatures, systemd, vmspawn
+from ..kinds.workloads import vmcommand
 from ..model.authority import UNSIGNED
 from ..model.drift import GOING, sentence
 from ..model.retention import reason
@@ -93,6 +94,22 @@ def _programs() -> Iterator[Check]:
         "mount knows X-mount.idmap" if idmap else "mount is too old",
         "Install util-linux 2.39 or newer.",
     )
+
+
+def _machines() -> Iterator[Check]:
+    """What runs virtual machines; a host without is right as long as no tenant is granted one."""
+    program, switches = vmspawn.switches(paths.RUN_VMSPAWN)
+    wanted = [name for name, one in sorted(world.load().registrations.items()) if one.grants.machines]
+    lacking = vmcommand.lacking(program, switches)
+    qemu = f"qemu-system-{os.uname().machine}"
+    if not lacking and not run.find(qemu):
+        lacking = f"this host has no {qemu}"
+    kvm, vsock = ("yes" if os.path.exists(path) else "no" for path in (vmspawn.KVM, vmspawn.VSOCK))
+    said = f"{program}, KVM {kvm}, vsock {vsock}"
+    if lacking:
+        said = f"{lacking}; granted to {', '.join(wanted) or 'nobody'}"
+    hint = f"Install systemd-vmspawn (systemd 260 or newer) and {qemu}."
+    yield Check("virtual machines", not (lacking and wanted), said, hint)
 
 
 def _units() -> Iterator[Check]:
@@ -186,6 +203,7 @@ def _images() -> Iterator[Check]:
 
 
 _LOOKS: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
-    ("python", _python), ("systemd", _systemd), ("cgroups", _cgroups), ("programs", _programs), ("units", _units),
+    ("python", _python), ("systemd", _systemd), ("cgroups", _cgroups), ("programs", _programs),
+    ("machines", _machines), ("units", _units),
     ("settings", _settings), ("trust", _trust), ("tenants", _tenants), ("drift", _drift), ("images", _images),
 )  # fmt: skip

@@ -2,33 +2,64 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
+from typing import Self
 
 from ..errors import BbhvError
-from ..host import files, run, systemd
-from ..model.compile import HostFacts, Offered
+from ..host import files, run, systemd, vmspawn
+from ..model.host import HostFacts, Offered
 from ..model.hostconf import HostSettings
+from ..model.manifest import Manifest
+from ..model.tenant import Tenant
+from ..names import workload
 from . import paths, world
-from .storage import images, uids
+from .storage import images
+from .storage.numbers import CIDS, RANGES
 
 TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")
 
 
-def gather(
-    host: HostSettings, workloads: tuple[str, ...], offered: Mapping[str, Offered] | None = None, *,
-    allocate: bool = True,
-) -> HostFacts:
-    """The facts of now; the UID ranges of these workloads are allocated when they have none. Raises BbhvError.
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The workloads for which numbers are wanted, as web.acme."""
 
-    A run that has looked at the offered images already passes them on. Without `allocate`, those that have no range are
-    left out, and nothing is written.
+    containers: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
+
+    @classmethod
+    def declared(cls, tenant: Tenant) -> Self:
+        """Those of a commit."""
+        kinds = (tenant.containers, tenant.machines)
+        return cls(*(tuple(workload(name, tenant.id) for name in kind) for kind in kinds))
+
+    @classmethod
+    def recorded(cls, manifest: Manifest | None) -> Self:
+        """Those of a generation."""
+        pairs = [(one.kind, workload(one.name, manifest.tenant)) for one in manifest.workloads] if manifest else []
+        return cls(*(tuple(name for kind, name in pairs if kind == wanted) for wanted in ("container", "machine")))
+
+
+def gather(
+    host: HostSettings, running: Running, offered: Mapping[str, Offered] | None = None, *, allocate: bool = True,
+) -> HostFacts:
+    """The facts of now; what runs gets the numbers that it needs, when it has none. Raises BbhvError.
+
+    A run that has looked at the offered images already passes them on. Without `allocate`, those that have no number
+    are left out, and nothing is written.
     """
     tools = _tools()
+    program, switches = _vmspawn()
+    vsock = bool(program) and vmspawn.has_vsock()
     return HostFacts(
         host_name=world.name_of(host),
         systemd_version=_systemd_version(),
         nspawn=tools["systemd-nspawn"],
-        uid_bases=uids.bases(workloads) if allocate else uids.known(workloads),
+        vmspawn=program,
+        vmspawn_switches=switches,
+        uid_bases=(RANGES.take if allocate else RANGES.known)(running.containers),
+        vsock=vsock,
+        cids=(CIDS.take if allocate else CIDS.known)(running.machines if vsock else ()),
         offered=images.offered() if offered is None else offered,
         image_store=paths.IMAGES,
         tenants_dir=paths.TENANTS,
@@ -46,6 +77,11 @@ def _tools() -> dict[str, str]:
     if missing:
         raise BbhvError(f"This host has no {', '.join(missing)}.", hint="Install systemd-container and util-linux.")
     return tools
+
+
+@cache
+def _vmspawn() -> tuple[str, frozenset[str]]:
+    return vmspawn.switches(paths.RUN_VMSPAWN)
 
 
 @cache

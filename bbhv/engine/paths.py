@@ -10,6 +10,7 @@ RUN_UNITS = "/run/bitbuilder/units"
 RUN_GENERATIONS = "/run/bitbuilder/generations"
 RUN_LOCK = "/run/bitbuilder/lock"
 RUN_VERSION = "/run/bitbuilder/systemd-version"  # with the identity of the program that said it
+RUN_VMSPAWN = "/run/bitbuilder/vmspawn-switches"  # the same
 RUN_RETRY = "/run/bitbuilder/retry"
 RUN_REFUSED = "/run/bitbuilder/refused"
 GENERATED = "/run/systemd/generator"

@@ -110,7 +110,7 @@ KINDS = (
     ),
     Kind(
         name="machine", noun="virtual machine", pattern="machines/NAME.vmspawn", read=read_machine,
-        settings=MACHINE_TABLE, pending=True,
+        settings=MACHINE_TABLE,
     ),
     Kind(
         name="container", noun="container", pattern="containers/NAME.nspawn", read=read_container,

@@ -13,9 +13,9 @@ from typing import Literal
 from ..findings import Finding, errors
 from ..formats.jsontext import Json, dump
 from ..formats.schema.compiler import Schema
-from ..kinds.plain import document, members, text, whole
+from ..kinds.plain import document, members, text, texts, whole
 from . import manifest
-from .compile import HostFacts, Offered
+from .host import HostFacts, Offered
 from .forecast import Has, digest
 from .registration import Registration, parse_registration
 
@@ -36,7 +36,8 @@ class Facts:
 def to_json(facts: Facts) -> dict[str, Json]:
     """The document; of what is offered only what is granted, and of the UID ranges only the tenant's."""
     one, host, has = facts.registration, facts.host, facts.has
-    mine = {name: base for name, base in host.uid_bases.items() if name.endswith(f".{one.tenant}")}
+    mine, cids = ({name: number for name, number in known.items() if name.endswith(f".{one.tenant}")}
+                  for known in (host.uid_bases, host.cids))  # fmt: skip
     offered: dict[str, Json] = {
         name: {"path": image.path, "format": image.format, "identity": image.identity}
         for name, image in sorted(host.offered.items())
@@ -50,6 +51,8 @@ def to_json(facts: Facts) -> dict[str, Json]:
             "imageStore": host.image_store, "tenantsDir": host.tenants_dir, "runDir": host.run_dir,
             "allowFile": host.allow_file,
             "tools": dict(sorted(host.tools.items())), "uidBases": dict(sorted(mine.items())), "offered": offered,
+            "vmspawn": host.vmspawn, "vmspawnSwitches": [*sorted(host.vmspawn_switches)], "vsock": host.vsock,
+            "cids": dict(sorted(cids.items())),
         },
         "registration": registration_json(one),
         "running": None if has.manifest is None else {
@@ -122,6 +125,10 @@ def _host(told: Mapping[str, Json]) -> HostFacts:
         systemd_version=whole(told.get("systemdVersion")) or 0,
         nspawn=text(told.get("nspawn")),
         uid_bases={name: whole(base) or 0 for name, base in members(told.get("uidBases")).items()},
+        vmspawn=text(told.get("vmspawn")),
+        vmspawn_switches=frozenset(texts(told.get("vmspawnSwitches"))),
+        vsock=told.get("vsock") is True,
+        cids={name: whole(cid) or 0 for name, cid in members(told.get("cids")).items()},
         offered=offered,
         image_store=text(told.get("imageStore")),
         tenants_dir=text(told.get("tenantsDir")),

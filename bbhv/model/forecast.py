@@ -10,14 +10,17 @@ from dataclasses import dataclass, field, replace
 
 from ..findings import Finding, errors, ordered
 from ..formats.schema.compiler import Schema
+from ..kinds.table import KINDS
 from ..names import workload
-from . import credentials, grants, guards, hostversion
+from . import credentials, grants, guards, hostmachines, hostversion
 from .bounds import is_complete
-from .compile import Generation, HostFacts, compile_tenant
+from .compile import Generation, compile_tenant
+from .host import HostFacts
 from .manifest import Manifest
 from .plan import Action, Plan, plan
 from .registration import Registration
 from .tenant import Tenant, read_tenant
+from .units.shared import machines_of
 
 UNALLOCATED = 0
 
@@ -51,9 +54,16 @@ def check(
     findings: tuple[Finding, ...] = (*problems, *found)
     if tenant is not None:
         findings += tuple(grants.check(tenant, registration, allow_file=allow_file, offered=facts.offered))
-        findings += hostversion.newer(tenant, facts.systemd_version, on_host=True)
+        findings += tuple(hostmachines.findings(tenant, facts))
+        findings += hostversion.newer(tenant, facts.systemd_version, idle=_idle(tenant, facts))
         findings += tuple(credentials.missing(tenant.workloads.values(), tenant.credentials, facts.host_name))
     return None if errors(findings) else tenant, ordered(findings)
+
+
+def _idle(tenant: Tenant, facts: HostFacts) -> frozenset[str]:
+    """The kinds that are checked, but do not run on this host."""
+    pending = frozenset(kind.name for kind in KINDS if kind.pending)
+    return pending if machines_of(tenant, facts) else pending | {"machine"}
 
 
 def guard(old: Manifest | None, tenant: Tenant, generation: Generation) -> tuple[Finding, ...]:

@@ -33,11 +33,10 @@ def check(
     findings += _limits(tenant, registration)
     findings += _storage(tenant, grants)
     findings += capacity.findings(tenant, grants)
-    # The kernel of a machine mounts its images; all others, the kernel of the host.
+    # The kernel of a machine mounts its images; all others that something starts from, the kernel of the host.
     mounted = {name for one in tenant.runs if not isinstance(one, Machine) for name, _ in one.images}
-    attached = {name for one in tenant.machines.values() for name, _ in one.images} - mounted
     for one in tenant.images.values():
-        findings += _source(one, grants, allow_file, mounted=one.name not in attached)
+        findings += _source(one, grants, allow_file, mounted=one.name in mounted)
     for extension in tenant.extensions:
         if isinstance(extension, ExtensionImage):
             findings += _source(extension, grants, allow_file, mounted=True)

@@ -4,29 +4,28 @@ systemd skips a key of a file that it does not know with a line in its log, and 
 do not know; a tenant would see neither.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ..findings import Finding, Severity
 from ..kinds.extension import ExtensionImage
 from ..kinds.settings import Values
 from ..kinds.source import Declared
-from ..kinds.table import kind_of
 from .tenant import Tenant
 
 # The oldest systemd that is supported: that of Debian 13.
 OLDEST = 257
 
 
-def newer(tenant: Tenant, version: int | None, *, on_host: bool = False) -> tuple[Finding, ...]:
+def newer(tenant: Tenant, version: int | None, *, idle: Collection[str] = ()) -> tuple[Finding, ...]:
     """Every key that systemd of this version does not know, at the place where it is set first.
 
-    None is that no host was named: what not every host has is then a warning. So it is `on_host` for what is checked
-    but not run yet. A host whose version could not be told, which is 0, is taken for one that has it all.
+    None is that no host was named: what not every host has is then a warning. So it is for the kinds that are `idle`,
+    which are checked and not run. A host whose version could not be told, which is 0, is taken for one that has it all.
     """
     there = "the oldest that is supported" if version is None else "what this host has"
     findings = []
     for kind, values in _values(tenant) if version != 0 else ():
-        lenient = version is None or (on_host and kind_of(kind).pending)
+        lenient = version is None or kind in idle
         severity: Severity = "warning" if lenient else "error"
         for row, place in values.newer(version or OLDEST):
             needs = f"{row.key}= in section [{row.section}] needs systemd {row.since}"

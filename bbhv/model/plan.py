@@ -14,6 +14,7 @@ from ..findings import printable
 from ..kinds.settings import Cost, heaviest
 from ..kinds.table import settings_of
 from ..kinds.workloads.health import check
+from ..kinds.workloads.machine import LINUX
 from ..kinds.workloads.workload import CREDENTIAL, IMAGE, VOLUME
 from .manifest import Manifest, Workload
 
@@ -187,6 +188,8 @@ def cost_of(kind: str, name: str) -> Cost:
     """What a change of a setting of a workload costs. One that this version does not know costs a restart."""
     if name == "image":
         return IMAGE.cost
+    if name.startswith("image:"):
+        return LINUX.cost
     if name == "uidBase":
         return Cost.RECREATE
     if name.startswith("volume:"):

@@ -1,7 +1,8 @@
 """Probes: the health checks of a generation as they are run, and what systemd says about them.
 
 Each runs in a transient unit of its own in the slice of the tenant, which either tries again by itself until it is
-stopped (tcp, http), or is started again by systemd until it succeeds (exec, script). Success is a unit that is active.
+stopped (tcp, http, console), or is started again by systemd until it succeeds (exec, script). Success is a unit that is
+active.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -82,6 +83,8 @@ def answer(probe: Probe, found: Mapping[str, str]) -> Answer:
         return Answer(False, f"the check ended by itself ({found.get('Result') or 'no result'})", settled=True)
     if probe.check.needs_network:
         return _told(found.get("StatusText", ""))
+    if probe.check.kind == "console":
+        return _read(found.get("StatusText", ""))
     number = int(found.get("NRestarts") or 0) + 1
     if found.get("SubState") != "auto-restart":
         return Answer(None, f"it still runs ({_attempts(number)})")
@@ -94,6 +97,13 @@ def _told(status: str) -> Answer:
     if not (words and number.isascii() and number.isdigit() and len(number) < 9):
         return Answer(None, "no answer yet")
     return Answer(None, f"{printable(words[:200])} ({_attempts(int(number))})", settled=True)
+
+
+def _read(status: str) -> Answer:
+    """What the reader of a console says: how many lines it has seen."""
+    if not (status.isascii() and status.isdigit() and len(status) < 12):
+        return Answer(None, "the console has said nothing yet")
+    return Answer(None, f"none of {status} line{'s' if status != '1' else ''} of the console has it", settled=True)
 
 
 def _failure(probe: Probe, found: Mapping[str, str]) -> str:

@@ -17,7 +17,8 @@ from bbhv.engine.storage import publish
 from bbhv.engine.storage.state import Outcome, State, Store
 from bbhv.findings import Place
 from bbhv.formats.schema.compiler import Schema
-from bbhv.model.compile import Generation, HostFacts, Offered, compile_tenant
+from bbhv.model.compile import Generation, compile_tenant
+from bbhv.model.host import HostFacts, Offered
 from bbhv.model.registration import Grants, Registration, Trust
 from bbhv.model.tenant import read_tenant
 

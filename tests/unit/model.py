@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bbhv.findings import Finding, Place
 from bbhv.formats.schema.compiler import Schema, compile_schema
-from bbhv.model.compile import HostFacts, Offered
+from bbhv.model.host import HostFacts, Offered
 from bbhv.model.registration import Grants, Registration, Trust
 from bbhv.model.tenant import Tenant, read_tenant
 

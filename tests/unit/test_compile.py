@@ -8,7 +8,8 @@ import pytest
 from bbhv import names
 from bbhv.formats.unitfile import parse, split_words, values
 from bbhv.kinds.values import words
-from bbhv.model.compile import Generation, HostFacts, Offered, compile_tenant, inputs_digest
+from bbhv.model.compile import Generation, compile_tenant, inputs_digest
+from bbhv.model.host import HostFacts, Offered
 from bbhv.model.manifest import ImageRef
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import read_tenant
@@ -75,6 +76,12 @@ def test_a_container_unit_has_its_order_its_limits_and_its_place() -> None:
     assert settings(text, "Service", "DeviceAllow") == ["/dev/net/tun rwm"]
     newer = generation(replace(FACTS, systemd_version=262)).units[WEB_UNIT]
     assert settings(newer, "Service", "DeviceAllow") == []
+
+
+def test_a_strict_container_takes_away_what_a_payload_may_miss() -> None:
+    strict = generation(containers__web_nspawn=FILES["containers/web.nspawn"] + b"[X-Bitbuilder]\nProfile=strict\n")
+    assert settings(strict.units[WEB_UNIT], "Service", "NoNewPrivileges") == ["yes"]
+    assert settings(generation().units[WEB_UNIT], "Service", "NoNewPrivileges") == []
 
 
 def test_the_root_is_made_by_a_script_that_becomes_nspawn() -> None:

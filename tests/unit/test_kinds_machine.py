@@ -47,7 +47,7 @@ def declared(text: str) -> Machine:
 
 def test_the_example_of_the_manual_is_right() -> None:
     one = declared(EXAMPLE)
-    assert read(EXAMPLE)[1] == []
+    assert read(EXAMPLE)[1] == ["7 BB211"]  # the network
     assert (one.after, [name for name, _ in one.images]) == (("web",), ["debian-13-vm"])
     assert [mount.volume for mount in one.values.all(machine.VOLUME)] == ["data"]
 
@@ -58,13 +58,11 @@ def test_a_machine_is_called_with_what_its_file_says() -> None:
         "--ram=1G",
         "--secure-boot=no",
         "--tpm=no",
-        "--notify-ready=yes",
-        "--network-tap",
     )
 
 
 def test_what_the_file_does_not_say_does_not_depend_on_the_host() -> None:
-    assert declared(OURS).values.argv() == ("--cpus=1", "--ram=2G", "--tpm=no", "--notify-ready=yes")
+    assert declared(OURS).values.argv() == ("--cpus=1", "--ram=2G", "--tpm=no")
 
 
 def test_the_words_for_the_kernel_come_from_all_lines() -> None:
@@ -106,13 +104,17 @@ def test_every_image_that_a_machine_needs_is_known_with_its_place() -> None:
         (f"{OURS}Health=tcp:22\n", ["3 BB209"]),
         (f"{OURS}Health=http:80/\n", ["3 BB209"]),
         (f"{OURS}Health=console:login:\n", []),
-        (f"[Network]\nBridge=lan\n{OURS}Address=10.77.0.10\nHealth=tcp:22\n", []),
     ],
 )
 def test_keys_that_contradict_each_other_are_found(text: str, findings: list[str]) -> None:
     one, found = read(text)
     assert found == findings
     assert (one is None) == bool(findings)
+
+
+def test_a_network_is_checked_and_not_connected_yet() -> None:
+    one, found = read(f"[Network]\nBridge=lan\n{OURS}Address=10.77.0.10\nHealth=tcp:22\n")
+    assert one is not None and found == ["2 BB211"]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,9 @@ def test_every_word_of_a_machine_is_a_switch_that_it_may_set() -> None:
     text = f"[VM]\nFirmware=uefi\nSecureBoot=yes\nTPM=yes\nSMBIOS11=a=b\nGrowImage=1G\nNotifyReady=no\n{OURS}"
     words = declared(f"[Network]\nBridge=lan\n{text}Health=tcp:22\n").values.argv()
     allowed = {one.name for one in vmspawn.SWITCHES if one.verdict is Verdict.ALLOWED}
-    by_the_host = {"--image", "--extra-drive", "--load-credential", "--linux", "--initrd"}  # paths of the host
+    # Paths of the host, and what depends on what the host has.
+    by_the_host = {"--image", "--extra-drive", "--load-credential", "--linux", "--initrd", "--network-tap",
+                   "--notify-ready", "--grow-image"}  # fmt: skip
     assert {word.partition("=")[0] for word in words} == allowed - by_the_host
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bbhv.kinds.settings import Cost
-from bbhv.model.compile import Generation, HostFacts, compile_tenant
+from bbhv.model.compile import Generation, compile_tenant
+from bbhv.model.host import HostFacts
 from bbhv.model.manifest import Manifest, Workload
 from bbhv.model.plan import Action, Plan, cost_of, joined, plan, resting
 from bbhv.model.planview import View

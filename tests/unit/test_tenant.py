@@ -59,7 +59,6 @@ def test_problems_of_all_files_come_back_together() -> None:
             "infrastructure/own.image:2 BB205",
             "infrastructure/tenant.slice:2 BB203",
             "machines/vm.vmspawn:0 BB208",
-            "machines/vm.vmspawn:0 BB211",
             "metadata.json:1 BB104",
         ],
     )

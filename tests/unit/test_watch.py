@@ -48,6 +48,12 @@ def test_one_that_failed_ends_the_watch_at_once() -> None:
     assert watched.done and "b failed (signal)" in watched.reason
 
 
+def test_the_exit_status_is_told() -> None:
+    ended = {"ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code", "ExecMainCode": "1"}
+    verdict = judge("a", {**ended, "ExecMainStatus": "7"}, 5.0, 0, 100.0)
+    assert verdict.reason == "a ended (exit-code, status 7), see: journalctl -u a"
+
+
 def test_no_unit_to_watch_is_healthy() -> None:
     watched = Watched({}, 20.0, {})
     watched.look({}, 1.0, deadline=20.0)

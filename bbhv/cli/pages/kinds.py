@@ -74,7 +74,22 @@ MACHINE = About(
     in `machinectl`(1), is <NAME>`.`<TENANT>.
 
     A machine starts from a disk image. A volume of it is a drive, with the name of the volume as its serial
-    number, and the machine's own kernel mounts it.""",
+    number, and the machine's own kernel mounts it.
+
+    With `Persistent=no` what the machine changes of its disk is gone when it stops. It counts as storage of the tenant
+    meanwhile. With `Persistent=yes` the disk is a copy of the image, made once.
+
+    It needs a host with systemd 260 or newer and `systemd-vmspawn`; elsewhere a warning (BB211) names what is missing,
+    and everything else of the tenant runs. The host insists on KVM. Where its operator grants `emulation`, the
+    processor is emulated instead, and everything may take five times as long.
+
+    `Health=unit` needs a host with vsock, over which an init system such as systemd says that it is up. Otherwise the
+    machine needs a check of its own: `console:`<REGEX> looks for a line of the console, which is in the journal of the
+    unit. A line counts when it has ended: a prompt such as `login:` has not. A machine has no network yet (BB211), so
+    `tcp:` and `http:` are not asked.
+
+    To stop a machine, its power button is pressed. If it still runs after 90 seconds, it is switched off. A machine
+    that powers off by itself is started again, as `Restart=` says.""",
     example="""
 # machines/db.vmspawn
 [VM]

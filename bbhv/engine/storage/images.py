@@ -19,7 +19,7 @@ from ...errors import BbhvError, CommandError
 from ...host import files, run, systemd
 from ...host.lock import Lock
 from ...kinds.values import show_size
-from ...model.compile import Offered
+from ...model.host import Offered
 from ...model.manifest import ImageRef
 from ...names import is_name
 from .. import paths
@@ -144,7 +144,7 @@ def sweep() -> None:
 def _publish(image: ImageRef, staging: str, archive: IO[bytes] | None = None) -> None:
     ready = f"{staging}/image"
     if image.format == "raw":
-        os.chmod(ready, 0o400)
+        os.chmod(ready, 0o444)  # for who is lent it; nobody else comes through the store
     else:
         tree = f"{staging}/tree"
         os.mkdir(tree, 0o755)

@@ -11,6 +11,7 @@ from typing import Mapping, Sequence
 
 from ...errors import BbhvError
 from ...host import log, systemd
+from ...model import patience
 from ...model.manifest import Manifest
 from ...model.plan import Action, Plan, ordered, plan
 from ...model.probe import probes
@@ -240,7 +241,7 @@ def _watched(job: Job) -> Watched:
         units[infra_unit(job.tenant)] = 0.0
     live = set(job.plan.units(Action.LIVE, Action.NONE))
     known = {unit: count for unit, count in job.restarts.items() if unit in live}
-    return Watched(units, float(manifest.lifecycle.health_timeout_sec), known, _asked(job, job.number, manifest, units))
+    return Watched(units, patience.of(manifest, units), known, _asked(job, job.number, manifest, units))
 
 
 def _asked(job: Job, number: int | None, manifest: Manifest, units: Mapping[str, float]) -> Asked:
@@ -355,8 +356,7 @@ def _settled(move: Move) -> str:
         return ""
     touched = set(move.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
-    asked = _asked(job, move.target, manifest, units)
-    one = Watched(units, float(manifest.lifecycle.health_timeout_sec), {}, asked)
+    one = Watched(units, patience.of(manifest, units), {}, _asked(job, move.target, manifest, units))
     watch([one], lambda _: None)
     if one.reason or not move.begins:
         return one.reason

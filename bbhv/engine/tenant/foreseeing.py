@@ -15,18 +15,18 @@ from ...formats.schema.compiler import Schema
 from ...host import git
 from ...host.run import run
 from ...model import drift
-from ...model.compile import Offered
+from ...model.host import Offered
 from ...model.facts import Facts
 from ...model.forecast import Forecast, Has, check, count, forecast
 from ...model.hostconf import ALLOW_FILE
 from ...model.plan import plan
-from ...names import workload
 from ...version import VERSION
 from .. import hostfacts, paths, secrets, world
+from ..hostfacts import Running
 from ..repository import choice, obtain
 from ..repository.read import read_tree
 from ..repository.signers import Signers
-from ..storage import images, publish, uids
+from ..storage import images, publish
 from ..storage.state import Store
 from ..world import World
 from . import deadline, sight
@@ -123,12 +123,11 @@ def _forecast(
     job: Job, host: World, files: Mapping[str, bytes], problems: tuple[Finding, ...], now: Has
 ) -> Forecast:
     registration = job.registration
-    facts = hostfacts.gather(host.settings, (), _offered(), allocate=False)
+    facts = hostfacts.gather(host.settings, Running(), _offered(), allocate=False)
     tenant, findings = check(files, problems, registration, facts, _schema(), allow_file=job.allow_file)
     if tenant is None:
         return Forecast(findings=findings)
-    names = tuple(workload(name, tenant.id) for name in tenant.containers)
-    facts = replace(facts, uid_bases=uids.known(names))
+    facts = hostfacts.gather(host.settings, Running.declared(tenant), _offered(), allocate=False)
     found = forecast(tenant, registration, facts, now, commit=job.commit, version=VERSION)
     assert found.generation is not None
     steps = between(now, found.generation, starting=False)
@@ -212,5 +211,5 @@ def facts(host: World, tenant: str) -> Facts:
     """What a plan on another machine must know of this host. Raises NotFoundError, RefusedError."""
     registration = host.registered(tenant)
     now = has(Store(paths.tenant(tenant)))
-    names = tuple(workload(one.name, tenant) for one in now.manifest.workloads) if now.manifest else ()
-    return Facts(registration=registration, host=hostfacts.gather(host.settings, names, allocate=False), has=now)
+    told = hostfacts.gather(host.settings, Running.recorded(now.manifest), allocate=False)
+    return Facts(registration=registration, host=told, has=now)

@@ -15,7 +15,8 @@ from ...findings import Finding, MAX_SHOWN
 from ...formats.jsontext import Json
 from ...host import git, log, systemd
 from ...host.lock import Lock
-from ...model.compile import Generation, Offered
+from ...model.compile import Generation
+from ...model.host import Offered
 from ...model.drift import Drift, Sight
 from ...model.manifest import Manifest
 from ...model.plan import Plan

@@ -27,6 +27,11 @@ _INSIDE = (
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK", "StandardOutput=null", "StandardError=null",
     "SystemCallFilter=@system-service @mount", "SystemCallFilter=~@keyring @obsolete",
 )  # fmt: skip
+# What reads a console reads the journal, and nothing else.
+_LISTENING = (
+    *systemd.STRICT, *systemd.UNPRIVILEGED, "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX",
+    "SupplementaryGroups=systemd-journal", "ProcSubset=all", "NotifyAccess=main",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -52,7 +57,7 @@ class Asked:
         """Starts a probe. When it cannot be, the reason is remembered, and it is tried again."""
         space = None
         try:
-            if probe.check.kind != "script":
+            if probe.check.kind not in ("script", "console"):
                 leader = namespaces.leader(workload(probe.workload, probe.tenant))
                 space = namespaces.hold(leader, probe.of, namespaces.KINDS if probe.check.kind == "exec" else ("net",))
             systemd.start_transient(probe.unit, *self._unit(probe, space))
@@ -80,6 +85,8 @@ class Asked:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The properties and the command of a probe's unit."""
         common = (*_BOUNDS, f"Slice={tenant_slice(probe.tenant)}", f"Description=Health of {probe.of or probe.tenant}")
+        if probe.check.kind == "console":
+            return (*_LISTENING, *common), _listening(probe)
         if space is None:
             return (*common, *_repeated(probe), *self._script(probe)), self._script_command(probe)
         if probe.check.kind == "exec":
@@ -106,6 +113,12 @@ class Asked:
         path = f"{self.folder}/scripts/{probe.check.script}"
         text = (files.read(path) or b"").decode("utf-8", "replace")
         return (*interpreter(text), SCRIPT_PATH)
+
+
+def _listening(probe: Probe) -> tuple[str, ...]:
+    """Reads what the unit has written to the journal since it was started."""
+    shown = systemd.show((probe.of,), ("InvocationID",)).get(probe.of, {})
+    return (*run.program(), "worker", "probe", "console", shown.get("InvocationID", ""), probe.check.text)
 
 
 def sweep(probes: Sequence[Probe]) -> None:

@@ -1,6 +1,7 @@
 """What asks a workload whether it is healthy, from inside of its namespaces.
 
-`probe` connects over its loopback: unprivileged, in a sandbox, again and again until somebody answers well. It tells
+`probe` connects over its loopback, or reads the console of a machine (`listening`): unprivileged, in a sandbox, again
+and again until somebody answers well. It tells
 systemd after each attempt how many there were and why the last one failed. Every attempt has a limit, and no more is
 read than the first line of an answer. `enter` becomes a program of the workload.
 """
@@ -11,6 +12,7 @@ import time
 
 from ...formats import httpstatus
 from ...host import namespaces, systemd
+from .listening import listen
 
 HOSTS = ("127.0.0.1", "::1")
 
@@ -18,6 +20,9 @@ HOSTS = ("127.0.0.1", "::1")
 def work(words: list[str]) -> int:
     """Does what the words of `bbhv.engine.probes` say; the exit status."""
     match words:
+        case ["probe", "console", invocation, pattern]:
+            listen(invocation, pattern)
+            return 0
         case ["probe", port, path, interval, timeout]:
             probe(int(port), path, float(interval), float(timeout))
             return 0

@@ -12,7 +12,8 @@ from ...host import files, removal, systemd
 from ...names import infra_unit, is_name, tenant_unit
 from .. import paths
 from ..manager import open_world
-from ..storage import publish, uids
+from ..storage import publish
+from ..storage.numbers import CIDS, RANGES
 from ..storage.state import Store
 from ..world import World
 from . import deadline
@@ -48,7 +49,8 @@ def purge(tenant: str, volume: str, asked: Asked) -> Purged:
         found = _whole(host, tenant)
         _forget(tenant)
         removed = _remove(found)
-        return Purged(tenant=tenant, removed=removed, ranges=uids.release(tenant))
+        CIDS.release(tenant)
+        return Purged(tenant=tenant, removed=removed, ranges=RANGES.release(tenant))
 
 
 def _whole(host: World, tenant: str) -> tuple[str, ...]:
@@ -62,7 +64,7 @@ def _whole(host: World, tenant: str) -> tuple[str, ...]:
         hint = 'Remove the registration, or write "state": "absent" into it, then: bbhv sync'
         raise RefusedError(f"{tenant} is registered in {one.source}.", hint=hint)
     found = _here(paths.TENANTS, tenant)
-    if not found and not uids.of(tenant):
+    if not found and not RANGES.of(tenant):
         raise NotFoundError(f"This host has no data of a tenant {tenant}.", hint="bbhv list shows the tenants.")
     _refuse_running(tenant)
     _refuse_mounted(found)

@@ -7,7 +7,8 @@ was made of it, and all that it was made from. Anything else takes the longer wa
 
 from ...host import git
 from ...model.authority import UNSIGNED
-from ...model.compile import HostFacts, inputs_digest
+from ...model.compile import inputs_digest
+from ...model.host import HostFacts
 from ...version import VERSION
 from .. import paths
 from .job import Job, now_usec

@@ -15,12 +15,14 @@ from ...findings import Finding, Place, errors, ordered
 from ...formats.schema.compiler import Schema
 from ...host import git, log, systemd
 from ...model import forecast
-from ...model.compile import Generation, HostFacts, compile_tenant
+from ...model.compile import Generation, compile_tenant
+from ...model.host import HostFacts
 from ...model.registration import Registration
 from ...model.tenant import Tenant
-from ...names import tenant_unit, workload
+from ...names import tenant_unit
 from ...version import VERSION
 from .. import hostfacts, paths, secrets, world
+from ..hostfacts import Running
 from ..repository import asking, retry, verify
 from ..repository.choice import commit_of
 from ..repository.read import read
@@ -219,8 +221,7 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
     tenant = check(job, commit, _facts(job, host), schema)
     if tenant is None:
         return
-    names = tuple(workload(name, tenant.id) for name in tenant.containers)
-    facts = hostfacts.gather(host.settings, names, job.offered)
+    facts = hostfacts.gather(host.settings, Running.declared(tenant), job.offered)
     generation = compile_tenant(tenant, job.registration, facts, commit.oid, VERSION)
     taken = (*forecast.guard(job.current(), tenant, generation), *secrets.unusable(tenant, facts.host_name))
     if taken:
@@ -250,9 +251,7 @@ def use_good(job: Job, problem: str) -> None:
 
 
 def _facts(job: Job, host: World) -> HostFacts:
-    manifest = job.current()
-    known = tuple(workload(one.name, job.tenant) for one in manifest.workloads) if manifest else ()
-    return hostfacts.gather(host.settings, known, job.offered)
+    return hostfacts.gather(host.settings, Running.recorded(job.current()), job.offered)
 
 
 def _nothing_new(job: Job) -> None:

@@ -39,9 +39,9 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
     if queued and state in ("failed", "inactive"):
         return Verdict("waiting", f"{unit} has not started yet")  # how it ended is about the time before
     if restarts > restarts_before or found.get("SubState") == "auto-restart":
-        return Verdict("unhealthy", f"{unit} ended ({found.get('Result', 'no result')}), see: journalctl -u {unit}")
+        return Verdict("unhealthy", f"{unit} ended ({_result(found)}), see: journalctl -u {unit}")
     if state == "failed":
-        return Verdict("unhealthy", f"{unit} failed ({found.get('Result', 'no result')}), see: journalctl -u {unit}")
+        return Verdict("unhealthy", f"{unit} failed ({_result(found)}), see: journalctl -u {unit}")
     if state == "deactivating":
         return Verdict("stopping", f"{unit} still stops")  # for which systemd has its own limit, TimeoutStopSec=
     if queued or state in ("activating", "reloading", "refreshing"):
@@ -52,6 +52,13 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
     if since < stable_sec:
         return Verdict("waiting", f"{unit} is active, but not yet for {stable_sec:g} s", min(stable_sec - since, 2.0))
     return Verdict("healthy")
+
+
+def _result(found: Mapping[str, str]) -> str:
+    """How it ended: as systemd calls it, and the exit status when there is one to tell. That of a machine is what its
+    guest reported."""
+    result, status = found.get("Result", "no result"), found.get("ExecMainStatus", "0")
+    return f"{result}, status {status}" if found.get("ExecMainCode") == "1" and status != "0" else result
 
 
 def active_since(found: Mapping[str, str], now: float) -> float:

@@ -100,6 +100,21 @@ def pattern(text: str) -> Pattern:
     return Pattern(text, branches)
 
 
+def plain(line: str) -> str:
+    """A line of a console without what only moves the cursor or changes colours, and without its line end."""
+    parts = line[:MAX_LINE].split("\x1b")
+    found = [parts[0], *(_after_sequence(part) for part in parts[1:])]
+    return "".join(char for char in "".join(found) if char.isprintable() or char == "\t")
+
+
+def _after_sequence(text: str) -> str:
+    """What follows an escape sequence (ECMA-48): ESC [ numbers and a letter, or ESC and one character."""
+    if not text.startswith("["):
+        return text[1:]
+    rest = text[1:].lstrip("0123456789;:<=>?!\"#$%&'()*+,-./ ")
+    return rest[1:]
+
+
 def _alternatives(text: str) -> Iterator[str]:
     start, inside, index = 0, False, 0
     while index < len(text):

@@ -155,6 +155,11 @@ CONTROL = Setting(
     _OURS, "Control", _YES, v.one_of("no", later=("read", "full")), Cost.RESTART,
     "Whether the tenant's own API can be reached inside. The default is no.",
 )
+PROFILE = Setting(
+    _OURS, "Profile", _YES, v.one_of("default", "strict"), Cost.RESTART,
+    "strict takes from the payload what few need: gaining privileges (sudo), programs that write programs (JIT), real "
+    "time and debuggers. The default is default.",
+)
 
 TABLE = Table(
     BOOT,
@@ -213,6 +218,7 @@ TABLE = Table(
     ADDRESS,
     NETWORK,
     CONTROL,
+    PROFILE,
     meant=elsewhere.CONTAINER,
 )
 

@@ -82,7 +82,7 @@ _FORMS: dict[str, tuple[Callable[[str], Check], str]] = {
     "http": (_http, "http:PORT/PATH, such as http:80/healthz"),
     "exec": (_exec, "exec:COMMAND, such as exec:/usr/bin/pg_isready -q"),
     "script": (_script, "script:NAME, such as script:health"),
-    "console": (_console, "console:REGEX, such as console:login:"),
+    "console": (_console, "console:REGEX, such as console:ttyS0"),
 }
 
 

@@ -89,16 +89,15 @@ SMBIOS11 = Setting(
 GROW_IMAGE = Setting(
     _VM, "GrowImage", _YES, v.bounded_size(1 << 20, 1 << 50), Cost.RESTART,
     "How large to make the disk when it is smaller, such as 10G.", since=258, show=v.show_size,
-    emit=_option("--grow-image", v.show_size),
 )
 NOTIFY_READY = Setting(
     _VM, "NotifyReady", _YES, v.boolean, Cost.RESTART,
     "Wait until the machine's init system says that it is ready, which systemd does over vsock.", since=258,
-    default=True, show=v.show_boolean, emit=_option("--notify-ready", v.show_boolean),
+    default=True, show=v.show_boolean,
 )
 BRIDGE = Setting(
     _NETWORK, "Bridge", _YES, v.name, Cost.RESTART, "The network of the machine, such as lan.",
-    refers=("netdev", "network"), emit=lambda name: ("--network-tap",),
+    refers=("netdev", "network"),
 )
 VOLUME = replace(workload.VOLUME, parse=_volume_mount, doc="A volume that becomes a drive, by its name, such as data.",
                  show=lambda mount: mount.volume)  # fmt: skip
@@ -200,6 +199,11 @@ class Machine(workload.Workload):
         return tuple(pair for row in rows for pair in zip(values.all(row), values.places(row)))
 
     @property
+    def linux(self) -> str:
+        """The image of the kernel that it starts, or nothing when the disk has its own."""
+        return self.values.get(LINUX) or ""
+
+    @property
     def kernel_words(self) -> tuple[str, ...]:
         """What follows all options of vmspawn: the words for the kernel's command line."""
         return tuple(word for words in self.values.all(KERNEL_COMMAND_LINE) for word in words)
@@ -257,7 +261,12 @@ def _memory(values: Values) -> Iterator[Finding]:
 
 
 def _network(values: Values) -> Iterator[Finding]:
-    """What cannot be without a network."""
+    """What cannot be without a network, and what is not there yet."""
+    if values.given(BRIDGE):
+        message = "The network of a machine is checked, but this version does not connect it yet."
+        check = values.need(HEALTH)
+        hint = f"Health={check} is not asked until then." if check.needs_network else "The machine runs without it."
+        yield Finding(values.places(BRIDGE)[0], "BB211", message, hint, severity="warning")
     if values.given(BRIDGE) or values.unread(BRIDGE):
         return
     hint = "Write Bridge= in [Network] with the name of a network."
@@ -272,5 +281,5 @@ def _doubts(values: Values) -> Iterator[Finding]:
     """What is allowed, but hardly meant."""
     if not values.need(NOTIFY_READY) and values.need(HEALTH).kind == "unit" and not values.unread(HEALTH):
         message = "Nothing tells whether the machine is up: it does not notify, and has no check of its own."
-        hint = "Write Health= in [X-Bitbuilder], such as Health=tcp:22 or Health=console:login:."
+        hint = "Write Health= in [X-Bitbuilder], such as Health=tcp:22 or Health=console:ttyS0."
         yield Finding(values.places(NOTIFY_READY)[0], "BB209", message, hint, severity="warning")

@@ -10,7 +10,8 @@
 Its /usr is the cached tree itself, read-only (`writable_usr` lays an overlay over it); all else is a copy on the disk
 of the cache, so that idmapped mounts and overlays work on it as on a real host. It has loopback only. `credentials`
 are system credentials, as a boot loader or a virtual machine manager would pass them to the next boot. Inside are the
-guest tree as the offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs.
+guest tree as the offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs; where systemd
+has vmspawn, also /srv/images/guest.vmlinuz and /srv/images/guest.initrd, which a virtual machine starts from.
 """
 
 import os
@@ -27,7 +28,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from . import trees
+from . import trees, vmguest
 from .holder import Holder, add_loop_devices, child_of, sweep
 from .shell import BuildError, Progress, failure, run
 
@@ -98,13 +99,17 @@ class Host:
         run(["cp", "-a", "--reflink=auto", "-t", root, *own])
         for directory in ("usr", _OFFERED):
             (root / directory).mkdir(parents=True, exist_ok=True)
-        for image in ("guest.tar.gz", "guest.squashfs"):
+        images = {"guest.tar.gz": guest.tar, "guest.squashfs": guest.squashfs}
+        if self.release in trees.WITH_MACHINES:
+            machine = vmguest.machine_guest(self._progress)
+            images |= {"guest.vmlinuz": machine.kernel, "guest.initrd": machine.initrd}
+        for image in images:
             (root / "srv/images" / image).touch()
         (root / "etc/machine-id").write_text(uuid.uuid4().hex + "\n")
         (root / "etc/hostname").write_text(f"{self.name}\n")
-        self._holder.enter("\n".join(self._mounts(pristine, guest, root)))
+        self._holder.enter("\n".join(self._mounts(pristine, guest, images, root)))
 
-    def _mounts(self, pristine: Path, guest: trees.Guest, root: Path) -> list[str]:
+    def _mounts(self, pristine: Path, guest: trees.Guest, images: Mapping[str, Path], root: Path) -> list[str]:
         """The shell commands that complete the tree inside the holder."""
         def bind(source: Path, target: str) -> str:
             return shlex.join(["mount", "-o", "bind,ro", str(source), str(root / target)])
@@ -123,8 +128,7 @@ class Host:
             f"mkdir {nodes}; mount -t tmpfs -o mode=755 tmpfs {nodes}",
             f"cd /dev; cp -a --parents {' '.join(_nodes())} {nodes}; cd /",
             bind(guest.tree, _OFFERED),
-            bind(guest.tar, "srv/images/guest.tar.gz"),
-            bind(guest.squashfs, "srv/images/guest.squashfs"),
+            *(bind(path, f"srv/images/{name}") for name, path in images.items()),
         ]
 
     # Power

@@ -12,6 +12,8 @@ from . import cache
 from .shell import Progress, run
 
 RELEASES = ("trixie", "sid")
+# Those whose systemd comes with systemd-vmspawn.
+WITH_MACHINES = ("sid",)
 
 _HOST_PACKAGES = (
     "systemd", "systemd-sysv", "systemd-container", "systemd-resolved", "dbus", "git", "openssh-client",
@@ -23,6 +25,8 @@ _HOST_PACKAGES = (
     "systemd-repart", "systemd-ukify", "systemd-boot-efi", "systemd-boot-tools", "cryptsetup-bin", "dosfstools",
     "mtools", "openssl",
 )
+# What runs virtual machines, and what makes their disks: only where there is a systemd-vmspawn.
+_MACHINE_PACKAGES = ("qemu-system-x86", "qemu-utils", "ovmf", "seabios", "swtpm", "virtiofsd", "e2fsprogs")
 _GUEST_PACKAGES = ("systemd-sysv", "dbus", "iproute2")
 
 # Documentation and translations are most of the bytes that no test reads.
@@ -77,7 +81,8 @@ def host_tree(release: str, progress: Progress) -> Path:
     options = ["--variant=important", *_SLIM]
     if release == "sid":
         options.append("--aptopt=Acquire::Check-Valid-Until \"false\"")
-    return _tree(f"host-{release}", release, options, _HOST_PACKAGES, _HOST_SETUP, progress)
+    packages = _HOST_PACKAGES + (_MACHINE_PACKAGES if release in WITH_MACHINES else ())
+    return _tree(f"host-{release}", release, options, packages, _HOST_SETUP, progress)
 
 
 def guest(progress: Progress) -> Guest:

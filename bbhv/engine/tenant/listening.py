@@ -1,0 +1,41 @@
+"""What reads the console of a machine until a line has the tenant's pattern, from the journal of its unit.
+
+It runs unprivileged in a sandbox. Every line is cut, every pattern takes a step for each character, and what vmspawn
+says for itself (which goes to the journal by another way) is not read.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import IO
+
+from ...host import run, systemd
+from ...kinds.workloads.console import MAX_LINE, pattern, plain
+
+PAUSE_SEC = 1.0
+
+
+def listen(invocation: str, text: str) -> None:
+    """Returns when a line of this run of a unit has the pattern, and not before."""
+    wanted = pattern(text)
+    source = (f"_SYSTEMD_INVOCATION_ID={invocation}", "_TRANSPORT=stdout")
+    while True:
+        journal = run.spawn(("journalctl", "--quiet", "--no-pager", "--output=cat", "--all", "--lines=all", "--follow",
+                             *source))  # fmt: skip
+        try:
+            for count, line in enumerate(_lines(journal.stdout), 1):
+                if wanted.found(plain(line)):
+                    return
+                if count & (count - 1) == 0 or count % 100 == 0:  # not for each line of a guest that says a lot
+                    systemd.notify(f"STATUS={count}")
+        finally:
+            journal.close()
+        time.sleep(PAUSE_SEC)  # the journal was rotated away under it, or has ended
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """The lines, of a longer one its beginning."""
+    whole = True
+    while data := stream.readline(MAX_LINE):
+        if whole:
+            yield data.decode("utf-8", "replace")
+        whole = data.endswith(b"\n")

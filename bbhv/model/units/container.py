@@ -1,0 +1,126 @@
+"""The unit of a container: a drop-in of tenant-container@.service that makes its root and calls systemd-nspawn."""
+
+from collections.abc import Mapping
+
+from ... import names
+from ...kinds.workloads import nspawn
+from ...kinds.workloads.container import PROFILE, SCRATCH_SIZE, Container
+from ...kinds.workloads.workload import IMAGE, VOLUME
+from .. import credentials
+from ..host import HostFacts
+from ..manifest import ImageRef, Workload
+from ..tenant import Tenant
+from .shared import Assignments, Kind, Made, Setting, after, health, image, render
+
+CONTAINER_ROOT = "/usr/lib/bitbuilder/container-root"
+# How many bytes of scratch space allow one file more.
+BYTES_PER_INODE = 4096
+# The first systemd-nspawn that goes on when it may not make /dev/net/tun.
+TUN_OPTIONAL_SINCE = 262
+# What the payload inherits, and would notice.
+STRICT = (
+    ("NoNewPrivileges", "yes"), ("RestrictSUIDSGID", "yes"), ("MemoryDenyWriteExecute", "yes"),
+    ("RestrictRealtime", "yes"), ("SystemCallFilter", "~@debug @resources"),
+)  # fmt: skip
+
+
+def _make(container: Container, setting: Setting) -> Made:
+    root = image(container.values.need(IMAGE), setting.tenant, setting.facts)
+    record = _record(container, setting.tenant, setting.facts, root)
+    return Made(record, (root,), _text(container, setting.tenant, setting.facts, root))
+
+
+def _record(container: Container, tenant: Tenant, facts: HostFacts, root: ImageRef) -> Workload:
+    texts = container.values.texts()
+    texts.pop(IMAGE.name)  # its digest counts, not its name
+    texts["image"] = root.identity
+    texts["uidBase"] = str(facts.uid_bases[names.workload(container.name, tenant.id)])
+    for mount in container.values.all(VOLUME):
+        texts[f"volume:{mount.volume}"] = f"{facts.volumes(tenant.id)}/{mount.volume}"
+    texts |= credentials.settings(container, credentials.chosen(tenant.credentials, facts.host_name))
+    return Workload(
+        name=container.name,
+        kind="container",
+        unit=names.container_unit(container.name, tenant.id),
+        after=after(container, tenant, facts),
+        settings=texts,
+        health=health(container),
+        image=root,
+    )
+
+
+def _text(container: Container, tenant: Tenant, facts: HostFacts, root: ImageRef) -> str:
+    machine = names.workload(container.name, tenant.id)
+    unit = [
+        ("Description", f"Container {container.name} of Tenant {tenant.id}"),
+        ("Wants", names.infra_unit(tenant.id)),
+        ("After", " ".join(after(container, tenant, facts))),
+        ("AssertPathExists", names.specifier_escape(root.path)),
+    ]
+    directory = f"{facts.run_dir}/roots/{machine}"
+    raw = _is_raw(root, facts)
+    service = [
+        ("Slice", names.tenant_slice(tenant.id)),
+        *(STRICT if container.values.get(PROFILE) == "strict" else ()),
+        *container.values.directives(),
+        # systemd makes the directory that the root is mounted on, and removes it when the container has ended.
+        ("RuntimeDirectory", directory.removeprefix("/run/")),
+        ("RuntimeDirectoryMode", "0700"),
+        *credentials.directives(container, tenant.id, facts.tenants_dir),
+        *_writable(container, tenant, facts),
+        *_devices(raw, facts),
+        ("ExecStart", names.exec_line((*_root(container, directory, root, raw, facts, machine),
+                                       *_nspawn(container, tenant, directory, facts, machine)))),
+    ]  # fmt: skip
+    return render(("Unit", unit), ("Service", service))
+
+
+def _is_raw(root: ImageRef, facts: HostFacts) -> bool:
+    return root.format == "raw" or (root.format == "offered" and facts.offered[root.name].format == "raw")
+
+
+def _writable(container: Container, tenant: Tenant, facts: HostFacts) -> Assignments:
+    """The rest of the host is read-only for the service."""
+    used = sorted({mount.volume for mount in container.values.all(VOLUME)})
+    return [("ReadWritePaths", names.quote_word(f"{facts.volumes(tenant.id)}/{name}")) for name in used]
+
+
+def _devices(raw: bool, facts: HostFacts) -> Assignments:
+    """An older nspawn fails when it may not make the tun device; a file-system image needs a loop device."""
+    found = ["/dev/net/tun rwm"] if facts.systemd_version < TUN_OPTIONAL_SINCE else []
+    return [("DeviceAllow", rule) for rule in (*found, *(("/dev/loop-control rw", "block-loop rw") if raw else ()))]
+
+
+def _root(
+    container: Container, directory: str, root: ImageRef, raw: bool, facts: HostFacts, machine: str
+) -> tuple[str, ...]:
+    """The words before nspawn, which make its root."""
+    scratch = container.values.need(SCRATCH_SIZE)
+    return (
+        CONTAINER_ROOT,
+        directory,
+        str(facts.uid_bases[machine]),
+        str(scratch),
+        str(max(1024, scratch // BYTES_PER_INODE)),
+        "raw" if raw else "tree",
+        root.path,
+    )
+
+
+def _nspawn(container: Container, tenant: Tenant, directory: str, facts: HostFacts, machine: str) -> tuple[str, ...]:
+    return nspawn.command(
+        container,
+        tenant.id,
+        nspawn=facts.nspawn,
+        systemd_version=facts.systemd_version,
+        root=f"{directory}/root",
+        uid_base=facts.uid_bases[machine],
+        volumes=facts.volumes(tenant.id),
+    )
+
+
+def _declared(tenant: Tenant, facts: HostFacts) -> Mapping[str, Container]:
+    return tenant.containers
+
+
+KIND = Kind(declared=_declared, make=_make)

@@ -1,0 +1,128 @@
+"""The unit of a virtual machine: a drop-in of tenant-machine@.service that lends it its images and calls vmspawn.
+
+The machine's user owns one folder, `run`, in which vmspawn keeps what the guest changes of its disk: the folder counts
+as the tenant's storage, and is emptied before each start.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from ... import names
+from ...kinds.workloads import vmcommand
+from ...kinds.workloads.machine import BRIDGE, GROW_IMAGE, HEALTH, INITRD, LINUX, Machine
+from ...kinds.workloads.workload import IMAGE, PERSISTENT
+from .. import credentials
+from ..manifest import Health, ImageRef, Workload
+from .shared import Assignments, Kind, Made, Setting, after, health, image, machines_of, render
+
+STEPS = "/usr/lib/bitbuilder/machine"
+# How long an emulated processor may take where a real one has the time of the template.
+EMULATED_START_SEC = 600
+EMULATED_STOP_SEC = 240
+
+
+def _make(machine: Machine, setting: Setting) -> Made:
+    lent = dict(_lent(machine, setting))
+    images = tuple(lent.values())
+    return Made(_record(machine, setting, images), images, _text(machine, setting, lent))
+
+
+def _lent(machine: Machine, setting: Setting) -> Iterator[tuple[str, ImageRef]]:
+    """The images of a machine, by the path at which its unit sees them; that of the disk is the first."""
+    values = machine.values
+    yield vmcommand.DISK, image(values.need(IMAGE), setting.tenant, setting.facts)
+    if (kernel := values.get(LINUX)) is not None:
+        yield vmcommand.LINUX, image(kernel, setting.tenant, setting.facts)
+        for number, name in enumerate(values.all(INITRD), 1):
+            yield f"{vmcommand.INITRD}.{number}", image(name, setting.tenant, setting.facts)
+
+
+def _record(machine: Machine, setting: Setting, images: tuple[ImageRef, ...]) -> Workload:
+    tenant, name = setting.tenant, names.workload(machine.name, setting.tenant.id)
+    texts = machine.values.texts()
+    for row in (IMAGE, LINUX, INITRD):
+        texts.pop(row.name, None)  # their digests count, not their names
+    texts["image"] = images[0].identity
+    texts |= {f"image:{what}": one.identity for what, one in zip(_kinds(len(images)), images[1:])}
+    texts["kvm"] = "no" if setting.grants.emulation else "yes"
+    texts |= credentials.settings(machine, credentials.chosen(tenant.credentials, setting.facts.host_name))
+    texts["vsock"] = str(setting.facts.cids.get(name, "no"))
+    return Workload(
+        name=machine.name,
+        kind="machine",
+        unit=names.machine_unit(machine.name, tenant.id),
+        after=after(machine, tenant, setting.facts),
+        settings=texts,
+        health=_health(machine),
+        image=images[0],
+    )
+
+
+def _kinds(count: int) -> tuple[str, ...]:
+    """What the images after that of the disk are for."""
+    return ("linux", *(f"initrd:{number}" for number in range(1, count - 1)))
+
+
+def _health(machine: Machine) -> Health:
+    """A check over the network is not asked as long as machines have none."""
+    found = health(machine)
+    if machine.values.need(HEALTH).needs_network:
+        return Health(stable_sec=found.stable_sec)
+    return found
+
+
+def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
+    tenant, facts = setting.tenant, setting.facts
+    name = names.workload(machine.name, tenant.id)
+    unit = [
+        ("Description", f"Machine {machine.name} of Tenant {tenant.id}"),
+        ("Wants", names.infra_unit(tenant.id)),
+        ("After", " ".join(after(machine, tenant, facts))),
+        *(("AssertPathExists", names.specifier_escape(one.path)) for one in dict.fromkeys(lent.values())),
+    ]
+    command = vmcommand.command(
+        machine, tenant.id, program=facts.vmspawn, switches=facts.vmspawn_switches, emulated=setting.grants.emulation,
+        cid=facts.cids.get(name), disk=_disk(machine, lent[vmcommand.DISK]),
+        initrds=sum(path.startswith(vmcommand.INITRD) for path in lent),
+    )  # fmt: skip
+    service = [
+        ("Slice", names.tenant_slice(tenant.id)),
+        *machine.values.directives(),
+        ("User", names.machine_user(tenant.id)),
+        *(("BindReadOnlyPaths", f"{names.quote_word(one.path)}:{path}") for path, one in lent.items()),
+        *credentials.directives(machine, tenant.id, facts.tenants_dir),
+        # They are there when the infrastructure is; without them, the first step says so.
+        ("BindPaths", f"-{facts.machines(tenant.id)}/{machine.name}/run:{vmcommand.HOME}"),
+        ("BindPaths", f"-{facts.machines(tenant.id)}/{machine.name}/kept:{vmcommand.KEPT}"),
+        # vmspawn listens there for the guest to say that it is ready.
+        *((("RestrictAddressFamilies", "AF_VSOCK"),) if name in facts.cids else ()),
+        *(_patience() if setting.grants.emulation else ()),
+        ("ExecStartPre", f"+{names.exec_line((STEPS, 'prepare', name, *_copy(machine, lent[vmcommand.DISK])))}"),
+        ("ExecStart", names.exec_line(command)),
+    ]
+    return render(("Unit", unit), ("Service", service))
+
+
+def _disk(machine: Machine, root: ImageRef) -> str:
+    """The disk as the unit sees it. What is kept has the name of the image that it began as: going back to another
+    image finds what was kept with that one."""
+    if machine.values.need(PERSISTENT):
+        return f"{vmcommand.KEPT}/{hashlib.sha256(root.identity.encode()).hexdigest()[:32]}.raw"
+    return f"{vmcommand.HOME}/disk.raw" if vmcommand.is_copied(machine) else vmcommand.DISK
+
+
+def _copy(machine: Machine, root: ImageRef) -> tuple[str, ...]:
+    """The words for a disk that is a copy: from, to, and how large it is at least."""
+    if not vmcommand.is_copied(machine):
+        return ()
+    return (vmcommand.DISK, _disk(machine, root), str(machine.values.get(GROW_IMAGE) or 0))
+
+
+def _patience() -> Assignments:
+    return [
+        ("TimeoutStartSec", str(EMULATED_START_SEC)), ("Environment", f"STOP_SEC={EMULATED_STOP_SEC}"),
+        ("TimeoutStopSec", str(EMULATED_STOP_SEC + 30)),
+    ]  # fmt: skip
+
+
+KIND = Kind(declared=machines_of, make=_make)

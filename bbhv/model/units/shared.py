@@ -1,0 +1,112 @@
+"""What the units of all kinds of workloads have in common: the text of a drop-in, what they start from and after."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ... import names
+from ...formats.unitfile import render as render_unit
+from ...kinds.workloads import vmcommand
+from ...kinds.workloads.machine import Machine
+from ...kinds.workloads.workload import (
+    HEALTH,
+    HEALTH_GRACE,
+    HEALTH_INTERVAL,
+    HEALTH_STABLE,
+    HEALTH_TIMEOUT,
+    Workload as Declared,
+)  # fmt: skip
+from ..host import HostFacts
+from ..manifest import Health, ImageRef, Workload, image_path
+from ..registration import Grants
+from ..tenant import Tenant
+
+DROP_IN = "10-bitbuilder.conf"
+HEADER = "Written by bbhv, and again with the next commit. Put changes of your own into another drop-in."
+
+Assignments = list[tuple[str, str]]
+D = TypeVar("D", bound=Declared)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a workload is to run: what else its tenant declares and is granted, and the host."""
+
+    tenant: Tenant
+    grants: Grants
+    facts: HostFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A workload as it is recorded, the images that it needs, and the text of its unit's drop-in."""
+
+    record: Workload
+    images: tuple[ImageRef, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[D]):
+    """How a kind of workload becomes units. `declared` are those of a tenant that the host can run."""
+
+    declared: Callable[[Tenant, HostFacts], Mapping[str, D]]
+    make: Callable[[D, Setting], Made]
+
+    def made(self, setting: Setting) -> Iterator[Made]:
+        """All that there is of this kind, in the order of the names."""
+        for _, one in sorted(self.declared(setting.tenant, setting.facts).items()):
+            yield self.make(one, setting)
+
+
+def image(name: str, tenant: Tenant, facts: HostFacts) -> ImageRef:
+    """An image by its name: the tenant's own, else an offered one. Raises KeyError when there is none."""
+    own = tenant.images.get(name)
+    if own is not None:
+        return ImageRef(
+            name=name,
+            format=own.format,
+            source=own.source,
+            sha256=own.sha256,
+            identity=f"sha256:{own.sha256}",
+            path=image_path(facts.image_store, own.sha256, own.format),
+        )
+    offered = facts.offered[name]
+    identity = f"offered:{offered.identity}"
+    if offered.format == "tar":
+        path = image_path(facts.image_store, hashlib.sha256(identity.encode()).hexdigest(), "tar")
+        return ImageRef(
+            name=name, format="offered", source=f"file://{offered.path}", sha256="", identity=identity, path=path
+        )
+    return ImageRef(name=name, format="offered", source="", sha256="", identity=identity, path=offered.path)
+
+
+def after(one: Declared, tenant: Tenant, facts: HostFacts) -> tuple[str, ...]:
+    """The units that are to be up first: what is shared, and the workloads of After= that the host can run."""
+    machines = machines_of(tenant, facts)
+    units = {name: names.container_unit(name, tenant.id) for name in tenant.containers}
+    units |= {name: names.machine_unit(name, tenant.id) for name in machines}
+    return (names.infra_unit(tenant.id), *(units[name] for name in one.after if name in units))
+
+
+def machines_of(tenant: Tenant, facts: HostFacts) -> Mapping[str, Machine]:
+    """The machines of a tenant that the host can run: all of them, or none."""
+    return {} if vmcommand.lacking(facts.vmspawn, facts.vmspawn_switches) else tenant.machines
+
+
+def health(one: Declared) -> Health:
+    """How to tell that a workload is healthy."""
+    values = one.values
+    return Health(
+        check=str(values.need(HEALTH)),
+        stable_sec=values.need(HEALTH_STABLE) / 10**6,
+        grace_sec=values.need(HEALTH_GRACE) / 10**6,
+        interval_sec=values.need(HEALTH_INTERVAL) / 10**6,
+        timeout_sec=values.need(HEALTH_TIMEOUT) / 10**6,
+    )
+
+
+def render(*sections: tuple[str, Sequence[tuple[str, str]]]) -> str:
+    """The text of a unit file of ours."""
+    return render_unit(sections, header=HEADER)

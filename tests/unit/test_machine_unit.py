@@ -1,0 +1,160 @@
+"""The unit of a machine: what it is lent, how vmspawn is called, and what a host must have for it."""
+
+from dataclasses import replace
+
+import pytest
+
+from bbhv.kinds.workloads import vmcommand
+from bbhv.kinds.workloads.console import plain
+from bbhv.model import hostmachines
+from bbhv.model.compile import Generation, compile_tenant
+from bbhv.model.host import HostFacts, Offered
+from bbhv.model.plan import plan
+from bbhv.model.registration import Grants
+from bbhv.model.tenant import Tenant, read_tenant
+from bbhv.names import machine_user
+
+from .model import COMMIT, DIGEST, FACTS, GRANTS, METADATA_SCHEMA, registration
+from .test_compile import as_systemd_runs, settings
+
+SWITCHES = frozenset((
+    "--system", "--register", "--keep-unit", "--ephemeral", "--image-format", "--pass-ssh-key", "--notify-ready",
+    "--quiet", "--console", "--console-transport", "--tpm-state", "--efi-nvram-state", "--kvm", "--vsock",
+))  # fmt: skip
+OFFERED = {
+    name: Offered(name=name, path=f"/o/{name}.raw", format="raw", identity=name)
+    for name in ("vm-disk", "vm-linux", "vm-initrd", "vm-modules")
+}
+HOST = replace(FACTS, vmspawn="/usr/bin/systemd-vmspawn", vmspawn_switches=SWITCHES, offered=OFFERED, vsock=True,
+               cids={"vm.acme": 70000})  # fmt: skip
+UNIT = "tenant-machine@vm.acme.service.d/10-bitbuilder.conf"
+DIRECT = "Linux=vm-linux\nInitrd=vm-initrd\nInitrd=vm-modules\nKernelCommandLine=quiet %h $x\n"
+
+
+def tenant(vm: str = "", ours: str = "") -> Tenant:
+    found, findings = read_tenant({
+        "metadata.json": b'{"apiVersion": "bitbuilder.io/v1", "tenant": "acme"}',
+        "machines/vm.vmspawn": f"[VM]\n{vm}[X-Bitbuilder]\nImage=vm-disk\n{ours}".encode(),
+        "containers/web.nspawn": b"[X-Bitbuilder]\nImage=own\nAfter=vm\n[Exec]\nBoot=yes\n",
+        "infrastructure/own.image": f"[Image]\nSource=file:///srv/images/o\nSHA256={DIGEST}\nFormat=tar\n".encode(),
+    }, "acme", METADATA_SCHEMA)  # fmt: skip
+    assert found is not None, findings
+    return found
+
+
+def compiled(vm: str = "", ours: str = "", facts: HostFacts = HOST, grants: Grants = GRANTS) -> Generation:
+    return compile_tenant(tenant(vm, ours), registration(grants), facts, COMMIT, "1")
+
+
+def argv(one: Generation) -> tuple[str, ...]:
+    (line,) = settings(one.units[UNIT], "Service", "ExecStart")
+    return as_systemd_runs(line)
+
+
+def test_a_machine_starts_from_images_that_are_lent_to_its_unit() -> None:
+    one = compiled(DIRECT)
+    assert settings(one.units[UNIT], "Service", "BindReadOnlyPaths") == [
+        "/o/vm-disk.raw:/run/bitbuilder/disk.raw", "/o/vm-linux.raw:/run/bitbuilder/linux",
+        "/o/vm-initrd.raw:/run/bitbuilder/initrd.1", "/o/vm-modules.raw:/run/bitbuilder/initrd.2",
+    ]
+    words = argv(one)
+    assert words[0] == "/usr/bin/systemd-vmspawn" and words[-4:] == ("--", "quiet", "%h", "$x")
+    wanted = {"--system", "--register=no", "--keep-unit", "--machine=vm.acme", "--image=/run/bitbuilder/disk.raw",
+              "--image-format=raw", "--ephemeral", "--kvm=yes", "--vsock=yes", "--vsock-cid=70000",
+              "--notify-ready=yes", "--linux=/run/bitbuilder/linux", "--initrd=/run/bitbuilder/initrd.1",
+              "--initrd=/run/bitbuilder/initrd.2"}
+    assert wanted <= set(words)
+    assert {image.name for image in one.manifest.images} >= set(OFFERED)
+    assert settings(one.units[UNIT], "Service", "User") == [machine_user("acme")]
+    assert settings(one.units[UNIT], "Unit", "AssertPathExists") == [image.path for image in OFFERED.values()]
+
+
+def test_what_runs_after_a_machine_waits_for_its_unit() -> None:
+    web = "tenant-container@web.acme.service.d/10-bitbuilder.conf"
+    assert settings(compiled().units[web], "Unit", "After") == [
+        "tenant-infra@acme.service tenant-machine@vm.acme.service"
+    ]
+    alone = replace(HOST, vmspawn="")
+    assert settings(compiled(facts=alone).units[web], "Unit", "After") == ["tenant-infra@acme.service"]
+
+
+def test_without_vsock_nothing_is_waited_for_and_with_emulation_more_time_is_given() -> None:
+    words = argv(compiled(facts=replace(HOST, vsock=False, cids={}), grants=replace(GRANTS, emulation=True)))
+    assert {"--vsock=no", "--notify-ready=no", "--kvm=no"} <= set(words)
+    assert settings(compiled().units[UNIT], "Service", "RestrictAddressFamilies") == ["AF_VSOCK"]
+    deaf = compiled(facts=replace(HOST, vsock=False, cids={})).units[UNIT]
+    assert settings(deaf, "Service", "RestrictAddressFamilies") == []
+    text = compiled(grants=replace(GRANTS, emulation=True)).units[UNIT]
+    assert settings(text, "Service", "TimeoutStartSec") == ["600"]
+    assert settings(compiled().units[UNIT], "Service", "TimeoutStartSec") == []
+    own = "tenant@acme.service.d/10-bitbuilder.conf"
+    seconds = [settings(compiled(grants=replace(GRANTS, emulation=emulation)).units[own], "Service", "TimeoutStartSec")
+               for emulation in (False, True)]  # fmt: skip
+    assert seconds == [[str(1800 + 2 * 60)], [str(1800 + 2 * 60 * 5)]]
+
+
+def test_only_switches_that_the_program_has_are_used() -> None:
+    few = frozenset(SWITCHES - {"--console-transport", "--efi-nvram-state", "--quiet"})
+    words = argv(compiled(facts=replace(HOST, vmspawn_switches=few)))
+    assert not {"--console-transport=serial", "--efi-nvram-state=off", "--quiet"} & set(words)
+    assert "--console=read-only" in words
+
+
+def test_a_disk_that_is_kept_or_larger_is_a_copy() -> None:
+    grown = compiled("GrowImage=1G\n")
+    (step,) = settings(grown.units[UNIT], "Service", "ExecStartPre")
+    assert step.endswith("prepare vm.acme /run/bitbuilder/disk.raw /run/bitbuilder/vm/disk.raw 1073741824")
+    assert "--ephemeral" not in argv(grown) and "--image=/run/bitbuilder/vm/disk.raw" in argv(grown)
+    kept = compiled(ours="Persistent=yes\n")
+    (image,) = [word for word in argv(kept) if word.startswith("--image=")]
+    assert image.startswith("--image=/run/bitbuilder/kept/")
+    other = {**OFFERED, "vm-disk": replace(OFFERED["vm-disk"], identity="another")}
+    assert image not in argv(compiled(ours="Persistent=yes\n", facts=replace(HOST, offered=other)))
+
+
+def test_another_kernel_or_another_way_to_run_restarts_and_another_disk_recreates() -> None:
+    old = compiled(DIRECT)
+
+    def action(new: Generation) -> str:
+        steps = plan(old.manifest, new.manifest, old_units=old.units, new_units=new.units).steps
+        return next(step.action.value for step in steps if step.name == "vm")
+
+    def changed(name: str) -> Generation:
+        return compiled(DIRECT, facts=replace(HOST, offered={**OFFERED, name: replace(OFFERED[name], identity="2")}))
+
+    assert action(compiled(DIRECT)) == "none"
+    assert [action(changed(name)) for name in OFFERED] == ["recreate", "restart", "restart", "restart"]
+    assert action(compiled(DIRECT, grants=replace(GRANTS, emulation=True))) == "restart"
+    assert action(compiled(DIRECT, facts=replace(HOST, cids={"vm.acme": 70001}))) == "restart"
+    assert action(compiled(DIRECT + "RAM=1G\n")) == "restart"
+    assert action(compiled(DIRECT, ours="CPUQuota=50%\n")) == "live"
+
+
+@pytest.mark.parametrize(("facts", "said"), [
+    (HOST, []),
+    (replace(HOST, vmspawn="", vsock=False), ["Machine vm does not run here: this host has no systemd-vmspawn."]),
+    (replace(HOST, vmspawn_switches=SWITCHES - {"--ephemeral"}),
+     ["Machine vm does not run here: systemd-vmspawn of this host has no --ephemeral."]),
+    (replace(HOST, vsock=False, cids={}),
+     ["Health=unit needs vsock, over which a machine says that it is up, and this host has none."]),
+])  # fmt: skip
+def test_a_host_says_what_it_lacks(facts: HostFacts, said: list[str]) -> None:
+    found = tuple(hostmachines.findings(tenant(), facts))
+    assert [one.message for one in found] == said
+    assert [one.severity for one in found] == ["error" if facts.vmspawn and not facts.vsock else "warning"] * len(found)
+    assert "tenant-machine@" not in str(list(compiled(facts=facts).units)) or not vmcommand.lacking(
+        facts.vmspawn, facts.vmspawn_switches
+    )
+
+
+def test_a_check_of_its_own_does_without_vsock() -> None:
+    alone = replace(HOST, vsock=False, cids={})
+    assert list(hostmachines.findings(tenant(ours="Health=console:up\n"), alone)) == []
+
+
+@pytest.mark.parametrize(("line", "seen"), [
+    ("guest: is up\r\n", "guest: is up"), ("\x1b[0;1mbold\x1b[0m", "bold"), ("\x1bc\x1b[?7l\x1b[2Jclear", "clear"),
+    ("a\tb\x00\x07c", "a\tbc"), ("\x1b", ""), ("\x1b[", ""), ("\x1b[31", ""),
+])  # fmt: skip
+def test_a_line_of_a_console_is_read_without_what_only_moves_the_cursor(line: str, seen: str) -> None:
+    assert plain(line) == seen
