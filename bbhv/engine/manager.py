@@ -20,7 +20,7 @@ from . import paths, requests, system, world
 from .repository import offline
 from .storage import collect, publish
 from .storage.state import Outcome, Store, known_tenants
-from .tenant import activate, confirming, deadline, scripts, sync
+from .tenant import activate, confirming, deadline, recovery, scripts, sync
 from .tenant.job import Asked, Job, Mode, is_active, say_waiting, sentence, tenant_lock
 from .world import World
 
@@ -112,7 +112,7 @@ def _settle(tenant: str, store: Store, *, runs: bool) -> None:
     try:
         store.make()
         state = store.load()
-        hold = (state if runs else activate.settle(tenant, store, state)).hold
+        hold = (state if runs else recovery.settle(tenant, store, state)).hold
         publish.mark_suspended(tenant, hold is not None and hold.verb == "suspend")
     except OSError as error:
         log.write("warning", f"{tenant}: {sentence(error)} The next sync notes what was interrupted.")

@@ -115,6 +115,29 @@ def test_others_go_on_while_some_are_activated() -> None:
     assert seen.batches == [["first"], ["second"]]
 
 
+def test_an_activation_that_takes_long_does_not_keep_the_next_from_beginning() -> None:
+    seen, started, over = Seen(), threading.Event(), threading.Event()
+
+    def jobs() -> Iterator[Job]:
+        yield job("slow")
+        assert started.wait(PATIENCE)
+        yield from (job(f"quick{number}") for number in range(3))
+
+    def activate(batch: Sequence[Job]) -> None:
+        if batch[0].tenant == "slow":
+            started.set()
+            assert over.wait(PATIENCE), "the others do not wait for it"
+        seen.activate(batch)
+
+    running = threading.Thread(target=Run(2, lambda one: None, activate, alone=0.1).run, args=(jobs(),))
+    running.start()
+    assert all(seen.activated.acquire(timeout=PATIENCE) for _ in range(3))
+    assert {name for batch in seen.batches for name in batch} == {f"quick{number}" for number in range(3)}
+    over.set()
+    running.join(PATIENCE)
+    assert not running.is_alive() and seen.batches[-1] == ["slow"]
+
+
 def test_what_goes_wrong_in_a_step_is_not_swallowed() -> None:
     def broken(batch: Sequence[Job]) -> None:
         raise RuntimeError(batch[0].tenant)

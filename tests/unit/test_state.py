@@ -10,7 +10,7 @@ from bbhv.model.authority import Proof
 from bbhv.model.manifest import Manifest
 
 FULL = State(
-    trial=Trial(8, "a" * 40, 2, True, 99, "boot"),
+    trial=Trial(8, "a" * 40, 2, True, 99, "boot", True),
     quarantine=(Quarantined("b" * 40, "it failed", 5),),
     hold=Hold("rollback", "c" * 40, "root", 7, "a newer commit"),
     outcome=Outcome(

@@ -34,7 +34,8 @@ class Trial:
     """A generation that was switched to and is not known to be good. `attempts` counts the starts of it.
 
     While a healthy one waits to be confirmed, `confirm_usec` is the deadline, CLOCK_BOOTTIME in microseconds of the
-    boot with the id `boot`; else it is 0.
+    boot with the id `boot`; else it is 0. While its script provision runs, which comes before every change, it is
+    `untouched`: nothing is to be undone.
     """
 
     generation: int
@@ -43,6 +44,7 @@ class Trial:
     interrupted: bool = False
     confirm_usec: int = 0
     boot: str = ""
+    untouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def encode(state: State) -> bytes:
         "trial": None if trial is None else {
             "generation": trial.generation, "commit": trial.commit,
             "attempts": trial.attempts, "interrupted": trial.interrupted,
-            "confirmUSec": trial.confirm_usec, "boot": trial.boot,
+            "confirmUSec": trial.confirm_usec, "boot": trial.boot, "untouched": trial.untouched,
         },
         "quarantine": [{"commit": q.commit, "reason": q.reason, "whenUSec": q.when_usec} for q in state.quarantine],
         "hold": _hold_to(state.hold),
@@ -144,7 +146,7 @@ def decode(data: bytes) -> State:
     return State(
         trial=Trial(
             _int(trial["generation"]), _str(trial["commit"]), _int(trial["attempts"]), trial["interrupted"] is True,
-            _int(trial.get("confirmUSec", 0)), _str(trial.get("boot", "")),
+            _int(trial.get("confirmUSec", 0)), _str(trial.get("boot", "")), trial.get("untouched") is True,
         )
         if trial else None,
         quarantine=tuple(

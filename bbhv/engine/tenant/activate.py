@@ -19,7 +19,7 @@ from ...model.scripts import begins, stops, takes_time
 from ...names import infra_unit, tenant_unit, workload_of
 from .. import paths
 from ..storage import publish
-from ..storage.state import Outcome, State, Store, Trial
+from ..storage.state import Outcome, Store, Trial
 from . import deadline, scripts
 from .deadline import Standing
 from .job import Job, Mode, each, now_usec, sentence
@@ -28,7 +28,6 @@ from .stopping import stop
 from .watch import Watched, restarts, stable_seconds, watch
 
 _NEW = (Action.RESTART, Action.START, Action.RECREATE)
-MAX_ATTEMPTS = 2
 PARALLEL_STOPS = 8
 PARALLEL_SCRIPTED = 32
 _CHILDREN = ("container", "machine", "health", "script")
@@ -72,7 +71,7 @@ def switch(moves: Sequence[Move]) -> Mapping[str, str]:
         if (units := stops(move.plan, before[move.job.tenant], move.wanted))
     }
     each([move.job for move in moves if move.job.tenant in stopping], PARALLEL_STOPS,
-         lambda job: _stop(job.tenant, *stopping[job.tenant]))  # fmt: skip
+         lambda job: _stop(job, *stopping[job.tenant]))  # fmt: skip
     changed = [move for move in moves if move.job.outcome is None and _show(move)]
     if changed:
         systemd.daemon_reload()
@@ -91,15 +90,15 @@ def switch(moves: Sequence[Move]) -> Mapping[str, str]:
     return left
 
 
-def _stop(tenant: str, units: Sequence[str], reason: str) -> None:
+def _stop(job: Job, units: Sequence[str], reason: str) -> None:
     """Stops units, with the scripts among them; systemd has them in order."""
     scripted = any(not workload_of(unit)[0] for unit in units)
     if scripted:
-        scripts.announce(tenant, reason)
+        scripts.announce(job.tenant, reason)
     stop(units)
     if scripted:
-        scripts.tell_failed(tenant, tuple(units))
-        scripts.announce(tenant, "")
+        job.remarks += scripts.tell_failed(job.tenant, tuple(units))
+        scripts.announce(job.tenant, "")
 
 
 def _pre_start(move: Move) -> str:
@@ -195,6 +194,8 @@ def _provision(job: Job) -> None:
         job.concluded = True
         go_back(job, problem, changed=False)
         job.lock.release()
+    elif job.state.trial and job.state.trial.untouched:
+        job.remember(replace(job.state, trial=replace(job.state.trial, untouched=False)))
 
 
 def _conclude(job: Job, problem: str) -> None:
@@ -220,13 +221,15 @@ def _begin(job: Job) -> None:
     """Writes the generation and records the trial, unless it is good already."""
     generation, store = job.generation, job.store
     assert generation is not None
+    untouched = False
     if job.number is None:
+        untouched = "provision" in generation.manifest.scripts
         job.number = store.write(generation.manifest, generation.units, generation.scripts, job.mode.value,
                                  credentials=generation.credentials)  # fmt: skip
     if job.number != store.number("good") and deadline.of(job.state.trial) is not Standing.WAITING:
         attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
         last = max(job.number, job.state.last)
-        job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts), last=last))
+        job.remember(replace(job.state, trial=Trial(job.number, job.commit, attempts, untouched=untouched), last=last))
 
 
 def _watched(job: Job) -> Watched:
@@ -322,7 +325,7 @@ def go_back(job: Job, reason: str, *, changed: bool = True) -> None:
     left = switch([move])
     if job.outcome is not None:
         return  # it could not even go back; the trial is still recorded, so the next sync does
-    problem = left.get(job.tenant) or _settled(move)
+    problem = left.get(job.tenant) or settled(move)
     if job.state.hold and job.state.hold.verb == "rollback":
         # An operator's choice, of a commit that was good once: it is not quarantined, and what held before holds again.
         job.state = replace(job.state, trial=None, hold=job.hold_before)
@@ -349,8 +352,8 @@ def _nor(job: Job, problem: str) -> str:
     return f", but is not healthy either: {problem}; it is left as it is hint: {hint}"
 
 
-def _settled(move: Move) -> str:
-    """Watches what came back. Why it is not healthy, or nothing."""
+def settled(move: Move) -> str:
+    """Watches what came back, and calls its script post-start. Why it is not healthy, or nothing."""
     job, manifest = move.job, move.wanted
     if manifest is None:
         return ""
@@ -361,68 +364,6 @@ def _settled(move: Move) -> str:
     if one.reason or not move.begins:
         return one.reason
     return scripts.call("post-start", job.store, move.target, move.reason)
-
-
-def recover(job: Job, *, running: bool) -> None:
-    """Undoes a trial that was interrupted: the good generation is what counts again, here and in the units.
-
-    `running` says whether the tenant's units are to be acted on; at boot and before a start they are not.
-    """
-    store, trial = job.store, job.state.trial
-    good = store.number("good")
-    if trial and good != trial.generation and deadline.of(trial) in (Standing.WAITING, Standing.EXPIRED):
-        return  # it waits to be confirmed, which is for `confirming` to decide
-    if running and trial and not trial.interrupted and not (store.number("current") == good == trial.generation):
-        manifest = store.manifest(good)
-        for words in switch([Move(job, good, plan(store.manifest(trial.generation), manifest), "rollback")]).values():
-            log.write("warning", f"{job.tenant}: generation {good} did not start again: {words}")
-        systemd.urge("start", everything(manifest))
-    job.state = settle(job.tenant, store, job.state)
-
-
-def settle(tenant: str, store: Store, state: State) -> State:
-    """Sets the links and the state right after an interrupted trial; nothing to set right changes nothing."""
-    trial, good = state.trial, store.number("good")
-    if trial is None or trial.interrupted:
-        return state
-    if trial.confirm_usec and good != trial.generation:
-        return _unconfirmed(tenant, store, state, trial)
-    if store.number("current") == good == trial.generation:
-        state = replace(state, trial=None)  # it had become good; only this note was missing
-    else:
-        what = f"generation {good} counts again" if good is not None else "there is no good generation yet"
-        log.write("warning", f"{tenant}: the trial of commit {trial.commit[:12]} was interrupted; {what}")
-        store.point("current", good)
-        if trial.generation == state.last:  # not when an older one, which was good once, was rolled back to
-            store.forget(trial.generation)
-        state = replace(state, trial=replace(trial, interrupted=True))
-        if state.hold and state.hold.verb == "rollback":  # an operator's, who may ask again
-            manifest = store.manifest(good)
-            left = manifest is not None and manifest.commit == state.hold.commit
-            state = replace(state, trial=None, hold=None if left else state.hold)
-        elif trial.attempts >= MAX_ATTEMPTS:
-            reason = f"its trial was interrupted {MAX_ATTEMPTS} times"
-            state = replace(state.with_quarantine(trial.commit, reason, now_usec()), trial=None)
-    store.save(state)
-    return state
-
-
-def _unconfirmed(tenant: str, store: Store, state: State, trial: Trial) -> State:
-    """After a restart of the host, nobody can confirm any more. Before it, whoever waits for a word goes on waiting."""
-    if deadline.of(trial) is not Standing.RESTARTED:
-        return state
-    good = store.number("good")
-    reason = "nobody confirmed it before the host restarted"
-    to = f"generation {good} counts again" if good is not None else "there is no good generation"
-    log.write("warning", f"{tenant}: commit {trial.commit[:12]}: {reason}; {to}")
-    store.point("current", good)
-    now = now_usec()
-    outcome = Outcome(word="rolled-back", commit=trial.commit, message=f"{reason}; {to}", when_usec=now)
-    state = replace(state.with_quarantine(trial.commit, reason, now), trial=None, outcome=outcome)
-    store.save(state)
-    if trial.generation == state.last:
-        store.forget(trial.generation)
-    return state
 
 
 def _children(tenant: str) -> list[str]:

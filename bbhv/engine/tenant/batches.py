@@ -1,9 +1,10 @@
 """Many tenants at once: each is prepared as soon as there is room, and activated as soon as it is ready.
 
 No tenant waits for a slow one, whatever makes it slow: those that are ready share one activation, and its
-daemon-reload, while the others go on. A server is asked for a few repositories at the same time only, so that one that
-hangs keeps no more than these few from being prepared; its place is free again as soon as what it gave is there. Whose
-repository failed last time comes last.
+daemon-reload, while the others go on. An activation that takes long, by a script or a workload that does not become
+healthy, keeps the next from beginning for a bounded time only. A server is asked for a few repositories at the same
+time only, so that one that hangs keeps no more than these few from being prepared; its place is free again as soon as
+what it gave is there. Whose repository failed last time comes last.
 """
 
 import os
@@ -22,6 +23,8 @@ from .job import Job, Mode
 
 TOGETHER_SEC = 3.0
 INTERRUPTED_SEC = 1.0
+ACTIVATIONS = 8
+ALONE_SEC = 10.0  # for which an activation is the only one: what is ready meanwhile shares the next
 
 
 class _Event(NamedTuple):
@@ -36,9 +39,11 @@ class Run:
     """One run. `prepare` takes one job, `activate` several; neither raises."""
 
     def __init__(
-        self, parallel: int, prepare: Callable[[Job], None], activate: Callable[[Sequence[Job]], None]
+        self, parallel: int, prepare: Callable[[Job], None], activate: Callable[[Sequence[Job]], None], *,
+        alone: float = ALONE_SEC,
     ) -> None:
         self._parallel = parallel
+        self._alone = alone
         self._prepare = prepare
         self._activate = activate
         self._events: SimpleQueue[_Event] = SimpleQueue()
@@ -48,7 +53,8 @@ class Run:
         self._begun: list[Future[None]] = []
         self._since = 0.0
         self._feeding = True
-        self._activating = False
+        self._activating = 0
+        self._last = 0.0
 
     def run(self, jobs: Iterable[Job]) -> None:
         """Takes all jobs through both steps. `jobs` may keep us waiting for each of them.
@@ -56,7 +62,7 @@ class Run:
         Who is interrupted stops what was begun, which records nothing, and waits only a moment for the threads: the
         end of the process frees every lock that they may still have.
         """
-        pool, aside = ThreadPoolExecutor(self._parallel), ThreadPoolExecutor(2)
+        pool, aside = ThreadPoolExecutor(self._parallel), ThreadPoolExecutor(1 + ACTIVATIONS)
         interrupted = False
         try:
             self._run(pool, aside, jobs)
@@ -102,12 +108,18 @@ class Run:
 
     def _together(self, aside: Executor) -> None:
         """Starts to activate what is ready, when others that may soon be ready had their time."""
-        late = time.monotonic() - self._since >= TOGETHER_SEC
-        last = not (self._feeding or self._waiting or self._running)
-        if self._ready and not self._activating and (late or last):
-            self._activating = True
+        if self._ready and self._activating < ACTIVATIONS and self._pause() <= 0.0:
+            self._activating += 1
+            self._last = time.monotonic()
             self._begun.append(aside.submit(self._act, self._ready))
             self._ready = []
+
+    def _pause(self) -> float:
+        """For how many seconds what is ready waits: for company, if somebody may come, and for who is activated."""
+        until = self._since + TOGETHER_SEC if self._feeding or self._waiting or self._running else 0.0
+        if self._activating:
+            until = max(until, self._last + self._alone)
+        return max(0.0, until - time.monotonic())
 
     def _act(self, jobs: Sequence[Job]) -> None:
         try:
@@ -119,15 +131,15 @@ class Run:
         """Waits for something to happen, or until what is ready has waited long enough."""
         if not (self._feeding or self._running or self._activating):
             return
-        patience = max(0.0, self._since + TOGETHER_SEC - time.monotonic()) if self._ready else None
+        patience = self._pause() if self._ready and self._activating < ACTIVATIONS else None
         try:
-            event = self._events.get(timeout=None if self._activating else patience)
+            event = self._events.get(timeout=patience)
         except Empty:
             return
         if event.what == "all came":
             self._feeding = False
         elif event.what == "activated":
-            self._activating = False
+            self._activating -= 1
         elif event.job is not None and event.what == "came":
             self._waiting.append((event.job, _server(event.job)))
         elif event.job is not None and event.what == "fetched":

@@ -17,7 +17,7 @@ from ..manager import open_world, start
 from ..storage import publish
 from ..storage.state import Hold, Outcome, known_tenants
 from ..world import World
-from . import activate, confirming, sync
+from . import activate, confirming, recovery, sync
 from .job import Asked, Job, Mode, is_active, now_usec, say_waiting
 
 RESUME, NEWER = "bbhv resume", "a newer commit"
@@ -96,7 +96,7 @@ def rollback(tenant: str, to: int | None, who: str, asked: Asked) -> Job:
             message = f"{tenant} is suspended by {job.state.hold.who}, which only `bbhv resume` ends."
             raise RefusedError(message, hint=f"bbhv resume {tenant}")
         job.active = is_active(tenant)
-        activate.recover(job, running=job.active)
+        recovery.recover(job, running=job.active)
         if confirming.reject(job, who) and to in (None, store.number("good")):
             return job
         job.outcome = None

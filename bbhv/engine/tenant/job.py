@@ -69,6 +69,7 @@ class Job:
     outcome: Outcome | None = None
     active: bool = False
     note: str = ""
+    remarks: tuple[str, ...] = ()  # what went wrong on the way, and decides nothing
     sight: Sight | None = None  # what runs, when it was looked at
     drift: tuple[Drift, ...] | None = None  # None: nobody has looked yet
     before: Outcome | None = None  # the outcome of a job that goes on, because what is good has drifted
@@ -132,6 +133,7 @@ class Job:
         The journal gets it as well; on a terminal the caller shows the outcome. What was found about a commit is told
         as long as it is the newest one.
         """
+        message = "; ".join(text for text in (message, *self.remarks) if text)
         findings = findings or self.warnings
         told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
         before = self.state.outcome
@@ -149,7 +151,7 @@ class Job:
     def tell_healed(self) -> None:
         """Ends a job that has set right what drifted: as it ended before, with this said too."""
         assert self.before is not None
-        message = "; ".join(text for text in (self.before.message, f"set right: {self.healed}") if text)
+        message = "; ".join(text for text in (self.before.message, f"set right: {self.healed}", *self.remarks) if text)
         self.outcome = replace(self.before, message=message)
         self.remember(replace(self.state, outcome=self.outcome))
 

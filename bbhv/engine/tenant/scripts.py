@@ -85,13 +85,15 @@ def rest(store: Store, before: Manifest | None, now: Manifest | None) -> None:
         systemd.urge("start", units)
 
 
-def tell_failed(tenant: str, units: Sequence[str]) -> None:
-    """Warns of scripts that failed in a stop, which they never prevent."""
+def tell_failed(tenant: str, units: Sequence[str]) -> tuple[str, ...]:
+    """Warns of scripts that failed in a stop, which they never prevent. Returns why each did."""
     mine = {script_unit(name, tenant): name for name in scripts.STOPPING}
     asked = [unit for unit in units if unit in mine]
-    for unit, found in systemd.show(asked, _SHOWN).items():
-        if found.get("ActiveState") == "failed":
-            log.write("warning", f"{tenant}: {_failed(mine[unit], tenant)}")
+    found = systemd.show(asked, _SHOWN)
+    told = tuple(_failed(mine[unit], tenant) for unit in asked if found.get(unit, {}).get("ActiveState") == "failed")
+    for words in told:
+        log.write("warning", f"{tenant}: {words}")
+    return told
 
 
 def sweep(tenant: str, states: Mapping[str, str]) -> None:

@@ -29,7 +29,7 @@ from ..repository.read import read
 from ..repository.signers import Signers
 from ..storage import collect, images, publish
 from ..world import World
-from . import activate, batches, confirming, gate, healing, planning, scripts, sight, still
+from . import activate, batches, confirming, gate, healing, planning, recovery, scripts, sight, still
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 
 
@@ -186,7 +186,7 @@ def open_job(job: Job) -> None:
         activate.stop_children(job.tenant)
         publish.mark_stopped(job.tenant, True)
     try:
-        activate.recover(job, running=job.active and job.mode is not Mode.START)
+        recovery.recover(job, running=job.active and job.mode is not Mode.START)
     except OSError as error:
         if job.mode is not Mode.START:
             raise

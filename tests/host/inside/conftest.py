@@ -23,6 +23,7 @@ def settings() -> None:
     TIMER.write_text("[Timer]\nOnActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=1d\n")  # a restart starts it again
     run(["systemctl", "daemon-reload"])
     run(["systemctl", "stop", "tenant-sync.timer"])
+    run(["systemctl", "start", "tenant-manager.service"], timeout=120)  # the boot's, which starts whoever is registered
 
 
 @pytest.fixture

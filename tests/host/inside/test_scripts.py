@@ -172,6 +172,8 @@ def test_a_script_of_a_stop_that_fails_is_told_and_stops_nothing_from_stopping(m
     assert acme.sync() == "applied", acme.said
     assert noted(acme)[1:3] == ["pre-stop 1 change", "post-stop 1 change"]
     words = "scripts/post-stop: exit status 5: it is still there, see: journalctl -u tenant-script@post-stop.acme"
+    assert words in acme.said and "scripts/pre-stop: not done within 60 s" in acme.said, acme.said
+    assert words in run(["bbhv", "status", "acme"]).stdout.replace("\n", " ")
     done = run(["journalctl", "-o", "cat", "-t", "bbhv", "--no-pager"], check=False).stdout
     assert called() == [] and acme.state("web") == "active", done
     acme.repo.commit({"scripts/pre-stop": None})
@@ -266,6 +268,7 @@ def test_a_script_that_an_engine_left_running_is_stopped(make: Make) -> None:
     waiting = script('test -e /srv/data/go || { echo begun >>$BITBUILDER_STATE; sleep 250; }')
     acme.repo.commit({**VOLUME, "scripts/provision": waiting, "containers/web.nspawn": idle("Volume=data:/srv/data")})
     state, unit = acme.folder / "script-state", "tenant-script@provision.acme.service"
+    before = acme.invocation("web")
     for healed_by in (["systemctl", "restart", "tenant-manager.service"], ["bbhv", "sync", "acme"]):
         state.unlink(missing_ok=True)
         run(["systemd-run", "--quiet", "--collect", "--unit=test-sync", "bbhv", "sync", "acme"])
@@ -280,9 +283,31 @@ def test_a_script_that_an_engine_left_running_is_stopped(make: Make) -> None:
         (acme.folder / "volumes/data/go").unlink()
     wait_until("it is as before", lambda: acme.state("web") == "active")
     assert acme.status()["generation"] == acme.status()["good"]
+    assert acme.invocation("web") == before, "what comes before every change had begun, and nothing else"
     (acme.folder / "volumes/data/go").touch()
     acme.commit(web=idle("Volume=data:/srv/data", seconds="93"))
     assert acme.sync() == "applied", acme.said
+
+
+def test_a_change_that_an_engine_left_half_done_is_undone_with_its_scripts(make: Make) -> None:
+    acme = make("acme")
+    acme.repo.commit({**acme.files(web=idle()), **noting("acme")})
+    assert acme.sync() == "applied", acme.said
+    noted(acme)
+    acme.repo.commit({**noting("acme", pre_start="sleep 250\n"), "containers/web.nspawn": idle(seconds="74")})
+    run(["systemd-run", "--quiet", "--collect", "--unit=test-sync", "bbhv", "sync", "acme"])
+    state = acme.folder / "script-state"
+    wait_until("the script runs", lambda: "pre-start 2 change" in state.read_text(), 120)
+    run(["systemctl", "kill", "--signal=KILL", "test-sync.service"])
+    wait_until("the engine is gone", lambda: unit_property("test-sync.service", "ActiveState") != "active")
+    assert noted(acme)[-1] == "pre-start 2 change" and acme.state("web") == "inactive"
+    acme.repo.commit({**noting("acme"), "containers/web.nspawn": idle(seconds="75")})
+    assert acme.sync() == "applied", acme.said
+    found = noted(acme)
+    assert found[:2] == ["pre-start 1 rollback", "post-start 1 rollback"], found
+    again = ["provision change", "pre-stop change", "post-stop change", "pre-start change", "post-start change"]
+    assert [f"{line.split()[0]} {line.split()[2]}" for line in found[2:]] == again
+    assert called() == [] and acme.state("web") == "active"
 
 
 def test_the_unit_of_a_script_is_confined(make: Make) -> None:
