@@ -125,7 +125,17 @@ def stops(plan: Plan, old: Manifest | None, new: Manifest | None) -> tuple[str, 
     if between:
         units += tuple(step.unit for step in plan.steps if step.action is Action.RESTART and step.kind != "infra")
     workloads = {one.unit for one in old.workloads} if old else set()
-    return units if workloads.isdisjoint(units) else (*units, *stop_units(old))
+    return units if workloads.isdisjoint(units) else stopping((*units, *stop_units(old)))
+
+
+def stopping(units: Sequence[str]) -> tuple[str, ...]:
+    """Units in the order in which they are to be asked to stop, `pre-stop` first and `post-stop` last.
+
+    systemctl asks for one after the other, and systemd orders those that it was asked for: it may have begun with the
+    first before it hears of the second.
+    """
+    first, last = (f"tenant-script@{name}." for name in STOPPING)
+    return tuple(sorted(units, key=lambda unit: unit.startswith(last) - unit.startswith(first)))
 
 
 def takes_time(old: Manifest | None, new: Manifest | None) -> bool:

@@ -99,8 +99,8 @@ def test_a_stop_unit_whose_workloads_change_is_read_again() -> None:
     ("old", "new", "stopped"),
     [
         (generation(), generation(RESTARTED), ()),
-        (STOPS, generation(RESTARTED, pre_stop=b"#!/bin/sh\n", post_stop=b"#!/bin/sh\n"), (WEB, PRE, POST)),
-        (STOPS, generation(RESTARTED), (WEB, PRE, POST)),
+        (STOPS, generation(RESTARTED, pre_stop=b"#!/bin/sh\n", post_stop=b"#!/bin/sh\n"), (PRE, WEB, POST)),
+        (STOPS, generation(RESTARTED), (PRE, WEB, POST)),
         (generation(), generation(RESTARTED, pre_start=b"#!/bin/sh\n"), (WEB,)),
         (generation(), generation(RESTARTED, post_start=b"#!/bin/sh\n"), ()),
         (STOPS, generation(pre_stop=b"#!/bin/sh\n"), ()),
@@ -116,7 +116,7 @@ def test_what_restarts_stops_first_where_a_script_stands_between(
 
 def test_everything_stops_with_the_scripts_of_what_runs() -> None:
     units = scripts.stops(plan(STOPS.manifest, None), STOPS.manifest, None)
-    assert units[:2] == (WEB, DB) and units[-2:] == (PRE, POST)
+    assert units[:3] == (PRE, WEB, DB) and units[-1:] == (POST,)
     assert scripts.stops(plan(None, STOPS.manifest), None, STOPS.manifest) == ()
 
 

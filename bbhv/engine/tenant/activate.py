@@ -15,7 +15,7 @@ from ...model import patience
 from ...model.manifest import Manifest
 from ...model.plan import Action, Plan, ordered, plan
 from ...model.probe import probes
-from ...model.scripts import begins, stops, takes_time
+from ...model.scripts import begins, stopping, stops, takes_time
 from ...names import infra_unit, tenant_unit, workload_of
 from .. import paths
 from ..storage import publish
@@ -65,13 +65,13 @@ def switch(moves: Sequence[Move]) -> Mapping[str, str]:
     then, for the trials are still recorded.
     """
     before = {move.job.tenant: move.job.current() for move in moves}
-    stopping = {
+    ending = {
         move.job.tenant: (units, move.reason)
         for move in moves
         if (units := stops(move.plan, before[move.job.tenant], move.wanted))
     }
-    each([move.job for move in moves if move.job.tenant in stopping], PARALLEL_STOPS,
-         lambda job: _stop(job, *stopping[job.tenant]))  # fmt: skip
+    each([move.job for move in moves if move.job.tenant in ending], PARALLEL_STOPS,
+         lambda job: _stop(job, *ending[job.tenant]))  # fmt: skip
     changed = [move for move in moves if move.job.outcome is None and _show(move)]
     if changed:
         systemd.daemon_reload()
@@ -380,7 +380,7 @@ def stop_children(tenant: str) -> tuple[str, ...]:
 
     The scripts of the stop are among the units: systemd has each before or after the workloads.
     """
-    units = systemd.loaded(_children(tenant))
+    units = stopping(systemd.loaded(_children(tenant)))
     shared = systemd.loaded((infra_unit(tenant),))
     scripts.announce(tenant, "")
     try:
