@@ -15,6 +15,7 @@ from . import run
 
 KINDS = ("net", "uts", "ipc", "cgroup", "pid", "mnt", "user")
 MAX_PASSWD = 1 << 20
+_NSPAWN, _STUB = "/usr/bin/systemd-nspawn", "(sd-stubinit)"
 EXIT_ENTER, EXIT_NO_EXEC, EXIT_NO_PROGRAM, EXIT_USER = 125, 126, 127, 217
 _PR_SET_DUMPABLE, _PR_CAPBSET_READ, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 23, 24, 38
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x00020000, 0x10000000
@@ -55,6 +56,8 @@ def hold(process: int, unit: str, kinds: Sequence[str] = KINDS) -> Namespaces:
         try:
             if f"/{unit}/" not in _text(folder, "cgroup") + "/":
                 raise BbhvError(f"Process {process} is not of {unit}.")
+            if _is_in_the_making(folder):
+                raise BbhvError(f"Process {process} of {unit} is not set up yet.")
             status = dict(line.partition(":\t")[::2] for line in _text(folder, "status").splitlines())
             found.bounding = int(status.get("CapBnd", "0"), 16)
             found.no_new_privileges = status.get("NoNewPrivs") == "1"
@@ -70,6 +73,19 @@ def hold(process: int, unit: str, kinds: Sequence[str] = KINDS) -> Namespaces:
         found.close()
         raise
     return found
+
+
+def _is_in_the_making(folder: int) -> bool:
+    """Whether a process is nspawn's own still, before it becomes the first one of a container or its stub.
+
+    It may have all capabilities then. Newer versions of systemd say that a container has started before they are
+    dropped: the parent's barrier at that point does not wait for the child (nspawn.c, run_container).
+    """
+    try:
+        same = os.path.samestat(os.stat("exe", dir_fd=folder), os.stat(_NSPAWN))
+    except FileNotFoundError:
+        return False
+    return same and _text(folder, "comm").strip() != _STUB
 
 
 def _text(folder: int, name: str) -> str:
