@@ -17,7 +17,9 @@ from .support import run, unit_property, wait_until
 
 NOTE = Path("/var/lib/churning.json")
 KINDS = (scenarios.change, scenarios.change, scenarios.reshape, scenarios.live, scenarios.unhealthy, scenarios.rollback)
-COUNT, MEMORY = 2, 5
+COUNT = 2
+# So many shapes back what is good may lie: each commit that is not healthy adds two, and several may come in a row.
+MEMORY = 13
 
 
 def note(subjects: list[Subject]) -> None:
