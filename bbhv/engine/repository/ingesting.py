@@ -5,6 +5,7 @@ its objects link to is there: in the pack, or among the clone's objects, of whic
 what the tip reaches is there when the tip itself is.
 """
 
+import errno
 import os
 
 from ...errors import BbhvError, RefusedError
@@ -18,6 +19,8 @@ MEMORY = "512M"
 SECONDS = 300
 CPU_SECONDS = 240
 MAX_OBJECTS = 1_000_000
+# What is the disk's fault, and not the pack's. Neither is taken; only the word of the outcome hangs on it.
+_OF_THE_HOST = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def header(source: int) -> bundle.Header:
@@ -58,6 +61,8 @@ def ingest(
     answer = said.answer.split()
     if not said.ended or len(answer) != 2 or not is_object_id(answer[1]):
         why = said.why(SECONDS).removeprefix("fatal: ")
+        if any(os.strerror(number) in why for number in _OF_THE_HOST):
+            raise BbhvError(f"{failed}: {why}.", hint=sandboxes.AGAIN)
         raise RefusedError(f"{failed}: The pack was refused by git index-pack: {why}.", hint=sandboxes.AGAIN)
     os.makedirs(f"{checked}/pack")
     parts = confined.take(workplace, answer[1], f"{checked}/pack")
