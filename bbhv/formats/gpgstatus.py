@@ -9,6 +9,8 @@ _BAD = frozenset(
     "BADSIG ERRSIG EXPSIG EXPKEYSIG REVKEYSIG KEYREVOKED KEYEXPIRED SIGEXPIRED NO_PUBKEY NODATA UNEXPECTED FAILURE "
     "ERROR PLAINTEXT BADARMOR".split()
 )
+# gpgv escapes them in all that it quotes, so a line that has one is not as gpgv wrote it.
+_CONTROL = bytes({*range(32), 127} - {10})
 _ONCE = ("NEWSIG", "GOODSIG", "VALIDSIG")
 
 
@@ -17,7 +19,7 @@ def is_good(status: bytes, key: str, certificate: str) -> bool:
 
     Both are fingerprints in lower-case hexadecimal.
     """
-    if len(status) > MAX_STATUS:
+    if len(status) > MAX_STATUS or status.translate(None, _CONTROL) != status:
         return False
     rows = [line[len(PREFIX):].decode("ascii", "replace").split() for line in status.split(b"\n")
             if line.startswith(PREFIX)]  # fmt: skip

@@ -201,6 +201,7 @@ def test_gpgv_must_say_each_thing_once_and_nothing_bad() -> None:
     for wrong in (
         b"", status + status, status.replace(b"GOODSIG", b"EXPKEYSIG"), status.replace(b"GOODSIG", b"REVKEYSIG"),
         status + b"[GNUPG:] EXPSIG x\n", status.replace(b"[GNUPG:] ", b"gpgv: "), status * 400,
+        status.replace(b"GOODSIG ", b"GOODSIG\x1f"), status + b"[GNUPG:] REVKEYSIG\x1fx\n", status + b"\0",
     ):  # fmt: skip
         assert not gpgstatus.is_good(wrong, SUBKEY, PRIMARY)
     assert not gpgstatus.is_good(status, PRIMARY, PRIMARY) and not gpgstatus.is_good(status, SUBKEY, SUBKEY)
