@@ -52,7 +52,7 @@ SLOW = (
     "bbhv/kinds/workloads/vmspawn.py",
     *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/unpack", "tenant/foreseeing", "tenant/holds",
                                              "tenant/past", "tenant/purge")),
-    "bbhv/host/inspect.py", "bbhv/host/removal.py",
+    "bbhv/host/inspect.py",
     *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
 )
 # Data inside the archive: a rescue shell and a laptop have this one file only.

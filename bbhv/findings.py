@@ -69,6 +69,7 @@ CODES: dict[str, str] = {
     "BB601": "commit removes every workload",
     "BB602": "change loses data",
     "BB603": "commit unregisters every tenant of the host",
+    "BB604": "what holds data cannot become smaller",
 }
 
 

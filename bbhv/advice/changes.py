@@ -26,4 +26,12 @@ CHANGES: Mapping[str, Advice] = {
         wrong='{"apiVersion": "bitbuilder.io/v1"}',
         right='{"apiVersion": "bitbuilder.io/v1", "allowEmpty": true}',
     ),
+    "BB604": Advice(
+        text="""A drive of a machine, and the storage that the operator grants, are file systems with data at any place
+        in them. They grow, but nothing makes them smaller: what runs goes on as it is.""",
+        fix="""Write the old size again, or a larger one. For less, declare another volume, copy what is needed, and
+        have the old one purged.""",
+        wrong="[Volume]\nUse=machine\nSize=1G",
+        right="[Volume]\nUse=machine\nSize=2G",
+    ),
 }

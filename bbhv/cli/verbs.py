@@ -134,6 +134,8 @@ VERBS = (
         Option("--yes", "", "Do not ask"),
         WAIT,
     )),
+    Verb("volume", "list|snapshot|restore|discard|export TENANT [NAME…]", 2, 4, CHANGE, "storing:volume",
+         "Show, copy and export a tenant's volumes", (WAIT,)),
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),

@@ -22,7 +22,7 @@ from .tenant import sight
 PROGRAMS = {
     "git": "git", "systemd-nspawn": "systemd-container", "systemd-run": "systemd",
     "systemd-creds": "systemd",
-    "mount": "util-linux (2.39 or newer)",
+    "mount": "util-linux (2.39 or newer)", "mkfs.ext4": "e2fsprogs",
 }  # fmt: skip
 # CVE-2026-40226 and CVE-2026-4105: the first version of each series with the fixes.
 FIXED = {257: 13, 258: 6, 259: 4}

@@ -18,6 +18,8 @@ from .storage import images
 from .storage.numbers import CIDS, RANGES
 
 TOOLS = ("mount", "umount", "mkdir", "chown", "systemd-nspawn", "sh")
+# Some hosts do without.
+MORE_TOOLS = ("mkfs.ext4", "setquota")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _tools() -> dict[str, str]:
     missing = [tool for tool, path in tools.items() if not path]
     if missing:
         raise BbhvError(f"This host has no {', '.join(missing)}.", hint="Install systemd-container and util-linux.")
-    return tools
+    return tools | {tool: run.find(tool) or "" for tool in MORE_TOOLS}
 
 
 @cache

@@ -96,17 +96,6 @@ def one_of(*choices: str, later: Iterable[str] = ()) -> Callable[[str], str]:
     return read
 
 
-def switch(*, only: bool) -> Callable[[str], bool]:
-    """A reader of booleans of which only one is supported yet."""
-
-    def read(value: str) -> bool:
-        if boolean(value) is not only:
-            raise NotYet(f"The value {value} is not supported yet.", f"Write {show_boolean(only)}.")
-        return only
-
-    return read
-
-
 def _number(value: str, what: str, shown: str) -> tuple[int, int]:
     """A decimal number as numerator and denominator, so that nothing is lost to floating point. It is part of `shown`,
     which a message quotes."""

@@ -66,10 +66,6 @@ def _contradictions(volume: Volume) -> Iterator[Finding]:
         other = next(one for one, fits in FORMATS.items() if fits == form)
         hint = f"Write Use={other}, or leave Format= out: a volume for a {use} is {volume.format}."
         yield Finding(values.places(FORMAT)[0], "BB209", message, hint)
-    elif use == "machine":
-        if not values.given(SIZE):
-            message = "A drive for a machine has a size, but Size= is missing."
-            yield Finding(Place(volume.file), "BB208", message, SIZE.doc)
-        message = "A volume for machines is checked, but this version does not make it yet."
-        hint = "Everything else of the repository runs."
-        yield Finding(values.places(USE)[0], "BB211", message, hint, severity="warning")
+    elif use == "machine" and not values.given(SIZE):
+        message = "A drive for a machine has a size, but Size= is missing."
+        yield Finding(Place(volume.file), "BB208", message, SIZE.doc)

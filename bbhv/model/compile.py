@@ -53,13 +53,13 @@ def compile_tenant(
         version=version,
         workloads=tuple(one.record for one in made),
         slice_settings={f"Slice.{key}": value for key, value in limited},
-        infra_settings=infra.settings(tenant, facts),
+        infra_settings=infra.settings(tenant, facts, registration.grants),
         lifecycle=tenant.metadata.lifecycle,
         images=tuple(sorted(images, key=lambda image: (image.path, image.name))),
         scripts={name: hashlib.sha256(text.encode()).hexdigest() for name, text in scripts.items()},
     )
     watched = patience.seconds(tenant.metadata.lifecycle, manifest.workloads)
-    units = infra.texts(tenant, limited, facts, watched)
+    units = infra.texts(tenant, limited, facts, registration.grants, watched)
     units |= {f"{one.record.unit}.d/{DROP_IN}": one.text for one in made}
     units |= infra.stop_units(tenant, facts, [one.record.unit for one in made])
     return Generation(

@@ -15,12 +15,16 @@ from ..kinds.portable import Portable
 from ..kinds.source import Declared
 from ..kinds.urls import covers
 from ..kinds.values import INFINITY, show_limit, show_quota, show_size
-from ..kinds.workloads.machine import Machine
+from ..kinds.workloads.machine import GROW_IMAGE, Machine
+from ..kinds.workloads.workload import PERSISTENT
 from . import capacity, netgrants
 from .capacity import ASK
 from .registration import Grants, Registration
 from .relations import Runs
 from .tenant import Tenant
+
+
+MEBI = 1 << 20
 
 
 def check(
@@ -77,17 +81,40 @@ def _limits(tenant: Tenant, registration: Registration) -> Iterator[Finding]:
 
 
 def _storage(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
+    """What is declared with a size, all together. A root that is kept has none: it needs only that there is storage."""
     total = 0
-    for name in sorted(tenant.volumes):
-        volume = tenant.volumes[name]
+    for what, size, place in _stored(tenant):
         if grants.storage is None:
-            yield Finding(Place(volume.file), "BB404", f"Volume {name} needs storage, but none is granted.", ASK)
+            yield Finding(place, "BB404", f"{what} needs storage, but none is granted.", ASK)
             continue
-        total += volume.size
-        if total > grants.storage:
+        total += size
+        if size and total > grants.storage:
             granted = show_size(grants.storage)
-            message = f"With volume {name} the volumes take {show_size(total)}, but {granted} are granted."
-            yield Finding(Place(volume.file), "BB401", message, ASK)
+            message = f"With {what[0].lower()}{what[1:]} the storage of the tenant has {show_size(total)} in it, but "
+            message += f"{granted} are granted."
+            yield Finding(place, "BB401", message, ASK)
+
+
+def stored(tenant: Tenant, grants: Grants, images: int, clone: int) -> tuple[Finding, ...]:
+    """Whether what is declared fits beside the tenant's own images and its clone, which take so many bytes."""
+    declared = sum(size for _, size, _ in _stored(tenant))
+    if grants.storage is None or declared + images + clone <= grants.storage:
+        return ()
+    parts = (("what it declares", declared), ("its images", images), ("its repository", clone))
+    shown = ", ".join(f"{show_size(-(-size // MEBI) * MEBI)} for {what}" for what, size in parts if size)
+    message = f"The tenant needs {shown}, but {show_size(grants.storage)} of storage are granted."
+    return (Finding(Place("metadata.json"), "BB401", message, ASK),)
+
+
+def _stored(tenant: Tenant) -> Iterator[tuple[str, int, Place]]:
+    """What takes of the storage: how it is called, its size in bytes (0 when it has none), and where that stands."""
+    for name, volume in sorted(tenant.volumes.items()):
+        yield f"Volume {name}", volume.size, Place(volume.file)
+    for name, one in sorted(tenant.workloads.items()):
+        if not one.values.need(PERSISTENT):
+            continue
+        size = (one.values.get(GROW_IMAGE) or 0) if isinstance(one, Machine) else 0
+        yield f"The {'disk' if isinstance(one, Machine) else 'root'} of {name}", size, one.values.places(PERSISTENT)[0]
 
 
 def _source(one: Fetched, grants: Grants, allow_file: bool, *, mounted: bool) -> Iterator[Finding]:

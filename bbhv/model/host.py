@@ -39,6 +39,10 @@ class HostFacts:
     allow_file: bool = False
     tools: Mapping[str, str] = field(default_factory=dict)
 
+    def storage(self, tenant: str) -> str:
+        """Where the storage of a tenant is mounted, into which the folders below lead."""
+        return f"{self.tenants_dir}/{tenant}/storage"
+
     def volumes(self, tenant: str) -> str:
         """The folder that holds the volumes of a tenant."""
         return f"{self.tenants_dir}/{tenant}/volumes"

@@ -4,6 +4,7 @@ The plan is computed from two manifests alone, so everything that can make a wor
 normalised form. The text is canonical JSON: the same manifest has the same bytes.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from ..kinds.lifecycle import Lifecycle, OnFailure
 API_VERSION = "bitbuilder.io/v1"
 ImageFormat = Literal["tree", "tar", "raw", "offered"]
 T = TypeVar("T")
+# Of the infrastructure: the setting that says how large the storage is, and what a volume for machines is.
+STORAGE, DRIVE = "storage", "drive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,20 @@ class Manifest:
 def image_path(store: str, digest: str, format: ImageFormat) -> str:
     """Where the image store keeps an image: a directory for an unpacked archive, a file for a file-system image."""
     return f"{store}/{digest}.raw" if format == "raw" else f"{store}/{digest}.tree"
+
+
+def kept_name(identity: str) -> str:
+    """What a copy that is kept of an image is called. Going back to another image finds what was kept with that one."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def sizes(manifest: Manifest) -> dict[str, int]:
+    """The sizes in bytes of what the infrastructure has on the host, by the names of their settings."""
+    words = {name: text.rpartition(" ") for name, text in manifest.infra_settings.items()}
+    return {
+        name: int(size) for name, (what, _, size) in words.items()
+        if size.isdecimal() and (what == DRIVE or name == STORAGE)
+    }  # fmt: skip
 
 
 def to_json(manifest: Manifest) -> str:

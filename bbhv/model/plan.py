@@ -15,10 +15,12 @@ from ..kinds.settings import Cost, heaviest
 from ..kinds.table import settings_of
 from ..kinds.workloads.health import check
 from ..kinds.workloads.machine import LINUX
-from ..kinds.workloads.workload import CREDENTIAL, IMAGE, VOLUME
+from ..kinds.workloads.workload import CREDENTIAL, IMAGE, PERSISTENT, VOLUME
 from .manifest import Manifest, Workload
 
 SHOWN = 60
+# What a root that is kept depends on. Its user ids do not: they are moved where it is mounted.
+_OF_ROOTS = frozenset(("image", PERSISTENT.name))
 # Kinds of steps whose units run by themselves; the slice runs as long as something is in it.
 STARTED = ("container", "machine", "infra")
 
@@ -151,8 +153,21 @@ def _shared(old: Manifest | None, new: Manifest | None, differing: frozenset[str
     yield _step("slice", tenant, slice_, limits, differing)
     folders = _changes(old.infra_settings, new.infra_settings, lambda name: Cost.RELOAD)
     yield _step("infra", tenant, infra, folders, differing)
+    yield from _other_uses(old, new)
     if unit in differing:
         yield _step("tenant", tenant, unit, {}, differing)
+
+
+def _other_uses(old: Manifest, new: Manifest) -> Iterator[Step]:
+    """A volume for the other kind of workload begins empty; what it held stays behind, where nothing reads it."""
+    for name in sorted(_volumes(old) & _volumes(new)):
+        before, after = (one.infra_settings[f"volume:{name}"].partition(" ")[0] for one in (old, new))
+        if before != after:
+            reasons = (f"it was a {before} and becomes a {after}, which begins empty",)
+            unit = names.infra_unit(new.tenant)
+            yield Step(
+                action=Action.RELOAD, kind="volume", name=name, unit=unit, reasons=reasons, loses_data=True
+            )
 
 
 def _scripts(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:
@@ -178,7 +193,7 @@ def _workloads(old: Manifest | None, new: Manifest | None, differing: frozenset[
             continue
         changes = _changes(known.settings, one.settings, lambda name: cost_of(one.kind, name))
         step = _step(one.kind, one.name, one.unit, changes, differing)
-        loses = step.action is Action.RECREATE and known.settings.get("X-Bitbuilder.Persistent") == "yes"
+        loses = known.settings.get(PERSISTENT.name) == "yes" and not _OF_ROOTS.isdisjoint(changes)
         yield Step(
             action=step.action, kind=one.kind, name=one.name, unit=one.unit, reasons=step.reasons, loses_data=loses
         )

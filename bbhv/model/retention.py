@@ -5,10 +5,12 @@ is tried, and what an operator may roll back to; also of a tenant that is suspen
 generation that cannot be read may need any of them, so then nothing is given up.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .manifest import ImageRef, Manifest
+from .manifest import ImageRef, Manifest, kept_name
+
+PERSISTENT = "X-Bitbuilder.Persistent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,14 @@ def surplus(store: str, names: Collection[str], tenants: Mapping[str, Kept], loa
     gone = tuple(path for path in paths if not any(path in text for text in loaded))
     forgotten = {tenant: _unused(kept) for tenant, kept in tenants.items() if _unused(kept)}
     return Surplus(images=gone, forgotten=forgotten)
+
+
+def copies(manifests: Iterable[Manifest], kind: str, name: str) -> frozenset[str]:
+    """What the copies of images are called that generations have for one workload, see `kept_name`."""
+    return frozenset(
+        kept_name(one.settings["image"]) for manifest in manifests for one in manifest.workloads
+        if (one.kind, one.name) == (kind, name) and one.settings.get(PERSISTENT) == "yes"
+    )  # fmt: skip
 
 
 def _unused(kept: Kept) -> tuple[str, ...]:

@@ -212,6 +212,17 @@ def taken(folder: Path, **change: str) -> set[str]:
     return codes(guards.check(old, new, plan(old, new), guards.Said()))
 
 
+def smaller(folder: Path) -> set[str]:
+    """A drive of a machine that is to shrink."""
+    tenant, _ = read_tenant({name: text.encode() for name, text in TENANT.items()}, "acme", METADATA_SCHEMA)
+    assert tenant is not None
+    had, wants = (
+        replace(compile_tenant(tenant, grant(folder), FACTS, "c" * 40, "1").manifest, infra_settings=settings)
+        for settings in ({"volume:data": "drive 2"}, {"volume:data": "drive 1"})
+    )
+    return codes(guards.check(had, wants, plan(had, wants), guards.Said()))
+
+
 def everybody(folder: Path) -> set[str]:
     return codes(emptied.unregistered(["acme"], [], Place("system.json"), allowed=False))
 
@@ -236,7 +247,7 @@ BUILT: Mapping[str, Callable[[Path], set[str]]] = {
     "BB105": large, "BB106": link, "BB110": crowd, "BB111": damaged, "BB112": irregular, "BB115": unread,
     "BB212": sealed, "BB213": heavy,
     "BB114": carriage, "BB501": twice, "BB506": nowhere, "BB601": taken,
-    "BB602": lambda folder: taken(folder, image="sha256:6"), "BB603": everybody,
+    "BB602": lambda folder: taken(folder, image="sha256:6"), "BB603": everybody, "BB604": smaller,
 }  # fmt: skip
 # Codes that are kept for what no check looks at yet.
 KEPT: set[str] = set()

@@ -10,7 +10,7 @@ from bbhv.formats.unitfile import parse, split_words, values
 from bbhv.kinds.values import words
 from bbhv.model.compile import Generation, compile_tenant, inputs_digest
 from bbhv.model.host import HostFacts, Offered
-from bbhv.model.manifest import ImageRef
+from bbhv.model.manifest import ImageRef, kept_name
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import read_tenant
 
@@ -23,8 +23,9 @@ NASTY += ["#", "=", "|", "-", "--bind=/:/", "@", "!", "+", ":", "[Service]", "*"
 NASTY += ["\u200d", "a", "b"]
 
 
-def generation(facts: HostFacts = FACTS, grants: Grants = GRANTS, **files: bytes) -> Generation:
-    changed = {**FILES, **{path.replace("__", "/").replace("_", "."): data for path, data in files.items()}}
+def generation(facts: HostFacts = FACTS, grants: Grants = GRANTS, **files: bytes | None) -> Generation:
+    named = {path.replace("__", "/").replace("_", "."): data for path, data in files.items()}
+    changed = {path: data for path, data in {**FILES, **named}.items() if data is not None}
     tenant, findings = read_tenant(changed, "acme", METADATA_SCHEMA)
     assert tenant is not None, findings
     return compile_tenant(tenant, registration(grants), facts, COMMIT, "1")
@@ -94,8 +95,9 @@ def test_the_root_is_made_by_a_script_that_becomes_nspawn() -> None:
         str((256 << 20) // 4096),
         "tree",
         "/usr/lib/bitbuilder/offered/debian-13",
-        "/usr/bin/systemd-nspawn",
+        "",
     )
+    assert argv[8] == "/usr/bin/systemd-nspawn"
     assert "--directory=/run/bitbuilder/roots/web.acme/root" in argv
     assert "--private-users=1000000000:65536" in argv
 
@@ -155,9 +157,21 @@ def test_the_slice_has_the_lower_of_grant_and_wish() -> None:
 def test_the_folders_of_volumes_are_made_at_start_and_reload_and_never_removed() -> None:
     text = generation().units["tenant-infra@acme.service.d/10-bitbuilder.conf"]
     made = "/usr/bin/mkdir -p -m 0755 -- /var/lib/tenants/acme/volumes/data"
-    assert settings(text, "Service", "ExecStart") == [made]
-    top = "/usr/bin/mkdir -p -m 0700 -- /var/lib/tenants/acme/volumes"
-    assert settings(text, "Service", "ExecReload") == [top, made]
+    assert settings(text, "Service", "ExecStart") == settings(text, "Service", "ExecReload") == [made]
+    assert settings(text, "Service", "Environment") == [f"STORAGE={20 << 30}"]
+    nothing = generation(containers__web_nspawn=FILES["containers/db.nspawn"], infrastructure__data_volume=None)
+    text = nothing.units["tenant-infra@acme.service.d/10-bitbuilder.conf"]
+    assert settings(text, "Service", "Environment") == ["STORAGE=0"]
+
+
+def test_a_root_that_is_kept_is_named_by_its_image_and_may_be_written() -> None:
+    one = generation(containers__web_nspawn=FILES["containers/web.nspawn"] + b"[X-Bitbuilder]\nPersistent=yes\n")
+    folder = "/var/lib/tenants/acme/roots/web"
+    assert exec_argv(one)[7] == f"{folder}/{kept_name('offered:1:2:3')}"
+    assert folder in settings(one.units[WEB_UNIT], "Service", "ReadWritePaths")
+    infra = one.units["tenant-infra@acme.service.d/10-bitbuilder.conf"]
+    assert f"/usr/bin/mkdir -p -m 0700 -- {folder}" in settings(infra, "Service", "ExecStart")
+    assert settings(one.units[WEB_UNIT], "Unit", "RequiresMountsFor") == ["/var/lib/tenants/acme/storage"]
 
 
 def test_a_start_may_take_longer_than_two_health_timeouts() -> None:

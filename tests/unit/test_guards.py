@@ -52,6 +52,32 @@ def test_data_is_lost_only_by_the_name_of_what_loses_it() -> None:
     assert codes(old, new, Consent(allow_data_loss=(kept.name,))) == []
 
 
+def settled(settings: dict[str, str], uid: str = "1") -> Manifest:
+    kept = replace(OLD.manifest.workloads[0], settings={"X-Bitbuilder.Persistent": "yes", "image": "1", "uidBase": uid})
+    return replace(OLD.manifest, workloads=(kept,), infra_settings=settings)
+
+
+def test_other_user_ids_do_not_lose_a_root() -> None:
+    assert codes(settled({}), settled({}, uid="2")) == []
+
+
+@pytest.mark.parametrize(("before", "after", "found"), [
+    ("drive 2", "drive 1", ["infrastructure/data.volume:0 BB604"]), ("drive 1", "drive 2", []),
+    ("directory", "directory", []), ("directory", "drive 1", ["metadata.json:3 BB602"]),
+    ("drive 1", "directory", ["metadata.json:3 BB602"]), ("drive x", "drive 1", []),
+])  # fmt: skip
+def test_a_drive_grows_and_another_use_begins_empty(before: str, after: str, found: list[str]) -> None:
+    old, new = settled({"volume:data": before}), settled({"volume:data": after})
+    assert codes(old, new) == found
+    assert codes(old, new, Consent(allow_data_loss=("data",))) == [one for one in found if "BB602" not in one]
+
+
+def test_the_storage_of_a_tenant_does_not_shrink() -> None:
+    assert codes(settled({"storage": "2097152"}), settled({"storage": "1048576"})) == ["metadata.json:3 BB604"]
+    assert codes(settled({"storage": "1048576"}), settled({"storage": "2097152"})) == []
+    assert codes(settled({"storage": "1048576"}), settled({})) == []
+
+
 @pytest.mark.parametrize(("before", "after", "allowed", "found"), [
     (["acme"], [], False, 1), (["acme"], [], True, 0), (["acme"], ["shop"], False, 0), ([], [], False, 0),
 ])  # fmt: skip

@@ -19,6 +19,7 @@ from .test_compile import as_systemd_runs, settings
 
 SWITCHES = frozenset((
     "--system", "--register", "--keep-unit", "--ephemeral", "--image-format", "--pass-ssh-key", "--notify-ready",
+    "--extra-drive",
     "--quiet", "--console", "--console-transport", "--tpm-state", "--efi-nvram-state", "--kvm", "--vsock",
 ))  # fmt: skip
 OFFERED = {

@@ -242,8 +242,6 @@ MISTAKES: Mapping[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
         ("Restart=always", "Description=My container",
          "error[BB202]: There is no key Description= in section [X-Bitbuilder]. hint: Write it as a "
          "comment, in a line that starts with #."),
-        ("Restart=always", "Persistent=true",
-         "error[BB207]: Persistent=: The value true is not supported yet. hint: Write no."),
         ("Restart=always", "Persistent=ja",
          "error[BB205]: Persistent=: 'ja' is not a boolean. hint: Write yes or no."),
         ("Restart=always", "MemoryMax=1G",

@@ -38,8 +38,12 @@ CONTAINER = About(
     `tenant-container@`<NAME>`.`<TENANT>`.service`.
 
     A container starts from an image each time: what it changes in its root is kept in memory, and lost when it stops.
-    What is to stay belongs into a volume. It runs in a user namespace of its own, with user ids that no other
-    container has.
+    What is to stay belongs into a volume. With `Persistent=yes` the root is a copy of the image instead, made with the
+    first start, in the storage of the tenant. Another image begins another copy: since the data of the one before is
+    lost with it, a commit has to name the container in `allowDataLoss` of `metadata.json`. The old copy stays as long
+    as a generation is kept that has it, so that a rollback finds it.
+
+    A container runs in a user namespace of its own, with user ids that no other container has.
 
     While a change is watched, `Health=` decides what is healthy: `unit`, as all others also do, that the container is
     up and ready, and stays so for `HealthStableSec=`; `tcp:`<PORT>, that somebody listens on the port of its loopback;
@@ -153,10 +157,13 @@ VOLUME = About(
     name="bbhv.volume", kinds=("volume",), summary="a volume of a tenant",
     text="""`infrastructure/`<NAME>`.volume` is a place for data that outlives workloads, generations and rollbacks. A
     container sees it as a folder where its `Volume=`<NAME>`:`<PATH> says, a machine that has `Volume=`<NAME> as a
-    drive. A volume has one use, never both: the kernel of the host does not mount what a machine could have written.
+    drive, which is an ext4 file system with the name of the volume as its serial number. A volume has one use, never
+    both: the kernel of the host does not mount what a machine could have written. With another `Use=` it begins empty,
+    which needs its name in `allowDataLoss` of `metadata.json`.
 
-    `Size=` counts against the grant `storage`. A volume that is no longer declared stays on the disk until an operator
-    removes it.""",
+    `Size=` counts against the grant `storage`. A drive grows with the next start of its machine, and its file system is
+    for the machine to grow; it never becomes smaller. In a container set-user-id programs and device nodes of a volume
+    mean nothing. A volume that is no longer declared stays on the disk until an operator removes it.""",
     example="""
 # infrastructure/data.volume
 [Volume]

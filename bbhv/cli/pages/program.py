@@ -118,6 +118,13 @@ PROSE = {
     nor the good generation declares. This is the only way in which data of a tenant is removed. It asks for the name
     on a terminal, and needs `--yes` elsewhere; it refuses while something of the tenant runs, or is mounted in what is
     to go. After an interruption, call it again.""",
+    "volume": """`list` shows the volumes of the <TENANT> on this host, declared or not. `snapshot` keeps a copy of
+    the <VOLUME> beside it under the name <SNAPSHOT>, sharing the bytes where the file system can; it counts as
+    storage of the tenant. Of a volume in use, files that are written meanwhile may be there in part; of a drive
+    in use it is made only where the copy takes one instant, which is what a power cut would have left. `restore` makes
+    the volume what the snapshot is, and refuses while a workload that uses it runs; the snapshot stays until `discard`
+    removes it. `export` writes the volume to standard output: a folder as a `tar`(1) archive, a drive as it is. What is
+    not whole ends with a status that says so.""",
     "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
     "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
     `varlinkctl introspect /run/bitbuilder/io.bitbuilder.Hypervisor`.""",
@@ -176,6 +183,8 @@ FILES = (
     ("/var/lib/tenants/ID/config.git/", "The clone of a tenant's repository. Its work tree is empty on purpose."),
     ("/var/lib/tenants/ID/generations/", "The generations that are kept; `current` and `good` point to one each."),
     ("/var/lib/tenants/ID/volumes/", "The tenant's data. It outlives containers, rollbacks and the removal of bbhv."),
+    ("/var/lib/tenants/ID/roots/", "The roots of containers with `Persistent=yes`, by name and image."),
+    ("/var/lib/tenants/ID/storage/", "Where all of a tenant's data is, in a project quota or in `storage.raw`."),
     ("/var/lib/tenants/ID/script-state", "What the tenant's scripts keep; see `bbhv.script`(5)."),
     ("/run/bitbuilder/", "What systemd runs now, the locks, and the socket of the varlink interface."),
     ("/usr/lib/bitbuilder/schemas/", "JSON Schemas of the JSON files, and the varlink interfaces."),

@@ -18,7 +18,7 @@ from ...model.probe import probes
 from ...model.scripts import begins, stopping, stops, takes_time
 from ...names import infra_unit, tenant_unit, workload_of
 from .. import paths
-from ..storage import publish
+from ..storage import copies, publish
 from ..storage.state import Outcome, Store, Trial
 from . import deadline, scripts
 from .deadline import Standing
@@ -309,7 +309,7 @@ def keep(job: Job, word: str = "applied", note: str = "") -> None:
         job.clone.set_ref(paths.REF_GOOD, job.commit)
         job.end(word, message)
         job.remember(job.state)
-        store.prune(job.generation.manifest.lifecycle.keep_generations)
+        copies.prune(store, job.generation.manifest.lifecycle.keep_generations)
     except (BbhvError, OSError) as error:  # a failure to note it is no failure of what runs
         job.end_without_record(word, f"{message}; but {sentence(error)} The next sync notes it.")
 

@@ -99,7 +99,11 @@ def _volume(tenant: str, volume: str) -> tuple[str, ...]:
         if manifest is None or f"volume:{volume}" in manifest.infra_settings:
             message = f"Volume {volume} of {tenant} is declared by generation {number}."
             raise RefusedError(message, hint="Only what nobody declares any more can be purged.")
-    found = _here(f"{store.folder}/volumes", volume)
+    home = os.path.realpath(f"{store.folder}/volumes")  # where the storage is, when it has a bound
+    found = (*_here(home, volume), *_here(home, f"{volume}.raw"))
+    if not found and not os.path.isdir(home):
+        message = f"The storage of {tenant} is not there, so nobody can say what is in it."
+        raise NotFoundError(message, hint=f"systemctl start {infra_unit(tenant)}")
     if not found:
         raise NotFoundError(f"{tenant} has no volume {volume}.", hint=f"See: ls {store.folder}/volumes")
     _refuse_mounted(found)

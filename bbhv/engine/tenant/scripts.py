@@ -51,7 +51,8 @@ def _failed(name: str, tenant: str, complaint: str = "") -> str:
 
 def volumes(manifest: Manifest, store: Store) -> dict[str, str]:
     """The folders of the volumes of a generation, by their names."""
-    names = [name.partition(":")[2] for name in manifest.infra_settings if name.startswith("volume:")]
+    settings = manifest.infra_settings.items()
+    names = [name.partition(":")[2] for name, what in settings if name.startswith("volume:") and what == "directory"]
     return {name: f"{store.folder}/volumes/{name}" for name in names}
 
 

@@ -29,7 +29,7 @@ from ..repository.read import read
 from ..repository.signers import Signers
 from ..storage import collect, images, publish
 from ..world import World
-from . import activate, batches, confirming, gate, healing, planning, recovery, scripts, sight, still
+from . import activate, batches, confirming, gate, healing, planning, recovery, room, scripts, sight, still
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 
 
@@ -229,6 +229,9 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
         return
     if job.active:
         take_images(job, generation)
+        if too_much := room.findings(job, tenant, generation):
+            _refuse(job, commit.oid, (*job.warnings, *too_much))
+            return
     job.clone.align(commit.oid, job.registration.branch, job.lock.handle)
     if not job.active:
         job.end("held", f"commit {commit.oid[:12]} is checked; tenant@{job.tenant} is stopped and starts it")

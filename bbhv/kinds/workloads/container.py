@@ -125,7 +125,6 @@ INACCESSIBLE = Setting(
     _FILES, "Inaccessible", _YES, guest.mount_point, Cost.RESTART, "A path to hide.", repeat=True,
     emit=_option("--inaccessible"),
 )
-PERSISTENT = replace(workload.PERSISTENT, parse=v.switch(only=False))
 SCRATCH_SIZE = Setting(
     _OURS, "ScratchSize", _YES, v.bounded_size(1 << 20, 1 << 40), Cost.RESTART,
     "How much may be written into the root, in memory, such as 256M.", default=256 << 20, show=v.show_size,
@@ -205,7 +204,7 @@ TABLE = Table(
     PORT,
     *refused(_NO, _NETWORK, "It names a path of the host. Leave it out.", "NamespacePath", since=259),
     workload.IMAGE,
-    PERSISTENT,
+    workload.PERSISTENT,
     SCRATCH_SIZE,
     workload.VOLUME,
     workload.AFTER,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from ...names import workload
 from ..values import show_boolean
 from .handing import arguments
-from .machine import GROW_IMAGE, NOTIFY_READY, Machine
+from .machine import GROW_IMAGE, NOTIFY_READY, VOLUME, Machine
 from .nspawn import machine_id
 from .workload import PERSISTENT
 
@@ -20,9 +20,13 @@ KEPT = "/run/bitbuilder/kept"
 DISK = "/run/bitbuilder/disk.raw"
 LINUX = "/run/bitbuilder/linux"
 INITRD = "/run/bitbuilder/initrd"
+VOLUMES = "/run/bitbuilder/volumes"
 PROGRAM = "systemd-vmspawn"
 # Without these, a machine cannot be run as it is meant: unprivileged, with its disk read as what it is.
-_NEEDED = ("--system", "--register", "--keep-unit", "--ephemeral", "--image-format", "--pass-ssh-key", "--notify-ready")
+_NEEDED = (
+    "--system", "--register", "--keep-unit", "--ephemeral", "--image-format", "--extra-drive", "--pass-ssh-key",
+    "--notify-ready",
+)  # fmt: skip
 # What is said where the program knows it, and is no different elsewhere.
 _STEADY = (
     "--quiet", "--console=read-only", "--console-transport=serial", "--tpm-state=off", "--efi-nvram-state=off",
@@ -62,15 +66,22 @@ def command(
         f"--notify-ready={show_boolean(notify)}",
         *machine.values.argv(),
         *arguments(machine, tenant),
+        *(f"--extra-drive=raw:{drive(mount.volume)}" for mount in machine.values.all(VOLUME)),
         *_kernel(machine, initrds),
         "--",
         *machine.kernel_words,
     )
 
 
+def drive(volume: str) -> str:
+    """A volume as the unit sees it: the name of the file is the serial number of the drive."""
+    return f"{VOLUMES}/{volume}"
+
+
 def is_copied(machine: Machine) -> bool:
-    """Whether its disk is a copy of the image: what is kept, and what is larger, cannot lie above it for one start."""
-    return machine.values.need(PERSISTENT) or machine.values.given(GROW_IMAGE)
+    """Whether its disk is a copy of the image: what is kept, and what is larger, cannot lie above it for one start, and
+    vmspawn takes no drives beside what does."""
+    return machine.values.need(PERSISTENT) or machine.values.given(GROW_IMAGE) or machine.values.given(VOLUME)
 
 
 def _kernel(machine: Machine, initrds: int) -> Iterator[str]:

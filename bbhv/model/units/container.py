@@ -5,16 +5,28 @@ from collections.abc import Mapping
 from ... import names
 from ...kinds.workloads import nspawn
 from ...kinds.workloads.container import PROFILE, SCRATCH_SIZE, Container
-from ...kinds.workloads.workload import IMAGE, VOLUME
+from ...kinds.workloads.workload import IMAGE, PERSISTENT, VOLUME
 from .. import credentials
 from ..host import HostFacts
-from ..manifest import ImageRef, Workload
+from ..manifest import ImageRef, Workload, kept_name
 from ..tenant import Tenant
-from .shared import Assignments, Kind, Made, Setting, after, health, image, render
+from .shared import (
+    Assignments,
+    Kind,
+    Made,
+    Setting,
+    after,
+    health,
+    image,
+    render,
+    waits_for_storage,
+)  # fmt: skip
 
 CONTAINER_ROOT = "/usr/lib/bitbuilder/container-root"
 # How many bytes of scratch space allow one file more.
 BYTES_PER_INODE = 4096
+# How long a container may take to start whose root has to be copied first.
+COPY_SEC = 1800
 # The first systemd-nspawn that goes on when it may not make /dev/net/tun.
 TUN_OPTIONAL_SINCE = 262
 # What the payload inherits, and would notice.
@@ -55,6 +67,7 @@ def _text(container: Container, tenant: Tenant, facts: HostFacts, root: ImageRef
         ("Description", f"Container {container.name} of Tenant {tenant.id}"),
         ("Wants", names.infra_unit(tenant.id)),
         ("After", " ".join(after(container, tenant, facts))),
+        waits_for_storage(tenant, facts),
         ("AssertPathExists", names.specifier_escape(root.path)),
     ]
     directory = f"{facts.run_dir}/roots/{machine}"
@@ -66,10 +79,11 @@ def _text(container: Container, tenant: Tenant, facts: HostFacts, root: ImageRef
         # systemd makes the directory that the root is mounted on, and removes it when the container has ended.
         ("RuntimeDirectory", directory.removeprefix("/run/")),
         ("RuntimeDirectoryMode", "0700"),
+        *((("TimeoutStartSec", str(COPY_SEC)),) if container.values.need(PERSISTENT) else ()),
         *credentials.directives(container, tenant.id, facts.tenants_dir),
         *_writable(container, tenant, facts),
         *_devices(raw, facts),
-        ("ExecStart", names.exec_line((*_root(container, directory, root, raw, facts, machine),
+        ("ExecStart", names.exec_line((*_root(container, tenant, directory, root, raw, facts),
                                        *_nspawn(container, tenant, directory, facts, machine)))),
     ]  # fmt: skip
     return render(("Unit", unit), ("Service", service))
@@ -81,8 +95,10 @@ def _is_raw(root: ImageRef, facts: HostFacts) -> bool:
 
 def _writable(container: Container, tenant: Tenant, facts: HostFacts) -> Assignments:
     """The rest of the host is read-only for the service."""
-    used = sorted({mount.volume for mount in container.values.all(VOLUME)})
-    return [("ReadWritePaths", names.quote_word(f"{facts.volumes(tenant.id)}/{name}")) for name in used]
+    names_used = sorted({mount.volume for mount in container.values.all(VOLUME)})
+    used = [f"{facts.volumes(tenant.id)}/{name}" for name in names_used]
+    kept = [f"{facts.roots(tenant.id)}/{container.name}"] if container.values.need(PERSISTENT) else []
+    return [("ReadWritePaths", names.quote_word(path)) for path in (*used, *kept)]
 
 
 def _devices(raw: bool, facts: HostFacts) -> Assignments:
@@ -92,18 +108,20 @@ def _devices(raw: bool, facts: HostFacts) -> Assignments:
 
 
 def _root(
-    container: Container, directory: str, root: ImageRef, raw: bool, facts: HostFacts, machine: str
+    container: Container, tenant: Tenant, directory: str, root: ImageRef, raw: bool, facts: HostFacts
 ) -> tuple[str, ...]:
     """The words before nspawn, which make its root."""
     scratch = container.values.need(SCRATCH_SIZE)
+    kept = f"{facts.roots(tenant.id)}/{container.name}/{kept_name(root.identity)}"
     return (
         CONTAINER_ROOT,
         directory,
-        str(facts.uid_bases[machine]),
+        str(facts.uid_bases[names.workload(container.name, tenant.id)]),
         str(scratch),
         str(max(1024, scratch // BYTES_PER_INODE)),
         "raw" if raw else "tree",
         root.path,
+        kept if container.values.need(PERSISTENT) else "",
     )
 
 

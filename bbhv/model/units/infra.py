@@ -5,12 +5,17 @@ from collections.abc import Collection
 from ... import names
 from ...kinds import limits
 from ...kinds.values import show_limit, show_quota, show_size
+from ...kinds.workloads import vmcommand
+from ...kinds.workloads.workload import PERSISTENT
 from ..host import HostFacts
-from ..registration import Registration
+from ..manifest import DRIVE, STORAGE
+from ..registration import Grants, Registration
 from ..scripts import STOPPING, longest, stop_unit
 from ..tenant import Tenant
 from .shared import DROP_IN, Assignments, machines_of, render
 
+STEPS = "/usr/lib/bitbuilder/storage"
+BLOCK = 1 << 20
 # The room that a start has for what is not watching: fetching the repository and the images.
 START_MARGIN_SEC = 1800
 
@@ -32,18 +37,23 @@ def slice_limits(tenant: Tenant, registration: Registration) -> Assignments:
     return sorted(found.items())
 
 
-def settings(tenant: Tenant, facts: HostFacts) -> dict[str, str]:
+def settings(tenant: Tenant, facts: HostFacts, grants: Grants) -> dict[str, str]:
     """What the manifest says of the infrastructure."""
-    machines = {f"machine:{name}": "folder" for name in sorted(machines_of(tenant, facts))}
-    return {f"volume:{name}": "directory" for name in _folders(tenant)} | machines
+    found = {f"volume:{name}": "directory" for name in _folders(tenant)}
+    found |= {f"volume:{name}": f"{DRIVE} {size}" for name, size in _drives(tenant, facts).items()}
+    found |= {f"machine:{name}": "folder" for name in sorted(machines_of(tenant, facts))}
+    found |= {f"root:{name}": "folder" for name in _roots(tenant)}
+    return found | ({STORAGE: str(size)} if (size := _room(tenant, facts, grants)) else {})
 
 
-def texts(tenant: Tenant, limited: Assignments, facts: HostFacts, watched_sec: int) -> dict[str, str]:
+def texts(
+    tenant: Tenant, limited: Assignments, facts: HostFacts, grants: Grants, watched_sec: int
+) -> dict[str, str]:
     """The units, by their paths. `limited` are the limits of the slice, and a change is watched for `watched_sec`."""
     return {
         names.tenant_slice(tenant.id): _slice_unit(tenant.id, limited),
         f"{names.tenant_unit(tenant.id)}.d/{DROP_IN}": _tenant_unit(tenant, watched_sec),
-        f"{names.infra_unit(tenant.id)}.d/{DROP_IN}": _infra_unit(tenant, facts),
+        f"{names.infra_unit(tenant.id)}.d/{DROP_IN}": _infra_unit(tenant, facts, grants),
     }
 
 
@@ -74,19 +84,39 @@ def _tenant_unit(tenant: Tenant, watched_sec: int) -> str:
 
 
 def _folders(tenant: Tenant) -> tuple[str, ...]:
-    """The volumes that are folders of the host, by name; drives of machines are not made yet."""
+    """The volumes that are folders of the host, by name."""
     return tuple(name for name, volume in sorted(tenant.volumes.items()) if volume.use == "container")
 
 
-def _infra_unit(tenant: Tenant, facts: HostFacts) -> str:
-    """The folders of volumes and machines. A reload makes new ones; nothing ever removes one, or changes it."""
+def _drives(tenant: Tenant, facts: HostFacts) -> dict[str, int]:
+    """The sizes of the volumes that are drives, by name; there are none where no machine runs."""
+    found = {name: one.size for name, one in sorted(tenant.volumes.items()) if one.use == "machine"}
+    return {} if vmcommand.lacking(facts.vmspawn, facts.vmspawn_switches) else found
+
+
+def _roots(tenant: Tenant) -> tuple[str, ...]:
+    """The containers that keep their roots."""
+    return tuple(name for name, one in sorted(tenant.containers.items()) if one.values.need(PERSISTENT))
+
+
+def _room(tenant: Tenant, facts: HostFacts, grants: Grants) -> int:
+    """How much storage there is, in whole blocks; none as long as nothing is in it."""
+    used = _folders(tenant) or _drives(tenant, facts) or _roots(tenant) or machines_of(tenant, facts)
+    return (grants.storage or 0) // BLOCK * BLOCK if used else 0
+
+
+def _infra_unit(tenant: Tenant, facts: HostFacts, grants: Grants) -> str:
+    """Folders and drives. A reload makes new ones; nothing ever removes one, or changes one that is there."""
     mkdir = facts.tools.get("mkdir", "/usr/bin/mkdir")
     home = facts.volumes(tenant.id)
     make = [names.exec_line((mkdir, "-p", "-m", "0755", "--", f"{home}/{name}")) for name in _folders(tenant)]
+    make += [names.exec_line((mkdir, "-p", "-m", "0700", "--", f"{facts.roots(tenant.id)}/{one}"))
+             for one in _roots(tenant)]  # fmt: skip
+    make += [names.exec_line((STEPS, "drive", f"{home}/{name}.raw", str(size)))
+             for name, size in _drives(tenant, facts).items()]  # fmt: skip
     folders = [f"{facts.machines(tenant.id)}/{name}" for name in sorted(machines_of(tenant, facts))]
     # What the user of a machine has, and what it may only write into: both are lent to it one by one.
     make += [names.exec_line((mkdir, "-p", "-m", "0755", "--", f"{one}/run", f"{one}/kept")) for one in folders]
-    again = [names.exec_line((mkdir, "-p", "-m", "0700", "--", home)), *make]
-    service = [("Slice", names.tenant_slice(tenant.id))]
-    service += [("ExecStart", line) for line in make] + [("ExecReload", line) for line in again]
+    service = [("Slice", names.tenant_slice(tenant.id)), ("Environment", f"STORAGE={_room(tenant, facts, grants)}")]
+    service += [("ExecStart", line) for line in make] + [("ExecReload", line) for line in make]
     return render(("Service", service))

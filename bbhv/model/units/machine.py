@@ -4,7 +4,6 @@ The machine's user owns one folder, `run`, in which vmspawn keeps what the guest
 as the tenant's storage, and is emptied before each start.
 """
 
-import hashlib
 from collections.abc import Iterator
 
 from ... import names
@@ -12,8 +11,20 @@ from ...kinds.workloads import vmcommand
 from ...kinds.workloads.machine import BRIDGE, GROW_IMAGE, HEALTH, INITRD, LINUX, Machine
 from ...kinds.workloads.workload import IMAGE, PERSISTENT
 from .. import credentials
-from ..manifest import Health, ImageRef, Workload
-from .shared import Assignments, Kind, Made, Setting, after, health, image, machines_of, render
+from ..manifest import Health, ImageRef, Workload, kept_name
+from .shared import (
+    Assignments,
+    Kind,
+    Made,
+    Setting,
+    after,
+    drives,
+    health,
+    image,
+    machines_of,
+    render,
+    waits_for_storage,
+)  # fmt: skip
 
 STEPS = "/usr/lib/bitbuilder/machine"
 # How long an emulated processor may take where a real one has the time of the template.
@@ -46,6 +57,7 @@ def _record(machine: Machine, setting: Setting, images: tuple[ImageRef, ...]) ->
     texts |= {f"image:{what}": one.identity for what, one in zip(_kinds(len(images)), images[1:])}
     texts["kvm"] = "no" if setting.grants.emulation else "yes"
     texts |= credentials.settings(machine, credentials.chosen(tenant.credentials, setting.facts.host_name))
+    texts |= {f"volume:{drive}": f"{path} {size}" for drive, (path, size) in drives(machine, setting).items()}
     texts["vsock"] = str(setting.facts.cids.get(name, "no"))
     return Workload(
         name=machine.name,
@@ -78,6 +90,7 @@ def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
         ("Description", f"Machine {machine.name} of Tenant {tenant.id}"),
         ("Wants", names.infra_unit(tenant.id)),
         ("After", " ".join(after(machine, tenant, facts))),
+        waits_for_storage(tenant, facts),
         *(("AssertPathExists", names.specifier_escape(one.path)) for one in dict.fromkeys(lent.values())),
     ]
     command = vmcommand.command(
@@ -96,8 +109,13 @@ def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
         ("BindPaths", f"-{facts.machines(tenant.id)}/{machine.name}/kept:{vmcommand.KEPT}"),
         # vmspawn listens there for the guest to say that it is ready.
         *((("RestrictAddressFamilies", "AF_VSOCK"),) if name in facts.cids else ()),
+        *(("BindPaths", f"-{path}:{vmcommand.drive(one)}") for one, (path, _) in drives(machine, setting).items()),
         *(_patience() if setting.grants.emulation else ()),
         ("ExecStartPre", f"+{names.exec_line((STEPS, 'prepare', name, *_copy(machine, lent[vmcommand.DISK])))}"),
+        *(
+            ("ExecStartPre", f"+{names.exec_line((STEPS, 'lend', name, vmcommand.drive(drive), str(size)))}")
+            for drive, (_, size) in drives(machine, setting).items()
+        ),
         ("ExecStart", names.exec_line(command)),
     ]
     return render(("Unit", unit), ("Service", service))
@@ -107,7 +125,7 @@ def _disk(machine: Machine, root: ImageRef) -> str:
     """The disk as the unit sees it. What is kept has the name of the image that it began as: going back to another
     image finds what was kept with that one."""
     if machine.values.need(PERSISTENT):
-        return f"{vmcommand.KEPT}/{hashlib.sha256(root.identity.encode()).hexdigest()[:32]}.raw"
+        return f"{vmcommand.KEPT}/{kept_name(root.identity)}.raw"
     return f"{vmcommand.HOME}/disk.raw" if vmcommand.is_copied(machine) else vmcommand.DISK
 
 

