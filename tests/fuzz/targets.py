@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bbhv.cli import shelf
 from bbhv.findings import CODES, Finding
-from bbhv.formats import bundle, gitobject, jsontext, unitfile, varlink
+from bbhv.formats import bundle, dbus, gitobject, jsontext, unitfile, varlink
 from bbhv.formats.jsontext import Json
 from bbhv.formats.schema.compiler import Schema, compile_schema
 from bbhv.formats.schema.pattern import translate
@@ -309,6 +309,16 @@ def declared(data: bytes) -> bool:
 
 KIND_NAMES = tuple(sorted(path.name for path in (FIXTURES / "kinds").iterdir() if path.is_dir()))
 
+def message_of_dbus(data: bytes) -> bool:
+    """A whole message: nothing but the documented error, and a text that the message has."""
+    try:
+        answer = dbus.read(data)
+    except dbus.DbusFormatError:
+        return False
+    assert len(answer.text.encode("utf-8", "replace")) <= 3 * len(data)
+    return True
+
+
 TARGETS = (
     Target("unit files", files("formats/unit"), unit_file, floor=50),
     Target("JSON", lambda: [
@@ -346,6 +356,9 @@ TARGETS = (
     Target("replies of web servers", lambda: small.REPLIES, small.reply, rounds=1000, floor=10),
     Target("statuses of web servers", lambda: [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 404\r\nx"], small.status, floor=5),
     Target("answers of git servers", lambda: small.ANSWERS, small.branch, rounds=1000, floor=5),
+    Target("messages of D-Bus", lambda: [
+        dbus.call(7, "/org/example", "org.example.A", "Do", "org.example", "s", ("x",)),
+    ], message_of_dbus, rounds=1000, floor=10),  # fmt: skip
     Target("frames", lambda: small.FRAMES, small.frame, rounds=1000, floor=10),
     Target("texts of a format", lambda: small.TEXTS, small.text_formats, rounds=1000, floor=200),
     Target("values of the interface", lambda: small.VALUES, small.value, rounds=1000, floor=10),
