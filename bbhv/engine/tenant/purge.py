@@ -100,7 +100,8 @@ def _volume(tenant: str, volume: str) -> tuple[str, ...]:
             message = f"Volume {volume} of {tenant} is declared by generation {number}."
             raise RefusedError(message, hint="Only what nobody declares any more can be purged.")
     home = os.path.realpath(f"{store.folder}/volumes")  # where the storage is, when it has a bound
-    found = (*_here(home, volume), *_here(home, f"{volume}.raw"))
+    snapshots = f"{os.path.dirname(home)}/snapshots"
+    found = (*_here(home, volume), *_here(home, f"{volume}.raw"), *_here(snapshots, volume))
     if not found and not os.path.isdir(home):
         message = f"The storage of {tenant} is not there, so nobody can say what is in it."
         raise NotFoundError(message, hint=f"systemctl start {infra_unit(tenant)}")

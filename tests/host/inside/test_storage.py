@@ -158,3 +158,30 @@ def test_the_storage_goes_with_its_tenant_and_comes_back_with_it(make: Make, sma
     run(["systemctl", "start", "tenant@acme"], timeout=120)
     assert (acme.folder / "roots").is_symlink() and (acme.folder / "storage/roots/old/file").read_text() == "old"
     assert unit_property("tenant-infra@acme.service", "Result") == "success"
+
+
+def test_what_an_interruption_left_of_a_step_is_made_anew(make: Make, small: Path) -> None:
+    acme = make("acme", grants=GRANTS)
+    acme.folder.mkdir(parents=True)
+    (acme.folder / "storage.raw.new").write_bytes(b"half a file system")
+    acme.repo.commit({**acme.files(web=keeper("Volume=data:/srv")), "infrastructure/data.volume": VOLUME})
+    assert acme.sync() == "applied", acme.said
+    acme.inside("web", "sh", "-c", "echo kept > /srv/file; echo mine > /etc/mine")
+    [kept] = (acme.folder / "roots/web").iterdir()
+    run(["systemctl", "stop", "tenant@acme"], timeout=120)
+    # Between the move of an older folder and the link, and in the middle of a copy of a root.
+    (acme.folder / "volumes").unlink()
+    (acme.folder / ".volumes.moved/data").mkdir(parents=True)
+    run(["systemctl", "start", "tenant-infra@acme"])
+    assert (acme.folder / "volumes").is_symlink() and not (acme.folder / ".volumes.moved").exists()
+    (acme.folder / "roots/web" / f"{kept.name}.new/etc").mkdir(parents=True)
+    kept.rename(kept.with_name("aside"))
+    run(["systemctl", "start", "tenant@acme"], timeout=120)
+    assert acme.inside("web", "ls", "/etc") == "os-release\n" and acme.inside("web", "cat", "/srv/file") == "kept\n"
+    assert sorted(path.name for path in (acme.folder / "roots/web").iterdir()) == sorted([kept.name, "aside"])
+
+    run(["bbhv", "volume", "snapshot", "acme", "data", "one"])
+    acme.repo.commit({"containers/web.nspawn": keeper(), "infrastructure/data.volume": None})
+    assert acme.sync() == "applied", acme.said
+    run(["bbhv", "purge", "acme", "--volume=data", "--yes"])
+    assert not (acme.folder / "storage/snapshots/data").exists() and not (acme.folder / "volumes/data").exists()
