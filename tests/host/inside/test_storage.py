@@ -41,6 +41,9 @@ def small() -> Path:
     os.chown(SMALL / "usr/lib/other", 33, 33)
     (SMALL / "usr/bin/sudo").write_bytes((SMALL / "usr/bin/id").read_bytes())
     (SMALL / "usr/bin/sudo").chmod(0o4755)
+    (SMALL / "usr/bin/chage").write_bytes(b"")
+    os.chown(SMALL / "usr/bin/chage", 0, 42)
+    (SMALL / "usr/bin/chage").chmod(0o2755)
     return SMALL
 
 
@@ -65,7 +68,8 @@ def test_a_root_that_is_kept_outlives_restarts_crashes_and_generations(make: Mak
     assert acme.sync() == "applied", acme.said
     acme.inside("web", "sh", "-c", "echo mine > /etc/mine; echo 2 > /usr/lib/new")
     assert acme.inside("web", "stat", "-c", "%u %g", "/usr/lib/other", "/etc/mine", "/") == "33 33\n0 0\n0 0\n"
-    assert acme.inside("web", "stat", "-c", "%a", "/usr/bin/sudo") == "4755\n"
+    modes = acme.inside("web", "stat", "-c", "%a %g", "/usr/bin/sudo", "/usr/bin/chage")
+    assert modes == "4755 0\n2755 42\n", "set-user-id and set-group-id programs are what they were in the image"
     flags = Path(f"/proc/{acme.leader('web')}/mountinfo").read_text().splitlines()
     options = next(line.split() for line in flags if line.split()[4] == "/")
     assert "nodev" in options[5] and "nosuid" not in options[5] and "idmapped" in " ".join(options), options
