@@ -87,5 +87,5 @@ def test_only_what_has_to_restart_restarts(make: Make) -> None:
     assert unit_property("tenant-infra@acme.service", "InvocationID") == infra, "it was reloaded, not restarted"
     assert (acme.folder / "volumes/data").is_dir()
     loaded = reloads()
-    acme.commit(health=container("Health=exec:/bin/false", boot=False, exec=idle))
+    acme.commit(health=container("Health=exec:/bin/sleep 0", boot=False, exec=idle))
     assert acme.sync() == "applied" and reloads() == loaded and seen(acme, names) == after
