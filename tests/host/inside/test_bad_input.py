@@ -18,6 +18,8 @@ from .test_system import system as system  # a fixture
 from .world import TENANTS, Tenant, new_tenant
 
 STATE = Path("/var/lib/bitbuilder")
+# As the C library says it, and as git does.
+NO_ROOM = ("No space left on device", "Out of diskspace")
 
 
 class Pair:
@@ -278,7 +280,7 @@ def fill(folder: Path, left: int) -> Path:
 
 def test_a_full_disk_at_any_moment_fails_one_tenant_only(pair: Pair, narrow: Tenant) -> None:
     acme, calm, failed = narrow, pair.calm, 0
-    for left in range(0, 15 * 4096, 4096):
+    for left in range(0, 45 * 4096, 3 * 4096):
         acme.commit(web=idler("debian-13", exec=(f"Environment=LEFT={left}",)))
         newest = calm.commit(web=idler("debian-13", f"MemoryMax={left // 4096 + 200}M"))
         filler, before = fill(acme.folder, left), acme.leader("web")
@@ -288,7 +290,8 @@ def test_a_full_disk_at_any_moment_fails_one_tenant_only(pair: Pair, narrow: Ten
         if done.returncode == 0:
             break
         failed += 1
-        assert done.returncode == 1 and "acme: failed: " in done.stdout and "No space left on device" in done.stdout
+        assert done.returncode == 1 and "acme: failed: " in done.stdout, done.stdout
+        assert any(words in done.stdout for words in NO_ROOM), done.stdout
         assert "The host:" not in done.stdout and acme.leader("web") == before, done.stdout
         assert acme.status()["generation"] == acme.status()["good"]
     assert failed >= 3 and acme.status()["outcome"] == "applied" and acme.leader("web") != before
@@ -408,7 +411,9 @@ def test_odd_files_among_the_registrations_and_settings_stop_nobody(pair: Pair) 
             odd_file(place, what)
         try:
             done = run(["bbhv", "sync", "calm"], check=False)
-            assert done.returncode == 0 and "Traceback" not in done.stderr, (what, done.stderr)
+            # 1 says that a file of settings could not be read, which stops nobody.
+            assert done.returncode in (0, 1) and "calm: unchanged" in done.stdout, (what, done.stdout, done.stderr)
+            assert "Traceback" not in done.stderr, (what, done.stderr)
             run(["systemctl", "reset-failed", "tenant-manager"])  # so many restarts are not what is tested
             run(["systemctl", "restart", "tenant-manager"])
             told = run(["bbhv", "doctor"], check=False).stdout
