@@ -16,7 +16,7 @@ from ..kinds.source import Declared
 from ..kinds.urls import covers
 from ..kinds.values import INFINITY, show_limit, show_quota, show_size
 from ..kinds.workloads.machine import GROW_IMAGE, Machine
-from ..kinds.workloads.workload import PERSISTENT
+from ..kinds.workloads.workload import IMAGE, PERSISTENT
 from . import capacity, netgrants
 from .capacity import ASK
 from .registration import Grants, Registration
@@ -81,7 +81,7 @@ def _limits(tenant: Tenant, registration: Registration) -> Iterator[Finding]:
 
 
 def _storage(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
-    """What is declared with a size, all together. A root that is kept has none: it needs only that there is storage."""
+    """What is declared with a size, all together. What has none needs only that there is storage."""
     total = 0
     for what, size, place in _stored(tenant):
         if grants.storage is None:
@@ -111,10 +111,10 @@ def _stored(tenant: Tenant) -> Iterator[tuple[str, int, Place]]:
     for name, volume in sorted(tenant.volumes.items()):
         yield f"Volume {name}", volume.size, Place(volume.file)
     for name, one in sorted(tenant.workloads.items()):
-        if not one.values.need(PERSISTENT):
-            continue
-        size = (one.values.get(GROW_IMAGE) or 0) if isinstance(one, Machine) else 0
-        yield f"The {'disk' if isinstance(one, Machine) else 'root'} of {name}", size, one.values.places(PERSISTENT)[0]
+        if isinstance(one, Machine):  # what it writes is on the disk of the host even where it is not kept
+            yield f"The disk of {name}", one.values.get(GROW_IMAGE) or 0, one.values.places(IMAGE)[0]
+        elif one.values.need(PERSISTENT):
+            yield f"The root of {name}", 0, one.values.places(PERSISTENT)[0]
 
 
 def _source(one: Fetched, grants: Grants, allow_file: bool, *, mounted: bool) -> Iterator[Finding]:

@@ -61,6 +61,13 @@ def test_what_is_kept_needs_storage_that_is_granted(storage: int | None, found: 
     assert told(check(kept, one, allow_file=True, offered=["debian-13"])) == found
 
 
+def test_the_disk_of_a_machine_needs_storage_also_when_it_is_not_kept() -> None:
+    lone = tenant({"machines/vm.vmspawn": b"[X-Bitbuilder]\nImage=vm-disk\n", "infrastructure/data.volume": b""})
+    one = registration(replace(GRANTS, storage=None, machines=1, images=("*",)))
+    found = told(check(lone, one, allow_file=True, offered=["debian-13", "vm-disk"]))
+    assert "machines/vm.vmspawn:2 BB404" in found
+
+
 def test_images_and_the_repository_count_as_well() -> None:
     volume, mebi = tenant({}), 1 << 20
     assert stored(volume, replace(GRANTS, storage=(1 << 30) + 3 * mebi), 2 * mebi, mebi) == ()

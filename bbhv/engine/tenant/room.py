@@ -4,9 +4,9 @@ The images of a tenant are in the store, which shares bytes: each tenant that ha
 changed yet when this is asked, so what runs goes on when it does not fit.
 """
 
+import errno
 import os
 import stat
-from contextlib import suppress
 
 from ...findings import Finding
 from ...model import grants
@@ -17,6 +17,7 @@ from .job import Job
 
 # Of a file system: st_blocks counts these, whatever its blocks are.
 _BLOCK = 512
+_PASSED_OVER = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def findings(job: Job, tenant: Tenant, generation: Generation) -> tuple[Finding, ...]:
@@ -27,14 +28,17 @@ def findings(job: Job, tenant: Tenant, generation: Generation) -> tuple[Finding,
 
 
 def taken(path: str) -> int:
-    """The bytes that something takes on the disk; what vanishes meanwhile takes nothing."""
+    """The bytes that something takes on the disk, as deep as a path can lead; what vanishes meanwhile takes nothing."""
     total = 0
     left = [path]
     while left:
-        with suppress(FileNotFoundError):
-            one = left.pop()
+        one = left.pop()
+        try:
             status = os.lstat(one)
             total += status.st_blocks * _BLOCK
             if stat.S_ISDIR(status.st_mode):
                 left += [f"{one}/{name}" for name in os.listdir(one)]
+        except OSError as error:
+            if error.errno not in _PASSED_OVER:
+                raise
     return total

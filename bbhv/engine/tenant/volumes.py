@@ -161,7 +161,7 @@ def export(tenant: str, volume: str, into: BinaryIO) -> None:
             while chunk := file.read(CHUNK):
                 into.write(chunk)
         return
-    words = ("tar", "--create", "--numeric-owner", "--xattrs", "--directory=/srv", "--", ".")
+    words = ("tar", "--create", "--sparse", "--numeric-owner", "--xattrs", "--directory=/srv", "--", ".")
     unit, command = _sandboxed("export", words, "CAP_DAC_READ_SEARCH", f"BindReadOnlyPaths={one.path}:/srv")
     with systemd.owned(unit):
         process = run.spawn(command)
