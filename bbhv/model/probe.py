@@ -79,7 +79,7 @@ def answer(probe: Probe, found: Mapping[str, str]) -> Answer:
         return Answer(None, "it was not asked yet")
     if state == "active":
         return Answer(True)
-    if state not in ("activating", "reloading"):
+    if state not in ("activating", "reloading", "deactivating"):  # what was killed takes a moment to be gone
         return Answer(False, f"the check ended by itself ({found.get('Result') or 'no result'})", settled=True)
     if probe.check.needs_network:
         return _told(found.get("StatusText", ""))

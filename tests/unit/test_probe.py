@@ -56,6 +56,8 @@ def test_only_what_is_watched_is_asked_and_a_unit_alone_needs_no_probe() -> None
          Answer(None, "the console has said nothing yet")),
         ("tcp:80", {"ActiveState": "inactive", "Job": "7"}, Answer(None, "it was not asked yet")),
         ("tcp:80", {}, Answer(False, "the check ended by itself (no result)", settled=True)),
+        ("script:health", {"ActiveState": "deactivating", "Result": "timeout", "NRestarts": "1"},
+         Answer(None, "it still runs (2 attempts)")),
         ("tcp:80", {"ActiveState": "failed", "Result": "oom-kill", "Job": "0"},
          Answer(False, "the check ended by itself (oom-kill)", settled=True)),
         ("exec:/x", {"ActiveState": "activating", "SubState": "start", "NRestarts": "2"},

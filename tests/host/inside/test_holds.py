@@ -10,6 +10,7 @@ from .conftest import Make
 from .support import REGISTRATIONS, registration, run, unit_property, wait_until
 from .test_confirm import expire, role
 from .test_confirm import start as waiting
+from .test_triggers import cursor, journal
 from .world import Tenant, container, never_healthy
 
 RUN = Path("/run/bitbuilder")
@@ -294,10 +295,10 @@ def test_a_suspended_tenant_that_never_ran_has_not_failed(make: Make) -> None:
 
 
 def test_what_keeps_a_tenant_down_is_said_once(make: Make) -> None:
-    acme = make("acme")
+    acme, since = make("acme"), cursor()
     acme.commit(web=container("Nonsense=yes"))
     assert acme.sync(status=3) == "refused"
-    said = run(["journalctl", "--unit=tenant@acme", "--output=cat", "--identifier=bbhv"]).stdout
+    said = journal("tenant@acme", since)
     assert said.count("acme: refused: ") == 1 and "cannot be brought up" not in said
     assert said.count("BB202") == 1
     resumed = (bbhv("suspend", "acme"), bbhv("resume", "acme", status=3))[1]
