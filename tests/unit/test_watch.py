@@ -22,6 +22,9 @@ ACTIVE = {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "Act
     ({**ACTIVE, "ActiveState": "inactive"}, "unhealthy"),
     ({**ACTIVE, "ActiveState": "inactive", "Job": "17"}, "waiting"),
     ({**ACTIVE, "Job": "17"}, "waiting"),
+    ({**ACTIVE, "NRestarts": "1", "Job": "17"}, "waiting"),
+    ({**ACTIVE, "ActiveState": "deactivating", "NRestarts": "1", "Job": "17"}, "waiting"),
+    ({**ACTIVE, "ActiveState": "deactivating", "NRestarts": "1"}, "unhealthy"),
     ({**ACTIVE, "ActiveState": "failed", "Result": "timeout", "NRestarts": "2", "Job": "17"}, "waiting"),
     ({}, "unhealthy"),
 ])  # fmt: skip

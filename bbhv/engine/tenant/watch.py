@@ -36,8 +36,9 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
     state = found.get("ActiveState", "inactive")
     restarts = int(found.get("NRestarts") or 0)
     queued = found.get("Job", "0") not in ("", "0")
-    if queued and state in ("failed", "inactive"):
-        return Verdict("waiting", f"{unit} has not started yet")  # how it ended is about the time before
+    if queued and state not in ("activating", "reloading"):
+        # How it ended, and how often it was restarted, is about the time before.
+        return Verdict("waiting", f"{unit} has not started yet")
     if restarts > restarts_before or found.get("SubState") == "auto-restart":
         return Verdict("unhealthy", f"{unit} ended ({_result(found)}), see: journalctl -u {unit}")
     if state == "failed":

@@ -201,7 +201,8 @@ def rollback(subject: Subject) -> Change:
     """The generation before the good one is asked for."""
     before, role = up(subject), subject.role()
     subject.declare({name: (role, limit) for name, (_, limit) in before.items()})
-    sync(subject)
+    ended = sync(subject)
+    assert ended.status == 0, ended.said
     newest, good = dict(subject.shape), subject.number("good") or 0
     numbers = [int(path.name) for path in (subject.folder / "generations").glob("[0-9]*")]
     after = subject.written(max(number for number in numbers if number < good)) or {}
