@@ -14,6 +14,7 @@ from .support import OFFERED, run, wait_until
 from .world import Tenant
 
 IMAGES = Path("/srv/images")
+MACHINES = shutil.which("systemd-vmspawn") is not None
 # One grant that every template fits into.
 GRANTS = {
     "cpus": 4, "memory": "4G", "tasks": 4096, "storage": "20G", "containers": 4, "machines": 2,
@@ -95,6 +96,10 @@ def test_the_virtual_machine_is_applied_as_far_as_machines_run(
     planted: Callable[..., Tenant], machine_image: None
 ) -> None:
     shop = planted("shop", "virtual-machine")
+    if MACHINES:  # such a host has no vsock: the one sentence that its operator has to see
+        assert shop.sync(status=3) == "refused" and "1 error" in shop.said
+        assert "error[BB209]: Health=unit needs vsock" in shop.said
+        return
     assert shop.sync() == "applied"
     findings = shop.status()["findings"]
     assert isinstance(findings, list) and {one["severity"] for one in findings} <= {"warning"}
@@ -105,5 +110,7 @@ def test_the_full_template_is_applied_and_its_containers_run(
 ) -> None:
     source, digest = app_image
     shop = planted("shop", "full", "--set", f"SOURCE={source}", "--set", f"SHA256={digest}")
+    if MACHINES:  # what it starts from is no disk
+        shop.repo.commit({"machines/db.vmspawn": None})
     assert shop.sync() == "applied"
     assert running(shop) == [("app", "active", "healthy"), ("web", "active", "healthy")]
