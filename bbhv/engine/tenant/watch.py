@@ -36,15 +36,15 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
     state = found.get("ActiveState", "inactive")
     restarts = int(found.get("NRestarts") or 0)
     queued = found.get("Job", "0") not in ("", "0")
-    if queued and state not in ("activating", "reloading"):
+    if queued and state in ("active", "deactivating", "failed", "inactive"):
         # How it ended, and how often it was restarted, is about the time before.
-        return Verdict("waiting", f"{unit} has not started yet")
+        return _stopping(unit) if state == "deactivating" else Verdict("waiting", f"{unit} has not started yet")
     if restarts > restarts_before or found.get("SubState") == "auto-restart":
         return Verdict("unhealthy", f"{unit} ended ({_result(found)}), see: journalctl -u {unit}")
     if state == "failed":
         return Verdict("unhealthy", f"{unit} failed ({_result(found)}), see: journalctl -u {unit}")
     if state == "deactivating":
-        return Verdict("stopping", f"{unit} still stops")  # for which systemd has its own limit, TimeoutStopSec=
+        return _stopping(unit)
     if queued or state in ("activating", "reloading", "refreshing"):
         return Verdict("waiting", f"{unit} is {state}")
     if state != "active":
@@ -53,6 +53,11 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
     if since < stable_sec:
         return Verdict("waiting", f"{unit} is active, but not yet for {stable_sec:g} s", min(stable_sec - since, 2.0))
     return Verdict("healthy")
+
+
+def _stopping(unit: str) -> Verdict:
+    """A stop is not on our time: systemd has its own limit for it, TimeoutStopSec=."""
+    return Verdict("stopping", f"{unit} still stops")
 
 
 def _result(found: Mapping[str, str]) -> str:
