@@ -94,6 +94,11 @@ def test_without_vsock_nothing_is_waited_for_and_with_emulation_more_time_is_giv
     assert seconds == [[str(1800 + 2 * 60)], [str(1800 + 2 * 60 * 5)]]
 
 
+def test_vsock_is_closed_where_nothing_is_said_over_it() -> None:
+    one = compiled("NotifyReady=no\n", "Health=console:up\n")
+    assert "--vsock=no" in argv(one) and settings(one.units[UNIT], "Service", "RestrictAddressFamilies") == []
+
+
 def test_only_switches_that_the_program_has_are_used() -> None:
     few = frozenset(SWITCHES - {"--console-transport", "--efi-nvram-state", "--quiet"})
     words = argv(compiled(facts=replace(HOST, vmspawn_switches=few)))

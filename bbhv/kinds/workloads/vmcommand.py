@@ -48,7 +48,7 @@ def command(
     """The arguments, the program first. `disk` is the path of the disk in the unit, `cid` the number on vsock,
     None where there is none, and `initrds` says how many there are."""
     name = workload(machine.name, tenant)
-    notify = cid is not None and machine.values.need(NOTIFY_READY)
+    notify = notifies(machine, cid)
     return (
         program,
         "--system",
@@ -61,7 +61,7 @@ def command(
         "--image-format=raw",
         *(() if is_copied(machine) else ("--ephemeral",)),
         f"--kvm={show_boolean(not emulated)}",
-        *(("--vsock=no",) if cid is None else ("--vsock=yes", f"--vsock-cid={cid}")),
+        *(("--vsock=yes", f"--vsock-cid={cid}") if notify else ("--vsock=no",)),
         "--pass-ssh-key=no",
         f"--notify-ready={show_boolean(notify)}",
         *machine.values.argv(),
@@ -71,6 +71,12 @@ def command(
         "--",
         *machine.kernel_words,
     )
+
+
+def notifies(machine: Machine, cid: int | None) -> bool:
+    """Whether its init system says over vsock that it is up. Nothing else is said there, so it is closed without that:
+    vmspawn does not look who speaks."""
+    return cid is not None and machine.values.need(NOTIFY_READY)
 
 
 def drive(volume: str) -> str:

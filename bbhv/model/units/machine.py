@@ -108,7 +108,7 @@ def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
         ("BindPaths", f"-{facts.machines(tenant.id)}/{machine.name}/run:{vmcommand.HOME}"),
         ("BindPaths", f"-{facts.machines(tenant.id)}/{machine.name}/kept:{vmcommand.KEPT}"),
         # vmspawn listens there for the guest to say that it is ready.
-        *((("RestrictAddressFamilies", "AF_VSOCK"),) if name in facts.cids else ()),
+        *((("RestrictAddressFamilies", "AF_VSOCK"),) if vmcommand.notifies(machine, facts.cids.get(name)) else ()),
         *(("BindPaths", f"-{path}:{vmcommand.drive(one)}") for one, (path, _) in drives(machine, setting).items()),
         *(_patience() if setting.grants.emulation else ()),
         ("ExecStartPre", f"+{names.exec_line((STEPS, 'prepare', name, *_copy(machine, lent[vmcommand.DISK])))}"),
