@@ -29,7 +29,7 @@ BARE = {"mkfs.ext4": "", "setquota": ""}
 
 
 @pytest.mark.parametrize(("facts", "found"), [
-    (HOST, []), (FACTS, []), (replace(HOST, tools=BARE), ["warning data", "error disk"]),
+    (HOST, []), (FACTS, []), (replace(HOST, tools=BARE), ["warning data", "warning disk", "error disk"]),
     (replace(FACTS, tools=BARE), ["warning data"]),
     (replace(HOST, tools={**BARE, "setquota": "/usr/sbin/setquota"}), ["error disk"]),
 ])  # fmt: skip
