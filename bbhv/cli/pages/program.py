@@ -123,8 +123,8 @@ PROSE = {
     storage of the tenant. Of a volume in use, files that are written meanwhile may be there in part; of a drive
     in use it is made only where the copy takes one instant, which is what a power cut would have left. `restore` makes
     the volume what the snapshot is, and refuses while a workload that uses it runs; the snapshot stays until `discard`
-    removes it. `export` writes the volume to standard output: a folder as a `tar`(1) archive, a drive as it is. What is
-    not whole ends with a status that says so.""",
+    removes it. `export` writes the volume to standard output: a folder as a `tar`(1) archive, a drive as it is, while
+    nothing uses it. What is not whole ends with a status that says so.""",
     "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
     "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
     `varlinkctl introspect /run/bitbuilder/io.bitbuilder.Hypervisor`.""",

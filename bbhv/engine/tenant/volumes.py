@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from ...errors import BbhvError, CommandError, NotFoundError, RefusedError
 from ...host import files, removal, run, systemd
-from ...model.manifest import Manifest
+from ...model.manifest import DRIVE, Manifest
 from ...names import is_name
 from .. import paths
 from ..sandboxes import said
@@ -77,12 +77,10 @@ def _volumes(home: str, manifest: Manifest | None) -> Iterator[Volume]:
         name, mode = entry.removesuffix(ENDING), os.lstat(f"{home}/{entry}").st_mode
         if not is_name(name) or not (stat.S_ISREG(mode) if entry != name else stat.S_ISDIR(mode)):
             continue
-        workloads = manifest.workloads if manifest else ()
-        one = Volume(
-            name=name, path=f"{home}/{entry}",
-            declared=manifest is not None and f"volume:{name}" in manifest.infra_settings,
-            users=tuple(each.unit for each in workloads if f"volume:{name}" in each.settings),
-        )  # fmt: skip
+        declared = _is_declared(manifest, name, drive=entry != name)
+        workloads = manifest.workloads if manifest and declared else ()
+        users = tuple(each.unit for each in workloads if f"volume:{name}" in each.settings)
+        one = Volume(name=name, path=f"{home}/{entry}", declared=declared, users=users)
         folder, ending = os.path.split(one.snapshot(""))
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         kept = tuple(each.removesuffix(ending) for each in names if each.endswith(ending))
@@ -90,9 +88,15 @@ def _volumes(home: str, manifest: Manifest | None) -> Iterator[Volume]:
                      snapshots=tuple(each for each in kept if is_name(each)))  # fmt: skip
 
 
+def _is_declared(manifest: Manifest | None, name: str, *, drive: bool) -> bool:
+    """Whether a volume is what a commit says of it: after a change of Use=, the folder and the drive are both there."""
+    what = manifest.infra_settings.get(f"volume:{name}", "") if manifest else ""
+    return bool(what) and what.startswith(DRIVE) == drive
+
+
 def find(tenant: str, name: str) -> Volume:
-    """One volume. Raises NotFoundError."""
-    for one in volumes(tenant):
+    """One volume, of two of one name that which is declared. Raises NotFoundError."""
+    for one in sorted(volumes(tenant), key=lambda one: not one.declared):
         if one.name == name:
             return one
     raise NotFoundError(f"{tenant} has no volume {ascii(name[:64])}.", hint=f"bbhv volume list {tenant}")
@@ -128,9 +132,7 @@ def restore(tenant: str, volume: str, name: str, asked: Asked) -> None:
         if name not in one.snapshots:
             known = ", ".join(one.snapshots) or "none"
             raise NotFoundError(f"Volume {volume} of {tenant} has no such snapshot.", hint=f"There are: {known}.")
-        if used := _using(one):
-            hint = f"Stop it first: systemctl stop {used[0]}"
-            raise RefusedError(f"Volume {volume} of {tenant} is in use by {', '.join(used)}.", hint=hint)
+        _refuse_used(one, tenant)
         home = os.path.dirname(one.path)
         _sweep(home)
         new = _copy(one, one.snapshot(name), one.path, at_once=False)
@@ -154,9 +156,11 @@ def discard(tenant: str, volume: str, name: str, asked: Asked) -> None:
 
 
 def export(tenant: str, volume: str, into: BinaryIO) -> None:
-    """Writes a folder as a tar archive, a drive as it is. Raises CommandError when the archive is not whole."""
+    """Writes a folder as a tar archive, a drive as it is. Raises CommandError when the archive is not whole, and
+    RefusedError for a drive that is in use, which would be torn."""
     one = find(tenant, volume)
     if one.is_drive:
+        _refuse_used(one, tenant)
         with open(os.open(one.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
             while chunk := file.read(CHUNK):
                 into.write(chunk)
@@ -180,6 +184,12 @@ def _using(one: Volume) -> tuple[str, ...]:
     """The units that have the volume now."""
     states = systemd.states(one.users) if one.users else {}
     return tuple(sorted(unit for unit, state in states.items() if state in _GOING))
+
+
+def _refuse_used(one: Volume, tenant: str) -> None:
+    if used := _using(one):
+        hint = f"Stop it first: systemctl stop {used[0]}"
+        raise RefusedError(f"Volume {one.name} of {tenant} is in use by {', '.join(used)}.", hint=hint)
 
 
 def _copy(one: Volume, source: str, target: str, *, at_once: bool) -> str:
