@@ -306,7 +306,7 @@ def _activate(jobs: Sequence[Job]) -> None:
     """All tenants of the run share one daemon-reload; when that fails, each says so."""
     watched = [job for job in jobs if job.plan.changes or job.plan.asked or job.mode is Mode.START]
     loud = [job for job in watched if job.outcome is None]
-    each([job for job in jobs if job not in loud], 1, _record)
+    quiet = [job for job in jobs if job not in loud]
     try:
         if loud:
             activate.activate(loud)
@@ -314,6 +314,7 @@ def _activate(jobs: Sequence[Job]) -> None:
         for job in loud:
             if job.outcome is None:
                 job.end_safely("failed", f"{sentence(error)} The next sync goes back and tries once more.")
+    each(quiet, 1, _record)  # last, for what it removes of older generations may take its time
 
 
 def _record(job: Job) -> None:
