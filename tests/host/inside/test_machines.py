@@ -125,8 +125,9 @@ def alone(make: Make) -> None:
     assert (int(status["CapEff"], 16), int(status["CapBnd"], 16), status["NoNewPrivs"]) == (0, 0, "1")
     disks = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir() if "disk" in os.readlink(path)]
     assert disks and all(path.startswith("/run/bitbuilder/") for path in disks)
-    flags = Path(f"/proc/{pid}/mountinfo").read_text()
-    assert all(" ro" in line for line in flags.splitlines() if "/run/bitbuilder/disk.raw" in line)
+    mounts = [line.split() for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+    flags = [fields[5].split(",") for fields in mounts if fields[4] == "/run/bitbuilder/disk.raw"]
+    assert flags and all("ro" in one for one in flags)
 
     # Its guest does not listen to the power button: it is switched off when its time is over.
     db = unit(acme, "db")
