@@ -186,12 +186,11 @@ def _staging(repository: Repository) -> Iterator[str]:
 
 
 def _ingest(repository: Repository, have: str | None, source: int, tip: str, staging: str) -> str:
-    """Takes a pack into the clone, once it is known to hold all that the tip needs, and moves the ref `incoming`."""
+    """Takes a pack into the clone, once it is known to hold all that the tip needs."""
     name, parts = ingesting.ingest(repository, have, source, tip, staging)
     clone = repository.clone
     if not clone.exists():
         kind = git.algorithm(tip)
         clone.create(repository.configuration(kind), repository.branch, kind)
     clone.store_pack(name, parts, on_trial=True)
-    clone.set_ref(paths.REF_INCOMING, tip)
     return tip
