@@ -87,10 +87,12 @@ MACHINE = About(
     and everything else of the tenant runs. The host insists on KVM. Where its operator grants `emulation`, the
     processor is emulated instead, and everything may take five times as long.
 
-    `Health=unit` needs a host with vsock, over which an init system such as systemd says that it is up. Otherwise the
-    machine needs a check of its own: `console:`<REGEX> looks for a line of the console, which is in the journal of the
-    unit. A line counts when it has ended: a prompt such as `login:` has not. A machine has no network yet (BB211), so
-    `tcp:` and `http:` are not asked.
+    `Health=unit` needs a host with vsock, over which an init system such as systemd says that it is up. vmspawn does
+    not look which machine speaks, so where tenants do not trust each other a check of its own tells more; with
+    `NotifyReady=no` the machine has no vsock at all. Without vsock it needs such a check: `console:`<REGEX> looks for a
+    line of the console, which is in the journal of the unit. A line counts when it
+    has ended: a prompt such as `login:` has not. A machine has no network yet (BB211), so `tcp:` and `http:` are not
+    asked.
 
     To stop a machine, its power button is pressed. If it still runs after 90 seconds, it is switched off. A machine
     that powers off by itself is started again, as `Restart=` says.""",
