@@ -11,6 +11,7 @@ costs systemd half of what it costs to take the host apart.
         refs/bitbuilder/  git's own
 """
 
+import errno
 import os
 import time
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ OBJECTS = f"{paths.STATE}/objects"
 REPOSITORY = "repo.git"
 MAX_OUTPUT = 4096
 CHUNK = 1 << 20
+# With less than this left, git may have failed for want of it.
+LEAST_ROOM = 64 << 10
+LEAST_FILES = 16
 _ROOT = f"{paths.RUN}/root"
 _ROOT_FOLDERS = ("dev", "etc", "proc", "root", "run/systemd/resolve", "sys", "tmp", "usr", "var/lib/ca-certificates",
                  "var/tmp", WORK[1:], OBJECTS[1:])  # fmt: skip
@@ -52,20 +56,22 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a unit wrote to its standard output and its standard error, whether it came to an end at all, and after how
-    many seconds."""
+    """What a unit wrote to its standard output and its standard error, whether it came to an end at all, after how many
+    seconds, and what was short on its disk then: git does not always say that this was why."""
 
     unit: str
     answer: str
     words: str
     ended: bool
     took: float
+    short: str = ""
 
     def why(self, seconds: int) -> str:
         """The end of a sentence about what went wrong."""
         if self.took >= seconds:
             return sandboxes.late(seconds)
-        return sandboxes.said(self.words) or f"it ended without a word, see journalctl --unit={self.unit}"
+        words = sandboxes.said(self.words) or f"it ended without a word, see journalctl --unit={self.unit}"
+        return f"{words}; {self.short}" if self.short else words
 
 
 def unit_name(step: str, name: str) -> str:
@@ -142,7 +148,17 @@ def run_git(
         size = os.fstat(words).st_size
         run.go_on()
         last = os.pread(words, run.LAST_WORDS, max(0, size - run.LAST_WORDS)).decode("utf-8", "replace")
-    return Said(unit, answer, last, ended, time.monotonic() - began)
+    return Said(unit, answer, last, ended, time.monotonic() - began, _short(work.workplace))
+
+
+def _short(workplace: str) -> str:
+    """What is short where the workplace lies, beside the clone."""
+    found, place = os.statvfs(workplace), files.parent(files.parent(workplace))
+    if found.f_bavail * found.f_frsize < LEAST_ROOM:
+        return f"{os.strerror(errno.ENOSPC)}: {found.f_bavail * found.f_frsize} bytes are free in {place}"
+    if found.f_files and found.f_favail < LEAST_FILES:
+        return f"{os.strerror(errno.ENOSPC)}: {found.f_favail} more files have room in {place}"
+    return ""
 
 
 def _owned(stack: ExitStack, handle: int) -> int:
