@@ -41,7 +41,7 @@ class Prey:
         text = registration("prey", url, **{"fetch": {"ca": self.ca.text}, "trust": POLICY, **how})
         (REGISTRATIONS / "prey.json").write_text(text)
 
-    def push(self, signer: SshKey | None, files: dict[str, str | None], *parents: str, date: str = "") -> str:
+    def push(self, signer: SshKey | None, files: dict[str, str | None], *, date: str = "") -> str:
         """Makes the branch a commit of these files, on top of what was accepted."""
         return commit(self.tenant.repo, signer, files, date=date)
 
