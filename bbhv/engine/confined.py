@@ -22,19 +22,14 @@ from itertools import islice
 
 from ..errors import BbhvError
 from ..host import files, git, run, systemd, transient
-from . import paths, sandboxes
+from . import emptyroot, paths, sandboxes
 
-WORK = f"{paths.STATE}/work"
-OBJECTS = f"{paths.STATE}/objects"
 REPOSITORY = "repo.git"
 MAX_OUTPUT = 4096
 CHUNK = 1 << 20
 # With less than this left, git may have failed for want of it.
 LEAST_ROOM = 64 << 10
 LEAST_FILES = 16
-_ROOT = f"{paths.RUN}/root"
-_ROOT_FOLDERS = ("dev", "etc", "proc", "root", "run/systemd/resolve", "sys", "tmp", "usr", "var/lib/ca-certificates",
-                 "var/tmp", WORK[1:], OBJECTS[1:])  # fmt: skip
 # What a name or a certificate is looked up in, besides /etc; some distributions have only some of it.
 _LOOKED_UP = ("/run/systemd/resolve", "/var/lib/ca-certificates")
 _NAME_SERVERS = "/etc/resolv.conf"
@@ -91,7 +86,7 @@ def furnish(workplace: str, kind: git.Algorithm, have: str, lent: bool) -> None:
     put(f"{repository}/HEAD", "ref: refs/heads/main\n")
     put(f"{repository}/config", f"[core]\n\trepositoryFormatVersion = {version}\n\tbare = true\n{extensions}")
     if lent:
-        put(f"{repository}/objects/info/alternates", f"{OBJECTS}\n")
+        put(f"{repository}/objects/info/alternates", f"{paths.OBJECTS}\n")
     if have:
         put(f"{repository}/refs/bitbuilder/have", f"{have}\n")
 
@@ -124,8 +119,8 @@ def run_git(
     program = run.find("git")
     if program is None:
         raise run.not_found(("git",))
-    command = (program, f"--git-dir={WORK}/{REPOSITORY}", *_GIT, *arguments)
-    env = {**run.ENVIRONMENT, **git.ENVIRONMENT, "HOME": WORK, **environment}
+    command = (program, f"--git-dir={paths.WORKPLACE}/{REPOSITORY}", *_GIT, *arguments)
+    env = {**run.ENVIRONMENT, **git.ENVIRONMENT, "HOME": paths.WORKPLACE, **environment}
     properties = (*systemd.sandbox_properties(sandbox), *UNIT, *_place(work, sandbox.network))
     with ExitStack() as ours:
         ours.enter_context(systemd.owned(unit))
@@ -204,26 +199,16 @@ def _read(pipe: int, deadline: float) -> tuple[str, bool]:
 
 def _place(work: Work, network: bool) -> list[str]:
     """The lines of a unit file about what there is to see."""
-    found = [f"BindPaths={work.workplace}:{WORK}"]
+    found = [f"BindPaths={work.workplace}:{paths.WORKPLACE}"]
     if work.objects:
-        found.append(f"BindReadOnlyPaths={work.objects}:{OBJECTS}")
+        found.append(f"BindReadOnlyPaths={work.objects}:{paths.OBJECTS}")
     if not work.rooted:
         return [*sandboxes.lend(""), *found]
     servers = files.parent(os.path.realpath(_NAME_SERVERS))  # which some program or other keeps in /run
     also = (*_LOOKED_UP, *([servers] if servers.startswith("/run/") else []))
     looked_up = [f"BindReadOnlyPaths=-{path}" for path in also] if network else []
-    return [f"RootDirectory={_root()}", "BindReadOnlyPaths=/usr", "BindReadOnlyPaths=/etc", *looked_up, *found]
-
-
-def _root() -> str:
-    """A root with nothing in it but where to mount what a unit needs, and the links that every root has."""
-    for folder in _ROOT_FOLDERS:
-        files.make_dir(f"{_ROOT}/{folder}")
-    for name in os.listdir("/"):
-        target = (files.read_link(f"/{name}") or "").lstrip("/")
-        if target == "usr" or target.startswith("usr/"):
-            files.link(target, f"{_ROOT}/{name}", durable=False)
-    return _ROOT
+    system = ["BindReadOnlyPaths=/usr", "BindReadOnlyPaths=/etc"]
+    return [f"RootDirectory={emptyroot.prepare()}", *system, *looked_up, *found]
 
 
 def take(workplace: str, name: str, folder: str) -> dict[str, str]:

@@ -23,7 +23,10 @@ RUN_REQUESTS = "/run/bitbuilder/requests"
 RUN_WANTED = "/run/bitbuilder/wanted"
 API = "/run/bitbuilder/io.bitbuilder.Hypervisor"
 RUN_SUSPENDED = "/run/bitbuilder/suspended"  # units/tenant@.service looks there too
-RUN_ROOT = "/run/bitbuilder/root"  # what scripts have as their root
+RUN_ROOT = "/run/bitbuilder/root"  # what sandboxes have as their root
+# In there: where git works, and the objects that it is lent.
+WORKPLACE = "/var/lib/bitbuilder/work"
+OBJECTS = "/var/lib/bitbuilder/objects"
 RUN_REASONS = "/run/bitbuilder/reasons"  # why scripts are called, while it is not a plain stop
 CREDENTIALS = "/run/credentials/@system"
 REGISTRATIONS = ("/etc/bitbuilder/tenants", "/usr/lib/bitbuilder/tenants")

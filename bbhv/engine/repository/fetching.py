@@ -64,13 +64,13 @@ def _fetch(repository: Repository, have: str, kind: git.Algorithm, workplace: st
 
 def _told(request: Request, workplace: str, secret: str) -> tuple[Mapping[str, str], list[str]]:
     """What git is told about the network: its environment, and what else it has to see. `secret` is a path in there."""
-    config = f"{confined.WORK}/gitconfig"
+    config = f"{paths.WORKPLACE}/gitconfig"
     env = {"GIT_ALLOW_PROTOCOL": request.scheme, "GIT_CONFIG_GLOBAL": config}
     seen: list[str] = []
     helper: tuple[str, ...] = ()
     if request.scheme == "ssh":
         confined.put(f"{workplace}/known_hosts", f"{request.known_hosts}\n")
-        known = f"{confined.WORK}/known_hosts"
+        known = f"{paths.WORKPLACE}/known_hosts"
         env["GIT_SSH_COMMAND"] = fetching.ssh_command(request, known, secret if request.credential else "")
         env["GIT_SSH_VARIANT"] = "ssh"
     elif request.credential:
@@ -81,6 +81,6 @@ def _told(request: Request, workplace: str, secret: str) -> tuple[Mapping[str, s
         confined.put(f"{workplace}/ca.pem", request.ca)
     path = file_path(request.url) if request.scheme == "file" else ""
     owned = (path, f"{path}/.git", f"{path}.git") if path else ()
-    authority = f"{confined.WORK}/ca.pem" if request.ca else ""
+    authority = f"{paths.WORKPLACE}/ca.pem" if request.ca else ""
     confined.put(f"{workplace}/gitconfig", fetching.git_configuration(request, authority, helper, owned))
     return env, seen

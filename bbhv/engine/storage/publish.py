@@ -19,12 +19,7 @@ _PRIVATE = (
     paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED, paths.RUN_SUSPENDED,
     paths.RUN_REQUESTS, paths.RUN_WANTED, paths.RUN_REASONS,
 )  # fmt: skip
-
-
 _STOPPING = b"stopping\n"
-# What the root of a script has before anything is mounted; each link leads into /usr.
-ROOT_FOLDERS = ("usr", "etc", "dev", "proc", "sys", "tmp", "run", "srv", "root", "home", "var")
-ROOT_LINKS = ("bin", "sbin", "lib", "lib64")
 
 
 def prepare() -> None:
@@ -32,18 +27,6 @@ def prepare() -> None:
     files.make_dir(paths.RUN, 0o755)
     for folder in _PRIVATE:
         files.make_private(folder)
-    _make_root()
-
-
-def _make_root() -> None:
-    """An empty root for scripts: systemd mounts into it what they may see. What is made last says that it is whole."""
-    if os.path.isdir(f"{paths.RUN_ROOT}/{ROOT_FOLDERS[-1]}"):
-        return
-    files.make_dir(paths.RUN_ROOT)
-    for name in ROOT_LINKS:
-        files.link(f"usr/{name}", f"{paths.RUN_ROOT}/{name}", durable=False)
-    for name in ROOT_FOLDERS:
-        files.make_dir(f"{paths.RUN_ROOT}/{name}")
 
 
 def publish(name: str, number: int, units: Mapping[str, str]) -> bool:

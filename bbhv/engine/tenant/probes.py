@@ -13,7 +13,7 @@ from ...kinds.script import interpreter
 from ...model.probe import Answer, Probe, answer, sentence
 from ...model.scripts import SCRIPT_PATH, sandbox
 from ...names import tenant_slice, workload
-from .. import paths
+from .. import emptyroot
 
 MAX_ATTEMPTS = 5000
 # What every one of them may use up.
@@ -102,7 +102,7 @@ class Asked:
         """Behind the sandbox of all scripts: it reads the volumes, and keeps nothing."""
         source = f"{self.folder}/scripts/{probe.check.script}"
         told = {"BITBUILDER_TENANT": probe.tenant, "BITBUILDER_WORKLOAD": probe.workload}
-        settings = sandbox(probe.tenant, source, self.volumes, root=paths.RUN_ROOT)
+        settings = sandbox(probe.tenant, source, self.volumes, root=emptyroot.prepare())
         return (
             *(f"{key}={value}" for key, value in settings),
             *(f"Environment={name}={value}" for name, value in told.items()),

@@ -14,7 +14,7 @@ from ...kinds.script import interpreter
 from ...model import scripts
 from ...model.manifest import Manifest
 from ...names import script_unit
-from .. import paths
+from .. import emptyroot, paths
 from ..storage.state import Store
 
 _SHOWN = ("Result", "ExecMainStatus", "ExecStop", "InvocationID", "ActiveState")
@@ -30,7 +30,7 @@ def call(name: str, store: Store, number: int | None, reason: str) -> str:
     argv = (*interpreter((files.read(source) or b"").decode("utf-8", "replace")), scripts.SCRIPT_PATH)
     keep_state(store)
     settings = scripts.sandbox(
-        tenant, source, volumes(manifest, store), root=paths.RUN_ROOT, state=scripts.state_file(store.folder)
+        tenant, source, volumes(manifest, store), root=emptyroot.prepare(), state=scripts.state_file(store.folder)
     )
     properties = (f"Description=Script {name} of Tenant {tenant}", *(f"{key}={value}" for key, value in settings))
     told = scripts.environment(tenant, reason, number, manifest.commit)
@@ -82,6 +82,7 @@ def rest(store: Store, before: Manifest | None, now: Manifest | None) -> None:
     units, old = scripts.stop_units(now), scripts.stop_units(before)
     systemd.act("stop", [unit for unit in old if unit not in units], ok=(0, 5))
     if units:
+        emptyroot.prepare()
         keep_state(store)
         systemd.urge("start", units)
 

@@ -17,7 +17,7 @@ from ...errors import BbhvError, CommandError, NotFoundError, RefusedError
 from ...host import files, removal, run, systemd
 from ...model.manifest import DRIVE, Manifest
 from ...names import is_name
-from .. import paths
+from .. import emptyroot, paths
 from ..sandboxes import said
 from ..storage.state import Store
 from .job import Asked, say_waiting, tenant_lock
@@ -220,7 +220,7 @@ def _copy(one: Volume, source: str, target: str, *, at_once: bool) -> str:
 def _sandboxed(step: str, argv: tuple[str, ...], capabilities: str, *lent: str) -> tuple[str, tuple[str, ...]]:
     """A unit's name, and the command that runs a program of the host in it, as root of nothing but what it is lent."""
     properties = (
-        f"RootDirectory={paths.RUN_ROOT}", "TemporaryFileSystem=/srv:mode=0755", "BindReadOnlyPaths=/usr",
+        f"RootDirectory={emptyroot.prepare()}", "TemporaryFileSystem=/srv:mode=0755", "BindReadOnlyPaths=/usr",
         "RestrictSUIDSGID=no", f"CapabilityBoundingSet={capabilities}", "SystemCallFilter=@system-service", *lent,
     )  # fmt: skip
     unit = f"bitbuilder-{step}-{os.getpid()}-{os.urandom(4).hex()}.service"

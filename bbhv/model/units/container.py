@@ -19,7 +19,7 @@ from .shared import (
     health,
     image,
     render,
-    waits_for_storage,
+    waits,
 )  # fmt: skip
 
 CONTAINER_ROOT = "/usr/lib/bitbuilder/container-root"
@@ -63,13 +63,7 @@ def _record(container: Container, tenant: Tenant, facts: HostFacts, root: ImageR
 
 def _text(container: Container, tenant: Tenant, facts: HostFacts, root: ImageRef) -> str:
     machine = names.workload(container.name, tenant.id)
-    unit = [
-        ("Description", f"Container {container.name} of Tenant {tenant.id}"),
-        ("Wants", names.infra_unit(tenant.id)),
-        ("After", " ".join(after(container, tenant, facts))),
-        waits_for_storage(tenant, facts),
-        ("AssertPathExists", names.specifier_escape(root.path)),
-    ]
+    unit = waits("Container", container, tenant, facts, (root,))
     directory = f"{facts.run_dir}/roots/{machine}"
     raw = _is_raw(root, facts)
     service = [

@@ -23,7 +23,7 @@ from .shared import (
     image,
     machines_of,
     render,
-    waits_for_storage,
+    waits,
 )  # fmt: skip
 
 STEPS = "/usr/lib/bitbuilder/machine"
@@ -86,13 +86,7 @@ def _health(machine: Machine) -> Health:
 def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
     tenant, facts = setting.tenant, setting.facts
     name = names.workload(machine.name, tenant.id)
-    unit = [
-        ("Description", f"Machine {machine.name} of Tenant {tenant.id}"),
-        ("Wants", names.infra_unit(tenant.id)),
-        ("After", " ".join(after(machine, tenant, facts))),
-        waits_for_storage(tenant, facts),
-        *(("AssertPathExists", names.specifier_escape(one.path)) for one in dict.fromkeys(lent.values())),
-    ]
+    unit = waits("Machine", machine, tenant, facts, lent.values())
     command = vmcommand.command(
         machine, tenant.id, program=facts.vmspawn, switches=facts.vmspawn_switches, emulated=setting.grants.emulation,
         cid=facts.cids.get(name), disk=_disk(machine, lent[vmcommand.DISK]),

@@ -1,7 +1,7 @@
 """What the units of all kinds of workloads have in common: the text of a drop-in, what they start from and after."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -83,9 +83,18 @@ def image(name: str, tenant: Tenant, facts: HostFacts) -> ImageRef:
     return ImageRef(name=name, format="offered", source="", sha256="", identity=identity, path=offered.path)
 
 
-def waits_for_storage(tenant: Tenant, facts: HostFacts) -> tuple[str, str]:
-    """The storage is unmounted after whoever uses it, also when the host goes down."""
-    return ("RequiresMountsFor", names.quote_word(facts.storage(tenant.id)))
+def waits(kind: str, one: Declared, tenant: Tenant, facts: HostFacts, images: Iterable[ImageRef]) -> Assignments:
+    """The section [Unit] of a workload: what it is, what it waits for, and the images without which it says so.
+
+    The storage is unmounted after whoever uses it, also when the host goes down.
+    """
+    return [
+        ("Description", f"{kind} {one.name} of Tenant {tenant.id}"),
+        ("Wants", names.infra_unit(tenant.id)),
+        ("After", " ".join(after(one, tenant, facts))),
+        ("RequiresMountsFor", names.quote_word(facts.storage(tenant.id))),
+        *(("AssertPathExists", names.specifier_escape(image.path)) for image in dict.fromkeys(images)),
+    ]
 
 
 def drives(machine: Machine, setting: Setting) -> dict[str, tuple[str, int]]:
