@@ -40,15 +40,25 @@ def test_restarts_that_happened_before_do_not_count() -> None:
 def test_time_is_up_names_who_is_not_healthy() -> None:
     watched = Watched({"a": 5.0, "b": 5.0}, 20.0, {})
     found = {"a": ACTIVE, "b": {**ACTIVE, "ActiveState": "activating"}}
-    watched.look(found, 100.0, deadline=200.0)
+    watched.look(found, 100.0, begun=180.0)
     assert not watched.done
-    watched.look(found, 200.0, deadline=200.0)
+    watched.look(found, 200.0, begun=180.0)
     assert watched.done and watched.reason == "not healthy within 20 s: b is activating"
+
+
+def test_the_time_of_a_start_begins_when_the_stop_before_it_is_over() -> None:
+    watched = Watched({"a": 5.0, "b": 5.0}, 20.0, {})
+    watched.look({"a": ACTIVE, "b": {**ACTIVE, "ActiveState": "deactivating", "Job": "7"}}, 270.0, begun=180.0)
+    starts = {"a": ACTIVE, "b": {**ACTIVE, "ActiveState": "activating"}}
+    watched.look(starts, 289.0, begun=180.0)
+    assert not watched.done
+    watched.look(starts, 290.0, begun=180.0)
+    assert watched.reason == "not healthy within 20 s: b is activating"
 
 
 def test_one_that_failed_ends_the_watch_at_once() -> None:
     watched = Watched({"a": 5.0, "b": 5.0}, 20.0, {})
-    watched.look({"a": ACTIVE, "b": {"ActiveState": "failed", "Result": "signal"}}, 100.0, deadline=200.0)
+    watched.look({"a": ACTIVE, "b": {"ActiveState": "failed", "Result": "signal"}}, 100.0, begun=180.0)
     assert watched.done and "b failed (signal)" in watched.reason
 
 
@@ -60,7 +70,7 @@ def test_the_exit_status_is_told() -> None:
 
 def test_no_unit_to_watch_is_healthy() -> None:
     watched = Watched({}, 20.0, {})
-    watched.look({}, 1.0, deadline=20.0)
+    watched.look({}, 1.0, begun=0.0)
     assert watched.done and watched.reason == ""
 
 
@@ -80,13 +90,13 @@ def test_a_probe_is_due_when_its_workload_has_been_active_for_the_grace() -> Non
 
 def test_a_workload_is_healthy_when_its_unit_and_its_probe_say_so() -> None:
     watched = Watched({"a": 0.0}, 20.0, {}, Asked((PROBE,), "/x"))
-    watched.look({"a": ACTIVE}, 100.0, deadline=200.0)
+    watched.look({"a": ACTIVE}, 100.0, begun=180.0)
     assert not watched.done, "it was not asked yet"
     watched.asked.running["p"] = None
     asking = {"ActiveState": "activating", "StatusText": "3 connection refused"}
-    watched.look({"a": ACTIVE, "p": asking}, 100.0, deadline=200.0)
+    watched.look({"a": ACTIVE, "p": asking}, 100.0, begun=180.0)
     assert not watched.done
-    watched.look({"a": ACTIVE, "p": {"ActiveState": "active"}}, 100.0, deadline=200.0)
+    watched.look({"a": ACTIVE, "p": {"ActiveState": "active"}}, 100.0, begun=180.0)
     assert watched.done and watched.reason == ""
 
 
@@ -94,7 +104,7 @@ def test_the_last_reason_is_told_also_while_the_probe_asks_again() -> None:
     asked = Asked((replace(PROBE, check=check("exec:/x")),), "/x", running={"p": None})
     watched = Watched({"a": 0.0}, 20.0, {}, asked)
     failed = {"ActiveState": "activating", "SubState": "auto-restart", "ExecMainCode": "1", "ExecMainStatus": "3"}
-    watched.look({"a": ACTIVE, "p": failed}, 100.0, deadline=200.0)
+    watched.look({"a": ACTIVE, "p": failed}, 100.0, begun=180.0)
     again = {"ActiveState": "activating", "SubState": "start", "NRestarts": "1"}
-    watched.look({"a": ACTIVE, "p": again}, 200.0, deadline=200.0)
+    watched.look({"a": ACTIVE, "p": again}, 200.0, begun=180.0)
     assert watched.reason == "not healthy within 20 s: web: exec:/x: exit status 3 (1 attempt)"

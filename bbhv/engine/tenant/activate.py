@@ -24,7 +24,7 @@ from . import deadline, scripts
 from .deadline import Standing
 from .job import Job, Mode, each, now_usec, sentence
 from .probes import Asked
-from .stopping import stop
+from .stopping import remind, starting, stop
 from .watch import Watched, restarts, stable_seconds, watch
 
 _NEW = (Action.RESTART, Action.START, Action.RECREATE)
@@ -83,7 +83,9 @@ def switch(moves: Sequence[Move]) -> Mapping[str, str]:
     going = [move for move in moves if move.job.tenant not in left]
     # One queue for what restarts and what starts, each after what it waits for: systemd keeps to After= between jobs
     # that it knows of, and may begin with the first before it hears of the second.
+    young = starting([unit for move in going for unit in move.plan.units(*_NEW)])
     _urge("restart", going, _NEW)
+    remind(young)
     for move in going:
         if move.job.outcome is None:
             _complete(move, before[move.job.tenant])

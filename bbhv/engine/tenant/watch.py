@@ -76,7 +76,10 @@ def active_since(found: Mapping[str, str], now: float) -> float:
 
 @dataclass(slots=True)
 class Watched:
-    """The units of one tenant that are watched together, until they are all healthy, one is not, or time is up."""
+    """The units of one tenant that are watched together, until they are all healthy, one is not, or time is up.
+
+    The time, `seconds`, is that of what starts: it begins when the last of them no longer stops.
+    """
 
     units: Mapping[str, float]
     seconds: float
@@ -84,6 +87,7 @@ class Watched:
     asked: Asked = field(default_factory=lambda: Asked((), ""))
     reason: str = ""
     done: bool = False
+    stopping: float = 0.0
 
     @property
     def all_units(self) -> tuple[str, ...]:
@@ -95,8 +99,8 @@ class Watched:
         waiting = [one for one in self.asked.probes if one.unit not in self.asked.running]
         return [one for one in waiting if not one.of or active_since(found.get(one.of, {}), now) >= one.grace_sec]
 
-    def look(self, found: Mapping[str, Mapping[str, str]], now: float, deadline: float) -> float:
-        """Judges once; returns after how many seconds to look again."""
+    def look(self, found: Mapping[str, Mapping[str, str]], now: float, begun: float) -> float:
+        """Judges once; returns after how many seconds to look again. The watch has `begun` at that time."""
         verdicts = [
             judge(u, found.get(u, {}), stable, self.restarts.get(u, 0), now) for u, stable in self.units.items()
         ]
@@ -106,9 +110,11 @@ class Watched:
                 verdicts.append(Verdict("waiting" if said.healthy is None else "unhealthy", said.words))
         bad = [v.reason for v in verdicts if v.word == "unhealthy"]
         waiting = [v for v in verdicts if v.word in ("waiting", "stopping")]
+        if any(v.word == "stopping" for v in waiting):
+            self.stopping = now
         if bad or not waiting:
             self.reason, self.done = "; ".join(bad), True
-        elif now >= deadline and all(v.word == "waiting" for v in waiting):
+        elif now >= max(begun, self.stopping) + self.seconds:
             late = "; ".join(v.reason for v in waiting)
             self.reason, self.done = f"not healthy within {self.seconds:g} s: {late}", True
         return min([v.wait for v in waiting], default=0.0)
@@ -135,7 +141,7 @@ def _watch(watched: Sequence[Watched], decided: Callable[[Watched], object]) -> 
     while open_ := [one for one in watched if not one.done]:
         found = systemd.show([unit for one in open_ for unit in one.all_units], PROPERTIES)
         now = time.monotonic()
-        pauses = [one.look(found, now, start + one.seconds) for one in open_]
+        pauses = [one.look(found, now, start) for one in open_]
         for one in open_:
             if one.done:
                 one.asked.end()
