@@ -2,7 +2,7 @@
 
 import time
 
-from ..engine import report
+from ..engine import report, world
 from ..errors import EXIT_FAILED, EXIT_OK, NotFoundError
 from ..findings import printable
 from ..formats.jsontext import Json
@@ -40,8 +40,6 @@ def _row(one: dict[str, Json]) -> list[tuple[str, str]]:
 
 def nobody(output: Output) -> None:
     """What is said when there is no tenant, and what to do when nothing says who shall be one."""
-    from ..engine import world
-
     if not output.legend:
         return
     output.line("No tenant is registered on this host.")
@@ -67,8 +65,7 @@ def _chosen(names: list[str]) -> tuple[list[dict[str, Json]], list[NotFoundError
     if len(names) == 1:
         return report.tenants(names[0]), []
     known = {str(one["id"]): one for one in report.tenants(None)}
-    hint = f"Known: {', '.join(known) or 'none'}."
-    missing = [NotFoundError(f"This host has no tenant {name}.", hint=hint) for name in names if name not in known]
+    missing = [world.unknown(name, known) for name in names if name not in known]
     return [known[name] for name in names or known if name in known], missing
 
 

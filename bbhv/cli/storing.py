@@ -38,6 +38,8 @@ def volume(call: Call, output: Output) -> int:
     chosen = [one for one in found if not rest or one.name == rest[0]]
     if output.json != "off":
         output.value({"tenant": tenant, "clean": clean, "volumes": [_told(one) for one in chosen]})
+    elif action == "list" and not found and output.legend:
+        output.line(f"{tenant} has no volume.")
     elif action == "list":
         output.table(("VOLUME", "USE", "SIZE", "TAKEN", "DECLARED", "SNAPSHOTS"), [_row(one) for one in chosen])
     else:

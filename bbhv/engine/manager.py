@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence
 
-from ..errors import BbhvError, BusyError, CommandError, NotFoundError
+from ..errors import BbhvError, BusyError, CommandError
 from ..formats.unitfile import render
 from ..host import files, log, systemd
 from ..host.lock import Lock
@@ -317,7 +317,7 @@ def _bring_up(host: World, tenant: str) -> Job:
         return sync.run(host, [tenant], Mode.START, asked=Asked(wait=True), alone=True)[0]
     if not _runs_here(host, tenant) or Store(paths.tenant(tenant)).number("good") is None:
         host.registered(tenant)
-        raise NotFoundError(f"No tenant {tenant} is registered on this host.")
+        raise world.unknown(tenant, host.registrations)
     return sync.start_good(tenant)
 
 

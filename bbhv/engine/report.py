@@ -5,7 +5,6 @@ It reads links, manifests and state files, and asks systemd one question for all
 
 from collections.abc import Mapping
 
-from ..errors import NotFoundError
 from ..findings import Finding
 from ..formats.jsontext import Json
 from ..model.drift import GOING, Sight
@@ -24,7 +23,7 @@ def tenants(tenant: str | None) -> list[dict[str, Json]]:
     names = sorted({*host.registrations, *host.refused, *known_tenants()})
     if tenant is not None:
         if tenant not in names:
-            raise NotFoundError(f"This host has no tenant {tenant}.", hint=f"Known: {', '.join(names) or 'none'}.")
+            raise world.unknown(tenant, names)
         names = [tenant]
     seen = sight.look() if tenant is None else sight.look_closely(tenant)
     return [_tenant(name, host.registrations.get(name), host.refused.get(name, ()), seen) for name in names]

@@ -2,10 +2,10 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
 from ..errors import BbhvError, NotFoundError, RefusedError
-from ..findings import Finding, Place, Severity, errors, ordered
+from ..findings import Finding, Place, Severity, did_you_mean, errors, ordered
 from ..formats import conffile, jsontext
 from ..formats.jsontext import Json
 from ..formats.schema.compiler import Schema, compile_schema
@@ -58,9 +58,14 @@ class World:
             if tenant not in self.registrations:
                 raise BbhvError(f"Whether {tenant} is registered cannot be told: {lost}")
         if tenant not in self.registrations:
-            known = ", ".join(sorted(self.registrations)) or "none"
-            raise NotFoundError(f"No tenant {tenant} is registered on this host.", hint=f"Registered: {known}.")
+            raise unknown(tenant, self.registrations)
         return self.registrations[tenant]
+
+
+def unknown(tenant: str, known: Iterable[str]) -> NotFoundError:
+    """The error for a name that no tenant has. There may be hundreds to choose from, so only the nearest is named."""
+    message = f"This host has no tenant {tenant}."
+    return NotFoundError(message, hint=did_you_mean(tenant, known) or "bbhv list shows the tenants.")
 
 
 def name_of(host: HostSettings) -> str:

@@ -6,7 +6,7 @@ a tenant's text: bounded here, and escaped by whoever shows it.
 
 from dataclasses import dataclass
 
-from ...errors import BbhvError, NotFoundError
+from ...errors import BbhvError
 from ...formats.gitobject import Commit
 from ...formats.jsontext import Json
 from ...host import git
@@ -29,7 +29,7 @@ def history(tenant: str) -> Past:
     if tenant not in known_tenants():
         host = world.load()
         if tenant not in host.registrations and tenant not in host.refused:
-            raise NotFoundError(f"This host has no tenant {tenant}.", hint="bbhv list shows the tenants.")
+            raise world.unknown(tenant, {*host.registrations, *host.refused})
         return Past()
     store, clone = Store(paths.tenant(tenant)), git.Clone(paths.clone(tenant))
     state = store.load()

@@ -106,7 +106,7 @@ def _volume(tenant: str, volume: str) -> tuple[str, ...]:
         message = f"The storage of {tenant} is not there, so nobody can say what is in it."
         raise NotFoundError(message, hint=f"systemctl start {infra_unit(tenant)}")
     if not found:
-        raise NotFoundError(f"{tenant} has no volume {volume}.", hint=f"See: ls {store.folder}/volumes")
+        raise NotFoundError(f"{tenant} has no volume {volume}.", hint=f"bbhv volume list {tenant}")
     _refuse_mounted(found)
     return found
 

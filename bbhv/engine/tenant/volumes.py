@@ -17,9 +17,9 @@ from ...errors import BbhvError, CommandError, NotFoundError, RefusedError
 from ...host import files, removal, run, systemd
 from ...model.manifest import DRIVE, Manifest
 from ...names import is_name
-from .. import emptyroot, paths
+from .. import emptyroot, paths, world
 from ..sandboxes import said
-from ..storage.state import Store
+from ..storage.state import Store, known_tenants
 from .job import Asked, say_waiting, tenant_lock
 from .room import taken
 
@@ -66,6 +66,8 @@ def volumes(tenant: str) -> tuple[Volume, ...]:
     store = Store(paths.tenant(tenant))
     home = os.path.realpath(f"{store.folder}/volumes")
     if not os.path.isdir(home):
+        if tenant not in known_tenants():
+            world.load().registered(tenant)
         hint = f"systemctl start tenant-infra@{tenant}.service"
         raise NotFoundError(f"The storage of {tenant} is not there.", hint=hint)
     manifest = store.manifest(store.number("current"))

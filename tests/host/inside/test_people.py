@@ -71,6 +71,10 @@ def test_none_one_and_many_tenants(make: Make) -> None:
         done = run(["bbhv", *words.split()], check=False)
         assert done.returncode == status and done.stderr.startswith("bbhv: "), words
         assert ("● acme" in done.stdout) == (words == "status acme nope")
+    for verb in ("status", "history", "plan", "sync", "apply", "rollback", "confirm", "suspend", "facts"):
+        for name, hint in (("acm", "Did you mean acme?"), ("nope", "bbhv list shows the tenants.")):
+            said = f"bbhv: This host has no tenant {name}.\n      {hint}\n"
+            assert run(["bbhv", verb, name], check=False).stderr == said, verb
 
 
 JUDGE = """

@@ -67,11 +67,19 @@ def test_a_volume_goes_out_as_an_archive_of_what_is_in_it(make: Make) -> None:
     assert (members["./other"].uid, members["./other"].size) == (33, 6)
 
 
+def test_a_tenant_without_a_volume_has_an_empty_list(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    assert volume("list", "acme") == "acme has no volume.\n" and volume("list", "acme", "--no-legend") == ""
+
+
 def test_wrong_words_say_what_is_right(make: Make) -> None:
     with_data(make)
     assert "There is no bbhv volume 'shrink'" in volume("shrink", "acme", status=2)
     assert "takes TENANT VOLUME SNAPSHOT" in volume("snapshot", "acme", "data", status=2)
     assert "has no volume 'other'" in volume("snapshot", "acme", "other", "x", status=5)
     assert "snapshot" in volume("snapshot", "acme", "data", "../../x", status=2)
+    assert "bbhv: This host has no tenant acm.\n      Did you mean acme?" in volume("list", "acm", status=5)
     run(["systemctl", "stop", "tenant@acme"], timeout=120)
     assert "systemctl start tenant-infra@acme" in volume("list", "acme", status=5)
