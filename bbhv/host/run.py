@@ -16,8 +16,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Mapping, NoReturn, Sequence
+from typing import IO, Iterator, Mapping, NoReturn, Sequence
 
 from ..errors import CommandError
 from ..findings import printable
@@ -127,7 +128,8 @@ def run(
     stdout_to = subprocess.DEVNULL if discard else subprocess.PIPE
     popen = _begin(command, source, stdout_to, subprocess.PIPE, env, pass_fds)
     try:
-        stdout, last, in_time = _exchange(popen, feed or b"", timeout)
+        with _named(command):
+            stdout, last, in_time = _exchange(popen, feed or b"", timeout)
     finally:
         _living.discard(popen)
     go_on()
@@ -188,7 +190,8 @@ def spawn(
 ) -> Process:
     """Starts a program whose standard output the caller reads. The caller must `close` it. Raises CommandError."""
     command = tuple(argv)
-    stderr = open(os.memfd_create("stderr", os.MFD_CLOEXEC), "w+b")
+    with _named(command):
+        stderr = open(os.memfd_create("stderr", os.MFD_CLOEXEC), "w+b")
     source = subprocess.PIPE if pipe_stdin else subprocess.DEVNULL if stdin is None else stdin
     popen = _begin(command, source, subprocess.PIPE, stderr, env, pass_fds)
     return Process(command, popen, stderr)
@@ -200,16 +203,27 @@ def _begin(
 ) -> subprocess.Popen[bytes]:  # fmt: skip
     go_on()
     try:
-        popen = subprocess.Popen(
-            command, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(ENVIRONMENT, **(env or {})),
-            pass_fds=tuple(pass_fds), cwd="/", process_group=0,
-        )  # fmt: skip
+        with _named(command):
+            popen = subprocess.Popen(
+                command, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(ENVIRONMENT, **(env or {})),
+                pass_fds=tuple(pass_fds), cwd="/", process_group=0,
+            )  # fmt: skip
     except FileNotFoundError:
         raise not_found(command) from None
     _living.add(popen)
     if is_interrupted():
         popen.kill()  # nobody may have seen it
     return popen
+
+
+@contextmanager
+def _named(command: tuple[str, ...]) -> Iterator[None]:
+    """Has a failure of the host that names no file say which program it was about."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or shown(command)
+        raise
 
 
 def interrupt() -> None:

@@ -75,6 +75,23 @@ def test_a_failure_is_worded_once() -> None:
         run.run(["nothing-of-this-name"], timeout=30)
 
 
+def test_a_failure_of_the_host_names_the_program_that_it_was_about() -> None:
+    code = (
+        "import os, resource, sys; sys.path.insert(0, sys.argv[1])\nfrom bbhv.host import run\n"
+        "last = os.open('/dev/null', os.O_RDONLY)\n"
+        "for more in range(1, 12):\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (last + more, 64))\n"
+        "    try: print(run.run(['echo', 'a word'], timeout=30).text)\n"
+        "    except OSError as error: print(error.strerror, error.filename)"
+    )
+    done = subprocess.run([sys.executable, "-IS", "-c", code, ROOT], capture_output=True, text=True, timeout=60)
+    *short, last = done.stdout.splitlines()
+    assert last == "a word", done.stderr
+    assert set(short) >= {"Too many open files /dev/null", "Too many open files echo 'a word'"}, short
+    assert all(words == last or words.startswith("Too many open files ") for words in short), short
+    assert not any("None" in words for words in short), short
+
+
 def test_an_interruption_ends_programs_and_whoever_waits_for_them_and_takes_it_for_no_failure() -> None:
     code = (
         "import sys, threading; sys.path.insert(0, sys.argv[1])\nfrom bbhv.host import run\n"

@@ -16,6 +16,7 @@ from .support import REGISTRATIONS, REPOSITORIES, Repo, registration, run
 PLACE = Path("/run/faults")
 SETTINGS = Path("/etc/bitbuilder/bitbuilder.conf")
 UNIT = Path("/run/systemd/system")
+SCRIPTS = ("provision", "pre-start", "post-start", "pre-stop", "post-stop")
 BUSY, NOTHING = 75, 5
 GUESTS: dict[str, Subject] = {}
 ANY = frozenset({0, 1, 3, 4})  # when others are synced as well, who may have troubles of their own
@@ -83,7 +84,7 @@ def begin_anew(subject: Subject) -> None:
               for path in Path("/run/bitbuilder", name).glob(f"*{subject.id}*"))]
     run(["rm", "-rf", *places])
     run(["systemctl", "reset-failed"], check=False)
-    subject.shape, subject.known = {}, []
+    subject.shape, subject.known, subject.keeps = {}, [], []
     enter(subject)
 
 
@@ -91,6 +92,7 @@ def guest(name: str) -> Subject:
     """A tenant that what concerns the whole host is tried on; it comes to the host when it is first asked for."""
     if name not in GUESTS:
         GUESTS[name] = Subject.named(name)
+        GUESTS[name].alone = True
         begin_anew(GUESTS[name])
     return GUESTS[name]
 
@@ -138,8 +140,8 @@ def sync(subject: Subject, command: tuple[str, ...] = ()) -> Ended:
     return ended
 
 
-def up(subject: Subject) -> Shape:
-    """A tenant that runs two containers; what it runs."""
+def up(subject: Subject, *, keeping: bool = False) -> Shape:
+    """A tenant that runs two containers; what it runs. What another scenario has it keep it does not have any more."""
     if subject.memory().get("hold") is not None and "suspend" in json.dumps(subject.memory()["hold"]):
         faults.run(["bbhv", "resume", subject.id])
     if subject.shape and not subject.runs():
@@ -147,7 +149,8 @@ def up(subject: Subject) -> Shape:
         subject.settles(subject.shape)
     if (runs := subject.runs()) in subject.known and runs == subject.written(subject.number("good")):
         subject.shape = dict(runs)  # also after a rollback
-    if not subject.shape or subject.runs() != subject.shape or subject.number("good") is None:
+    keeps = bool(subject.keeps) and not keeping
+    if keeps or not subject.shape or subject.runs() != subject.shape or subject.number("good") is None:
         begin_anew(subject)
         role = subject.role()
         subject.declare({"web": (role, 200), "db": (role, 200)})
@@ -310,6 +313,53 @@ def together(subject: Subject) -> Change:
     return replace(one, argv=argv, again=argv, beside=((other, replace(beside, again=argv)),), threads=True)
 
 
+def scripts(subject: Subject) -> Change:
+    """Both containers restart, and every script is called on the way."""
+    before = up(subject)
+    if not subject.scripts():
+        before = _scripted(subject, before)
+        sync(subject)
+    return Change(argv=_sync(subject), before=before, after=_scripted(subject, before))
+
+
+def _scripted(subject: Subject, shape: Shape) -> Shape:
+    """Commits another role for all containers, and for the scripts, which note that they were called."""
+    role = subject.role()
+    texts: dict[str, str | None] = {
+        f"scripts/{name}": f'#!/bin/sh\necho "{name} {role}" >>"$BITBUILDER_STATE"\n' for name in SCRIPTS
+    }
+    subject.declare({name: (role, limit) for name, (_, limit) in shape.items()}, texts)
+    return subject.shape
+
+
+def storage(subject: Subject) -> Change:
+    """A container keeps its root and has volumes, one of which comes with each commit; what is in them stays."""
+    before = up(subject, keeping=True)
+    if not subject.keeps:
+        before = _keeping(subject, before)
+        sync(subject)
+        places = [subject.folder / "volumes/data", *subject.folder.glob("roots/web/*")]
+        subject.keeps = [place / "kept" for place in places]
+        for path in subject.keeps:
+            path.write_text(subject.id)
+    return Change(argv=_sync(subject), before=before, after=_keeping(subject, before))
+
+
+def _keeping(subject: Subject, shape: Shape) -> Shape:
+    """Commits another role for all containers, and another volume for the one that keeps what it has."""
+    role, archive = subject.role(), guests.IMAGES / f"{subject.id}.tar"
+    if not archive.exists():
+        archive.write_bytes(guests.archive(guests.guest(), bytes))
+    new = {name: (role, limit) for name, (_, limit) in shape.items()}
+    web = declared({"web": new["web"]}, "tiny")["containers/web.nspawn"]
+    subject.declare(new, {
+        "infrastructure/tiny.image": guests.image(archive),
+        **{f"infrastructure/{name}.volume": "[Volume]\nSize=16M\n" for name in ("data", role)},
+        "containers/web.nspawn": f"{web}Persistent=yes\nVolume=data:/srv/data\nVolume={role}:/srv/more\n",
+    })
+    return new
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "change": Scenario(change),
     "live": Scenario(live),
@@ -322,6 +372,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "suspend": Scenario(suspend, ("sync", "boot"), repeats=True),
     "resume": Scenario(resume, ("sync", "boot"), repeats=True),
     "confirm": Scenario(confirm, ("sync",)),
+    "scripts": Scenario(scripts),
+    "storage": Scenario(storage),
     "image": Scenario(image, guest="fern"),
     "together": Scenario(together, guest="gale"),
     "boot": Scenario(boot, ("boot",), guest="dune"),

@@ -42,6 +42,8 @@ class Subject:
     shape: dict[str, tuple[str, int]] = field(default_factory=dict)
     known: list[Shape] = field(default_factory=list)
     serial: int = 0
+    keeps: list[Path] = field(default_factory=list)  # files that are there whenever it runs
+    alone: bool = False  # whether nobody else is at work, so that what is left over in the store is its own
     note: Callable[[], None] = lambda: None  # called before a commit is made, for whoever is to remember it
 
     @classmethod
@@ -111,6 +113,10 @@ class Subject:
         """What is noted of it in /run."""
         found = {name: Path("/run/bitbuilder", name, self.id) for name in MARKS}
         return {name: path.read_text() for name, path in found.items() if path.exists()}
+
+    def scripts(self) -> dict[str, str]:
+        """The scripts of what is good, by their names."""
+        return {path.name: path.read_text() for path in self.folder.glob("good/scripts/*")}
 
     # What runs
 
@@ -191,11 +197,20 @@ class Subject:
         whole = good == current and runs == (self.written(good) or {}) == (self.shown() or {})
         if not whole and (runs or {} not in allowed):
             problems.append(f"good is {good}, current is {current}, shown is {self.shown()}, but it runs {runs}")
-        return problems
+        problems += [f"{path} is lost" for path in self.keeps if runs and not path.exists()]
+        return problems + self._uncalled() if runs else problems
+
+    def _uncalled(self) -> list[str]:
+        """What runs was begun by the scripts that belong to it."""
+        path, text = self.folder / "script-state", self.scripts().get("post-start", "")
+        lines = path.read_text().splitlines() if text and path.exists() else []
+        last = next((line for line in reversed(lines) if line.startswith("post-start ")), "nothing")
+        return [f"{last} was called last, not {text}"] if text and last not in text else []
 
     def left(self, *, stale: bool) -> list[str]:
         """What should not be there any more: files and units. What could not be removed may be `stale` until later."""
-        found = [f"left: {path}" for path in (*self.folder.rglob(f"{LEFT}*"), *STORE.glob(f"{LEFT}*"))]
+        found = [f"left: {path}" for path in self.folder.rglob(f"{LEFT}*")]
+        found += [f"left: {path}" for path in STORE.glob(f"{LEFT}*") if self.alone]
         link = Path(f"/run/bitbuilder/units/{self.id}")
         used = link.readlink().name if link.is_symlink() else ""
         folders = [path.name for path in Path("/run/bitbuilder/generations").iterdir()]
@@ -213,6 +228,9 @@ class Subject:
         mine = [row for row in rows if f"-{self.id}-" in row[0] or re.search(rf"[@.]{self.id}\.service", row[0])]
         bad = [row for row in mine if row[2] == "failed" and not row[0].startswith("tenant@")]
         bad += [row for row in mine if row[0].startswith("bitbuilder-") and row[2] != "inactive"]
+        resting = [f"tenant-script@{name}.{self.id}.service" for name in self.scripts() if "stop" in name]
+        bad += [row for row in mine if row[0].startswith("tenant-script@") and row[2] != "inactive"
+                and row[0] not in resting]  # fmt: skip
         return [f"stray: {' '.join(row[:4])}" for row in bad]
 
     def settles(self, *allowed: Shape) -> list[str]:

@@ -3,9 +3,9 @@
 What must hold at any instant is looked at first. Then the tenant is set right in one of the ways in which that happens
 on a host, and looked at again, and once more after the next sync.
 
-A strike that left a tenant at rest (it runs the old or the new generation, whole; nothing is left over, and nothing is
-noted but an outcome) leaves nothing to set right: up to `SHARED` such points in a row share what comes afterwards,
-which then has the sum of what they did to it.
+A strike that left a tenant at rest (it runs the old or the new generation, whole; nothing is left over but what every
+run removes first of all, and nothing is noted but an outcome) leaves nothing to set right: up to `SHARED` such points
+in a row share what comes afterwards, which then has the sum of what they did to it.
 """
 
 import re
@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from . import faults, scenarios
 from .faults import Ended, Point
 from .scenarios import Change, Scenario, sync
-from .subject import Shape, Subject
+from .subject import LEFT, Shape, Subject
 from .support import run, unit_property
 
 SHARED = 12
 # What no message may have in it: a sentence says what failed, and where.
-DEFECTS = ("Traceback", "internal error", "[Errno", "Exception ignored")
+DEFECTS = ("Traceback", "internal error", "[Errno", "Exception ignored", " /var/lib: ")
 NAMED = (*faults.WORDS.values(), "exited with status", "was ended by", "cannot be read", "took too long")
 WORDS = "applied|unchanged|rolled-back|quarantined|refused|failed|held|suspended"
 
@@ -118,9 +118,10 @@ def _all(subject: Subject, one: Change) -> list[tuple[Subject, Change]]:
 
 
 def _rests(subject: Subject, one: Change, before: list[dict[str, object]]) -> bool:
-    """Whether everybody runs the old or the new, whole, and nothing is left over, nor noted that was not before."""
+    """Whether everybody runs the old or the new, whole, and no more is left over, nor noted that was not before."""
     for (who, change), noted in zip(_all(subject, one), before, strict=True):
-        if noted != _noted(who) or who.unsettled(change.before, change.after) or who.left(stale=False):
+        left = [what for what in who.left(stale=False) if not what.startswith(f"left: {who.folder}/{LEFT}")]
+        if noted != _noted(who) or who.unsettled(change.before, change.after) or left:
             return False
     return True
 
