@@ -25,7 +25,6 @@ from ..host import files, git, run, systemd, transient
 from . import emptyroot, paths, sandboxes
 
 REPOSITORY = "repo.git"
-MAX_OUTPUT = 4096
 CHUNK = 1 << 20
 # With less than this left, git may have failed for want of it.
 LEAST_ROOM = 64 << 10
@@ -33,7 +32,13 @@ LEAST_FILES = 16
 # What a name or a certificate is looked up in, besides /etc; some distributions have only some of it.
 _LOOKED_UP = ("/run/systemd/resolve", "/var/lib/ca-certificates")
 _NAME_SERVERS = "/etc/resolv.conf"
-UNIT = ("Type=exec", "CollectMode=inactive-or-failed", "PrivateTmp=disconnected", "LogLevelMax=notice")
+# What is not there costs nothing to protect: in a root of its own, a unit has no kernel file system at all.
+CLOSED = ("BindLogSockets=no", "InaccessiblePaths=-+/proc -+/sys")
+# By default it would also wait for targets that were reached long ago, each of which systemd tells the bus about.
+UNIT = (
+    "Type=simple", "CollectMode=inactive-or-failed", "PrivateTmp=disconnected", "LogLevelMax=notice",
+    "DefaultDependencies=no", "Conflicts=shutdown.target", "Before=shutdown.target",
+)  # fmt: skip
 # Nothing that a unit writes has to outlive it.
 _GIT = tuple("core.fsync=none" if word == "core.fsync=all" else word for word in git.HARMLESS)
 
@@ -51,11 +56,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a unit wrote to its standard output and its standard error, whether it came to an end at all, after how many
-    seconds, and what was short on its disk then: git does not always say that this was why."""
+    """What a unit wrote last, whether it came to an end at all, after how many seconds, and what was short on its disk
+    then: git does not always say that this was why."""
 
     unit: str
-    answer: str
     words: str
     ended: bool
     took: float
@@ -125,25 +129,22 @@ def run_git(
     with ExitStack() as ours:
         ours.enter_context(systemd.owned(unit))
         out, stdout = _pipe(ours)
-        words = _owned(ours, os.memfd_create("stderr", os.MFD_CLOEXEC))
         with ExitStack() as theirs:
             theirs.callback(os.close, stdout)
             source, sink = _source(ours, theirs, feed)
-            transient.start(unit, properties, command, env, (source, stdout, words))
+            transient.start(unit, properties, command, env, stdout, source)
         began = time.monotonic()
         try:
             if feed is not None and sink is not None:
                 _pour(feed, sink)
-            answer, ended = _read(out, began + sandbox.seconds + sandboxes.GRACE)
+            words, ended = _read(out, began + sandbox.seconds + sandboxes.GRACE)
         except BaseException:
             systemd.urge("stop", [unit])
             raise
         if not ended:
             systemd.urge("stop", [unit])
-        size = os.fstat(words).st_size
         run.go_on()
-        last = os.pread(words, run.LAST_WORDS, max(0, size - run.LAST_WORDS)).decode("utf-8", "replace")
-    return Said(unit, answer, last, ended, time.monotonic() - began, _short(work.workplace))
+    return Said(unit, words, ended, time.monotonic() - began, _short(work.workplace))
 
 
 def _short(workplace: str) -> str:
@@ -167,10 +168,10 @@ def _pipe(ours: ExitStack) -> tuple[int, int]:
     return _owned(ours, reading), writing
 
 
-def _source(ours: ExitStack, theirs: ExitStack, feed: int | None) -> tuple[int, FileIO | None]:
+def _source(ours: ExitStack, theirs: ExitStack, feed: int | None) -> tuple[int | None, FileIO | None]:
     """What the unit reads from, and where we write what it is fed."""
     if feed is None:
-        return _owned(theirs, os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)), None
+        return None, None
     reading, writing = os.pipe()
     return _owned(theirs, reading), ours.enter_context(FileIO(writing, "w"))
 
@@ -187,11 +188,11 @@ def _pour(source: int, sink: FileIO) -> None:
 
 
 def _read(pipe: int, deadline: float) -> tuple[str, bool]:
-    """The start of what is written until all have closed the other end, and whether they did so in time."""
+    """The end of what is written until all have closed the other end, and whether they did so in time."""
     data = b""
     while run.has_data(pipe, deadline - time.monotonic()):
-        chunk = os.read(pipe, MAX_OUTPUT)
-        data = (data + chunk)[:MAX_OUTPUT]
+        chunk = os.read(pipe, run.LAST_WORDS)
+        data = (data + chunk)[-run.LAST_WORDS :]
         if not chunk:
             return data.decode("utf-8", "replace"), True
     return data.decode("utf-8", "replace"), False
@@ -208,7 +209,7 @@ def _place(work: Work, network: bool) -> list[str]:
     also = (*_LOOKED_UP, *([servers] if servers.startswith("/run/") else []))
     looked_up = [f"BindReadOnlyPaths=-{path}" for path in also] if network else []
     system = ["BindReadOnlyPaths=/usr", "BindReadOnlyPaths=/etc"]
-    return [f"RootDirectory={emptyroot.prepare()}", *system, *looked_up, *found]
+    return [f"RootDirectory={emptyroot.prepare()}", *CLOSED, *system, *looked_up, *found]
 
 
 def take(workplace: str, name: str, folder: str) -> dict[str, str]:

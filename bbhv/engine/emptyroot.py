@@ -11,7 +11,7 @@ from . import paths
 
 LENT = (paths.WORKPLACE, paths.OBJECTS)
 FOLDERS = (
-    "usr", "etc", "dev", "proc", "sys", "tmp", "run/systemd/resolve", "srv", "root", "home",
+    "usr", "etc", "dev", "proc", "sys", "tmp", "run/systemd/resolve", "srv", "root",
     "var/lib/ca-certificates", *(path.lstrip("/") for path in LENT), "var/tmp",
 )  # fmt: skip
 

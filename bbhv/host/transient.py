@@ -25,14 +25,18 @@ Property = tuple[str, tuple[str, Value]]
 
 
 def start(
-    unit: str, properties: Sequence[str], argv: Sequence[str], environment: Mapping[str, str], fds: Sequence[int]
+    unit: str, properties: Sequence[str], argv: Sequence[str], environment: Mapping[str, str], stdout: int,
+    stdin: int | None = None,
 ) -> None:
-    """Starts a service that is gone when it ends. `properties` are as in a unit file, `fds` its three standard streams.
+    """Starts a service that is gone when it ends. `properties` are as in a unit file; what it says as an error goes to
+    its standard output too, and without a `stdin` there is nothing to read.
 
-    Raises BbhvError when the manager does not take it. Whether the program could be started is not waited for.
+    Each descriptor costs the manager a process, in which it closes it at the end. Raises BbhvError when the manager
+    does not take the unit. Whether the program could be started is not waited for.
     """
-    values: list[Value] = [property_of(text) for text in properties]
-    values += [(name, ("h", number)) for number, name in enumerate(_STREAMS)]
+    fds = (stdout,) if stdin is None else (stdout, stdin)
+    values: list[Value] = [property_of(text) for text in (*_STREAMS, *properties)]
+    values += [(f"{name}FileDescriptor", ("h", number)) for number, (name, _) in enumerate(zip(_PASSED, fds))]
     values.append(("Environment", ("as", [f"{name}={value}" for name, value in environment.items()])))
     values.append(("ExecStart", ("a(sasb)", [(argv[0], list(argv), False)])))
     message = dbus.call(
@@ -51,7 +55,9 @@ def start(
         raise BbhvError(f"systemd was not asked for {unit}: {error.strerror or error}.") from None
 
 
-_STREAMS = ("StandardInputFileDescriptor", "StandardOutputFileDescriptor", "StandardErrorFileDescriptor")
+_PASSED = ("StandardOutput", "StandardInput")
+# The output is what is passed, whatever the line says; with the default, the unit would depend on the journal.
+_STREAMS = ("StandardInput=null", "StandardOutput=null", "StandardError=inherit")
 
 
 def authenticate(channel: socket.socket) -> bytes:
@@ -173,13 +179,14 @@ def _network(name: str, value: str) -> Property:
 
 _KINDS: Mapping[str, Callable[[str, str], Property]] = {
     **dict.fromkeys((
-        "DynamicUser", "LockPersonality", "MemoryDenyWriteExecute", "MountAPIVFS", "NoNewPrivileges", "PrivateDevices",
-        "PrivateIPC", "PrivateNetwork", "ProtectClock", "ProtectControlGroups", "ProtectHostname", "ProtectKernelLogs",
-        "ProtectKernelModules", "ProtectKernelTunables", "RestrictRealtime", "RestrictSUIDSGID",
+        "BindLogSockets", "DefaultDependencies", "DynamicUser", "LockPersonality", "MemoryDenyWriteExecute",
+        "MountAPIVFS", "NoNewPrivileges", "PrivateDevices", "PrivateIPC", "PrivateNetwork", "ProtectClock",
+        "ProtectControlGroups", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules",
+        "ProtectKernelTunables", "RestrictRealtime", "RestrictSUIDSGID",
     ), _flag),
     **dict.fromkeys((
         "CollectMode", "Description", "KeyringMode", "ProcSubset", "ProtectHome", "ProtectProc", "ProtectSystem",
-        "RootDirectory", "Slice", "Type",
+        "RootDirectory", "Slice", "StandardError", "StandardInput", "StandardOutput", "Type",
     ), _word),
     **dict.fromkeys(("LimitCORE", "LimitCPU", "LimitDATA", "LimitFSIZE", "MemoryMax", "TasksMax"), _size),
     **dict.fromkeys(("BindPaths", "BindReadOnlyPaths"), _mounts),
@@ -187,5 +194,6 @@ _KINDS: Mapping[str, Callable[[str, str], Property]] = {
     **dict.fromkeys(("RestrictNamespaces", "CapabilityBoundingSet"), _nothing),
     **dict.fromkeys(("RestrictAddressFamilies", "SystemCallFilter"), _filter),
     "IPAddressDeny": _network, "LogLevelMax": _level, "PrivateTmp": _tmp, "RuntimeMaxSec": _seconds,
-    "SystemCallArchitectures": _words, "TemporaryFileSystem": _pair, "UMask": _octal,
+    **dict.fromkeys(("Before", "Conflicts", "InaccessiblePaths", "SystemCallArchitectures"), _words),
+    "TemporaryFileSystem": _pair, "UMask": _octal,
 }  # fmt: skip

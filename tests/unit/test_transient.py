@@ -12,7 +12,7 @@ from tests.unit.test_formats_dbus import reply as message
 
 SANDBOXES = (systemd.Sandbox(), systemd.Sandbox(network=True, properties=(
     "LoadCredential=git.acme", "LoadCredentialEncrypted=git.acme", "BindReadOnlyPaths=/a:/etc/passwd",
-    "BindReadOnlyPaths=-/b", *sandboxes.lend(""), *confined.UNIT,
+    "BindReadOnlyPaths=-/b", *sandboxes.lend(""), *confined.UNIT, *confined.CLOSED,
 )))  # fmt: skip
 
 
@@ -33,7 +33,8 @@ def test_every_line_of_a_sandbox_has_a_translation(sandbox: systemd.Sandbox) -> 
     ("RestrictNamespaces=yes", "RestrictNamespaces", "t", 0),
     ("SystemCallFilter=@a @b", "SystemCallFilter", "(bas)", (True, ["@a", "@b"])),
     ("SystemCallFilter=~@a", "SystemCallFilter", "(bas)", (False, ["@a"])),
-    ("LogLevelMax=notice", "LogLevelMax", "i", 5),
+    ("LogLevelMax=notice", "LogLevelMax", "i", 5), ("Before=a b", "Before", "as", ["a", "b"]),
+    ("InaccessiblePaths=-+/proc -+/sys", "InaccessiblePaths", "as", ["-+/proc", "-+/sys"]),
     ("BindPaths=/a:/b", "BindPaths", "a(ssbt)", [("/a", "/b", False, 0x4000)]),
     ("BindReadOnlyPaths=-/a", "BindReadOnlyPaths", "a(ssbt)", [("/a", "/a", True, 0x4000)]),
     ("LoadCredential=x", "LoadCredential", "a(ss)", [("x", "x")]),

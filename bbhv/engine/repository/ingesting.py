@@ -58,16 +58,16 @@ def ingest(
         f"--max-input-size={sandboxes.PACK_LIMIT}", "--threads=1",
     )  # fmt: skip
     said = confined.run_git(work, arguments, sandbox, {}, feed=source)
-    answer = said.answer.split()
-    if not said.ended or len(answer) != 2 or not is_object_id(answer[1]):
+    what, _, name = said.words.rstrip("\n").rpartition("\n")[2].partition("\t")
+    if not said.ended or what != "pack" or not is_object_id(name):
         why = said.why(SECONDS).removeprefix("fatal: ")
         if any(os.strerror(number) in why for number in _OF_THE_HOST):
             raise BbhvError(f"{failed}: {why}.", hint=sandboxes.AGAIN)
         raise RefusedError(f"{failed}: The pack was refused by git index-pack: {why}.", hint=sandboxes.AGAIN)
     os.makedirs(f"{checked}/pack")
-    parts = confined.take(workplace, answer[1], f"{checked}/pack")
+    parts = confined.take(workplace, name, f"{checked}/pack")
     _holds(repository, f"{workplace}/{confined.REPOSITORY}", checked, tip)
-    return answer[1], parts
+    return name, parts
 
 
 def _holds(repository: Repository, gitdir: str, objects: str, tip: str) -> None:

@@ -169,6 +169,9 @@ def test_the_unit_that_fetches_has_no_privilege_and_its_secret_is_nowhere_else(
             assert fields["Seccomp"] == "2" and 61184 <= int(fields["Uid"].split()[0]) <= 65519
             limits = Path(f"/proc/{pid}/limits").read_text()
             assert "Max data size             536870912" in limits and "Max file size             268435456" in limits
+            sees = Path(f"/proc/{pid}/root")
+            assert not any(list((sees / closed).iterdir()) for closed in ("proc", "sys"))
+            assert not (sees / "run/systemd/journal").exists() and (sees / "proc").stat().st_mode & 0o777 == 0
     finally:
         server.closing.set()
         for one in going:
