@@ -87,8 +87,8 @@ class ObjectReader:
         if stdin is not None:
             try:
                 stdin.close()
-            except BrokenPipeError:
-                pass  # it died, which the read that met it has reported
+            except OSError:
+                pass  # it died, or the host is short of something, which the read that met it has reported
         self._process.close()
 
     def read(self, oid: str, kind: str, *, limit: int = MAX_OBJECT) -> bytes:
@@ -132,8 +132,9 @@ class ObjectReader:
         stdin = self._process.popen.stdin
         assert stdin is not None
         try:
-            stdin.write(f"{what} {oid}\n".encode())
-            stdin.flush()
+            with run.named(self._process.argv):
+                stdin.write(f"{what} {oid}\n".encode())
+                stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
         header = self._line().decode("ascii", "replace").split()
@@ -163,7 +164,8 @@ class ObjectReader:
         pipe = self._process.stdout.fileno()
         if not run.has_data(pipe, TIMEOUT):
             raise self._died()
-        chunk = os.read(pipe, 1 << 16)
+        with run.named(self._process.argv):
+            chunk = os.read(pipe, 1 << 16)
         if not chunk:
             raise self._died()
         self._buffer += chunk

@@ -128,7 +128,7 @@ def run(
     stdout_to = subprocess.DEVNULL if discard else subprocess.PIPE
     popen = _begin(command, source, stdout_to, subprocess.PIPE, env, pass_fds)
     try:
-        with _named(command):
+        with named(command):
             stdout, last, in_time = _exchange(popen, feed or b"", timeout)
     finally:
         _living.discard(popen)
@@ -190,11 +190,21 @@ def spawn(
 ) -> Process:
     """Starts a program whose standard output the caller reads. The caller must `close` it. Raises CommandError."""
     command = tuple(argv)
-    with _named(command):
+    with named(command):
         stderr = open(os.memfd_create("stderr", os.MFD_CLOEXEC), "w+b")
     source = subprocess.PIPE if pipe_stdin else subprocess.DEVNULL if stdin is None else stdin
     popen = _begin(command, source, subprocess.PIPE, stderr, env, pass_fds)
     return Process(command, popen, stderr)
+
+
+@contextmanager
+def named(command: tuple[str, ...]) -> Iterator[None]:
+    """Has a failure of the host that names no file say which program it was about."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or shown(command)
+        raise
 
 
 def _begin(
@@ -203,7 +213,7 @@ def _begin(
 ) -> subprocess.Popen[bytes]:  # fmt: skip
     go_on()
     try:
-        with _named(command):
+        with named(command):
             popen = subprocess.Popen(
                 command, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(ENVIRONMENT, **(env or {})),
                 pass_fds=tuple(pass_fds), cwd="/", process_group=0,
@@ -214,16 +224,6 @@ def _begin(
     if is_interrupted():
         popen.kill()  # nobody may have seen it
     return popen
-
-
-@contextmanager
-def _named(command: tuple[str, ...]) -> Iterator[None]:
-    """Has a failure of the host that names no file say which program it was about."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or shown(command)
-        raise
 
 
 def interrupt() -> None:

@@ -129,6 +129,17 @@ def test_a_reader_answers_for_garbage_and_goes_on(work: Work) -> None:
         assert reader.commit(oid).parents == ()
 
 
+def test_a_pipe_to_git_that_fails_names_the_command(work: Work) -> None:
+    oid = work.commit(a="1")
+    with pytest.raises(OSError, match=f"No space left on device: 'git --git-dir={work.clone.gitdir}"):
+        with ObjectReader(work.clone.gitdir) as reader:
+            stdin = reader._process.popen.stdin
+            assert stdin is not None
+            with open("/dev/full", "wb") as full:
+                os.dup2(full.fileno(), stdin.fileno())
+            reader.commit(oid)
+
+
 def huge(work: Work, kind: str) -> str:
     """An object of 70 MiB that packs to next to nothing, as a stranger may push it."""
     tree = work.git("write-tree")
