@@ -32,7 +32,8 @@ def open_world() -> World:
     """The host as it is told, with what is wrong said once."""
     _make_folders()
     host = world.load()
-    for finding in host.findings if log.in_journal() else ():  # people see them with the outcomes, and by bbhv doctor
+    shown = {one for each in host.refused.values() for one in each}  # to people, with the outcomes
+    for finding in (one for one in host.findings if log.in_journal() or one not in shown):
         log.write("warning" if finding.severity == "warning" else "error", str(finding))
     return host
 
@@ -207,6 +208,7 @@ def _apply_registrations(
     new: list[str] = []
     ended: list[str] = []
     jobs = [_refused(host, tenant) for tenant in chosen if tenant in host.refused]
+    jobs += [_unwanted(host, tenant) for tenant in chosen if host.unwanted(tenant)]
     for tenant in chosen:
         state = states.get(tenant_unit(tenant), "inactive")
         if not _runs_here(host, tenant):
@@ -239,6 +241,13 @@ def _refused(host: World, tenant: str) -> Job:
     """A tenant whose registration has errors: it stays as it is, and this says why."""
     job = Job(registration=Registration(tenant=tenant, repository=""), mode=Mode.SYNC, allow_file=False)
     job.end_without_record("refused", "its registration has errors; it stays as it is", host.refused[tenant])
+    return job
+
+
+def _unwanted(host: World, tenant: str) -> Job:
+    """A tenant that its registration does not let run."""
+    job = Job(registration=host.registrations[tenant], mode=Mode.START, allow_file=False)
+    job.outcome = Outcome(word="suspended", message=host.unwanted(tenant))
     return job
 
 
@@ -295,11 +304,10 @@ def tenant_start(tenant: str) -> Job:
     """
     host = open_world()
     publish.mark_stopped(tenant, False)
-    if tenant in host.registrations and not _runs_here(host, tenant):
-        one = Job(registration=host.registrations[tenant], mode=Mode.START, allow_file=False)
-        one.outcome = Outcome(word="suspended", message=f"its registration says {one.registration.state}")
-        log.write("notice", f"{tenant}: {one.outcome.message}, {one.registration.source}")
-        systemd.notify(f"STATUS={one.outcome.word}: {one.outcome.message}")
+    if said := host.unwanted(tenant):
+        one = _unwanted(host, tenant)
+        log.write("notice", f"{tenant}: {said}, {one.registration.source}")
+        systemd.notify(f"STATUS=suspended: {said}")
         return one
     one = _bring_up(host, tenant)
     systemd.notify(f"STATUS={sync.summary(one)}")

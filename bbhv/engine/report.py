@@ -40,6 +40,8 @@ def _tenant(
     if refused:
         told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in refused)
         outcome = Outcome(word="refused", message="its registration has errors", findings=told)
+    elif registration and registration.state != "enabled":
+        outcome = Outcome(word="suspended", message=f"its registration says {registration.state}")
     return {
         "id": name,
         "state": registration.state if registration else None,
@@ -52,7 +54,7 @@ def _tenant(
         "generation": current,
         "good": store.number("good"),
         "confirmUSec": deadline.until_usec(state.trial),
-        "retryUSec": retry.when_usec(name),
+        "retryUSec": None if refused else retry.when_usec(name),
         "hold": _hold(state.hold),
         "workloads": _workloads(manifest, units),
         "drift": [one.as_json() for one in drift],

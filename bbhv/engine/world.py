@@ -45,6 +45,11 @@ class World:
     unread: tuple[Finding, ...] = ()
     readable: bool = True
 
+    def unwanted(self, tenant: str) -> str:
+        """Why a registration does not let its tenant run; empty where it does, and where there is none."""
+        state = self.registrations[tenant].state if tenant in self.registrations else "enabled"
+        return "" if state == "enabled" else f"its registration says {state}"
+
     def registered(self, tenant: str) -> Registration:
         """The registration of a tenant. Raises NotFoundError, or RefusedError when it has errors."""
         if tenant in self.refused:
@@ -60,6 +65,13 @@ class World:
         if tenant not in self.registrations:
             raise unknown(tenant, self.registrations)
         return self.registrations[tenant]
+
+
+def written(one: Registration) -> str:
+    """Where a registration is to be changed: of those in the system repository, its clone has no file to edit."""
+    file = one.source.file
+    below = file.removeprefix(f"{paths.SYSTEM_CLONE}/")
+    return file if below == file else f"{below} of the system repository"
 
 
 def unknown(tenant: str, known: Iterable[str]) -> NotFoundError:

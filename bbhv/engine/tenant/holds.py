@@ -16,7 +16,7 @@ from ...names import tenant_unit
 from ..manager import open_world, start
 from ..storage import publish
 from ..storage.state import Hold, Outcome, known_tenants
-from ..world import World
+from ..world import World, written
 from . import activate, confirming, recovery, sync
 from .job import Asked, Job, Mode, is_active, now_usec, say_waiting
 
@@ -54,8 +54,11 @@ def resume(tenant: str, asked: Asked) -> Job:
         job.state = job.store.load()
         hold = job.state.hold
         if hold is None or hold.verb != "suspend":
+            _refuse_unwanted(host, tenant, "not held")
             held = f"; it was rolled back by {hold.who}, which {NEWER} ends" if hold else ""
-            job.outcome = Outcome(word="unchanged", message=f"it is not suspended{held}", when_usec=now_usec())
+            start_it = "" if is_active(tenant) else f" hint: It is stopped: systemctl start {tenant_unit(tenant)}"
+            message = f"it is not suspended{held}{start_it}"
+            job.outcome = Outcome(word="unchanged", message=message, when_usec=now_usec())
             return job
         job.remember(replace(job.state, hold=hold.under))
         publish.mark_suspended(tenant, False)
@@ -67,9 +70,7 @@ def _bring_up(host: World, tenant: str, asked: Asked) -> Job:
     one = host.registrations.get(tenant)
     if one is None and tenant not in host.refused:
         host.registered(tenant)
-    if one is not None and one.state != "enabled":
-        hint = "Change it in the system repository."
-        raise RefusedError(f"{tenant} is resumed, but its registration says {one.state}.", hint=hint)
+    _refuse_unwanted(host, tenant, "resumed")
     newest = sync.run(host, [tenant], Mode.SYNC, asked=replace(asked, wait=True), alone=True)[0] if one else None
     started = start(host, [tenant], True)[0]
     told = started.outcome.message if started.outcome else ""
@@ -77,6 +78,12 @@ def _bring_up(host: World, tenant: str, asked: Asked) -> Job:
     if ended and ended.word not in ("held", "unchanged") and ended.message != told:
         log.write("warning", f"{tenant}: what is newest does not run: {ended.message}")
     return started
+
+
+def _refuse_unwanted(host: World, tenant: str, how: str) -> None:
+    if said := host.unwanted(tenant):
+        hint = f'Write "state": "enabled" into {written(host.registrations[tenant])}, then: bbhv sync'
+        raise RefusedError(f"{tenant} is {how}, but {said}.", hint=hint)
 
 
 def rollback(tenant: str, to: int | None, who: str, asked: Asked) -> Job:

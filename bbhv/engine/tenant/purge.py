@@ -15,7 +15,7 @@ from ..manager import open_world
 from ..storage import publish
 from ..storage.numbers import CIDS, RANGES
 from ..storage.state import Store
-from ..world import World
+from ..world import World, written
 from . import deadline
 from .job import Asked, say_waiting, tenant_lock
 
@@ -62,7 +62,7 @@ def _whole(host: World, tenant: str) -> tuple[str, ...]:
     one = host.registrations.get(tenant)
     if one is not None and one.state != "absent":
         hint = 'Remove the registration, or write "state": "absent" into it, then: bbhv sync'
-        raise RefusedError(f"{tenant} is registered in {one.source}.", hint=hint)
+        raise RefusedError(f"{tenant} is registered in {written(one)}.", hint=hint)
     found = _here(paths.TENANTS, tenant)
     if not found and not RANGES.of(tenant):
         raise NotFoundError(f"This host has no data of a tenant {tenant}.", hint="bbhv list shows the tenants.")

@@ -62,7 +62,13 @@ def test_a_registered_tenant_comes_up_and_a_suspended_one_goes_down_with_its_dat
     assert "acme: applied" in sync()
     assert acme.state("web") == "active"
     system.register(acme, state="suspended")
-    sync()
+    assert sync() == "acme: suspended: its registration says suspended\n"
+    assert "Last sync: suspended: its registration" in run(["bbhv", "status", "acme"]).stdout
+    where = "tenants/acme.json of the system repository"
+    said = run(["bbhv", "resume", "acme"], check=False).stderr.splitlines()
+    assert said == ["bbhv: acme is not held, but its registration says suspended.",
+                    f'      Write "state": "enabled" into {where}, then: bbhv sync']  # fmt: skip
+    assert f"acme is registered in {where}." in run(["bbhv", "purge", "acme", "--yes"], check=False).stderr
     assert acme.state("web") == "inactive" and unit_property("tenant@acme", "ActiveState") == "inactive"
     assert (acme.folder / "good").is_symlink()
     system.register(acme)
