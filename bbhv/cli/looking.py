@@ -3,6 +3,7 @@
 import time
 
 from ..engine import report, world
+from ..engine.tenant.deadline import span
 from ..errors import EXIT_FAILED, EXIT_OK, NotFoundError
 from ..findings import printable
 from ..formats.jsontext import Json
@@ -76,7 +77,7 @@ def _tenant(one: dict[str, Json], output: Output) -> None:
     for label, lines in (
         ("Registration", [text(one["state"])] if one["state"] not in ("enabled", None) else []),
         ("Generation", _generation(one)), ("Last sync", _last_sync(one, output)), ("Hold", _hold(one["hold"])),
-        ("Confirm", _confirm(one)),
+        ("Confirm", _confirm(one)), ("Stopped", _stopped(one)),
         ("Workloads", _workloads(one, output)), ("Drift", _drift(one, output)),
         ("Findings", [finding_text(it) for it in _list(one["findings"])]),
     ):  # fmt: skip
@@ -106,15 +107,24 @@ def _retry(one: dict[str, Json]) -> list[str]:
     if one["retryUSec"] is None:
         return []
     seconds = max(0, int(int(str(one["retryUSec"])) / 1e6 - time.time()))
-    return [f"It is fetched again in {seconds // 60} min {seconds % 60} s; now: bbhv sync {text(one['id'])}"]
+    return [f"It is fetched again in {span(seconds)}; now: bbhv sync {text(one['id'])}"]
 
 
 def _confirm(one: dict[str, Json]) -> list[str]:
     if one["confirmUSec"] is None:
         return []
     seconds = int(int(str(one["confirmUSec"])) / 1e6 - time.time())
-    left = f"within {seconds // 60} min {seconds % 60} s" if seconds > 0 else "at once, for the time has passed"
+    left = f"within {span(seconds)}" if seconds > 0 else "at once, for the time has passed"
     return [f"{left}: bbhv confirm {text(one['id'])}"]
+
+
+def _stopped(one: dict[str, Json]) -> list[str]:
+    """That a tenant which is to run does not, because somebody stopped it, and how it runs again."""
+    hold = one["hold"]
+    held = isinstance(hold, dict) and hold["verb"] == "suspend"
+    if held or one["state"] != "enabled" or one["activeState"] != "inactive" or one["generation"] is None:
+        return []
+    return [f"to run it: systemctl start tenant@{text(one['id'])}"]
 
 
 def _hold(hold: Json) -> list[str]:

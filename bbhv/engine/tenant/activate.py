@@ -268,16 +268,16 @@ def _await_word(job: Job) -> None:
     assert job.generation is not None and trial is not None
     if deadline.of(trial) is not Standing.WAITING:
         trial = deadline.begin(trial, job.generation.manifest.lifecycle.confirm_within_sec)
+    text = waiting_text(job, trial)
     deadline.arm(job.tenant, trial)
     job.state = replace(job.state, trial=trial)
-    job.end("held", waiting_text(job))
+    job.end("held", text)
     job.remember(job.state)
 
 
-def waiting_text(job: Job) -> str:
-    """What a generation waits for, and what happens without it."""
-    assert job.generation is not None
-    good, within = job.store.number("good"), deadline.span(job.generation.manifest.lifecycle.confirm_within_sec)
+def waiting_text(job: Job, trial: Trial) -> str:
+    """What a generation waits for, how long from now on, and what happens without it."""
+    good, within = job.store.number("good"), deadline.span(deadline.seconds_left(trial))
     back = f"generation {good} comes back" if good is not None else "everything stops, for nothing was good before"
     what = f"generation {job.number} ({job.commit[:7]}) runs"
     return f"{what}; confirm it within {within} with: bbhv confirm {job.tenant}, or {back}"

@@ -4,6 +4,8 @@ While it waits nobody holds a lock and nothing newer is looked at. `confirm` kee
 first, lets it wait, or goes back when the time has passed. What was left half done is done again.
 """
 
+from dataclasses import replace
+
 from ...errors import BbhvError, CommandError, NotFoundError
 from ...host import log
 from ...model.compile import Generation
@@ -104,12 +106,13 @@ def _found(job: Job) -> Standing:
 
 def _wait_on(job: Job) -> None:
     """Says once more what is waited for."""
-    told = job.state.outcome
+    told, trial = job.state.outcome, job.state.trial
+    assert trial is not None
     _arm(job)
     if told and told.word == "held" and told.commit == job.commit:
-        job.outcome = told
+        job.outcome = replace(told, message=activate.waiting_text(job, trial))  # which is not recorded at each look
     else:
-        job.end("held", activate.waiting_text(job))
+        job.end("held", activate.waiting_text(job, trial))
 
 
 def _arm(job: Job) -> None:

@@ -52,9 +52,18 @@ def until_usec(trial: Trial | None) -> int | None:
     return time.time_ns() // 1000 + trial.confirm_usec - now_usec()
 
 
+def seconds_left(trial: Trial) -> int:
+    """How long somebody has to confirm a trial, a second that has begun counted as whole."""
+    return max(0, -(-(trial.confirm_usec - now_usec()) // 10**6))
+
+
 def span(seconds: int) -> str:
-    """A time in words."""
-    return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
+    """A time in words, in its two largest units."""
+    parts = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, seconds = divmod(seconds, size)
+        parts += [f"{count} {unit}"] if count else []
+    return " ".join(parts[:2]) or "0 s"
 
 
 def arm(tenant: str, trial: Trial) -> None:
