@@ -28,6 +28,14 @@ _bbhv_tenants() {
     done < <(bbhv list --no-legend 2>/dev/null)
 }
 
+_bbhv_action() {
+    local one
+    for one in $1; do
+        [[ " $2 " != *" $one "* ]] || { _bbhv_tenants "$3"; return; }
+    done
+    _bbhv_words "$1" "$3"
+}
+
 _bbhv_templates() {
     local path name
     for path in @TEMPLATES@; do
@@ -89,9 +97,9 @@ def _values(option: Option) -> str:
 
 def _arguments(verb: Verb) -> str:
     if "TENANT" in verb.arguments:
-        first = [one for one in verb.arguments.split(" ")[0].split("|") if one.islower()]
-        words = f"_bbhv_words '{' '.join(first)}' \"$word\"; " if first else ""
-        return f'{words}_bbhv_tenants "$word"'
+        first = " ".join(one for one in verb.arguments.split(" ")[0].split("|") if one.islower())
+        given = '"${COMP_WORDS[*]:i+1:COMP_CWORD-i-1}" "$word"'
+        return f"_bbhv_action '{first}' {given}" if first else '_bbhv_tenants "$word"'
     if verb.arguments == "[CODE…]":
         return f"_bbhv_words '{' '.join(CODES)}' \"$word\""
     if verb.arguments == "[VERB|PAGE]":

@@ -84,6 +84,7 @@ def _do(call: Call) -> int:
     if call.verb.needs_root and not call.has(call.verb.rootless) and os.geteuid():
         why = "what the tenants run is for root's eyes only"
         why = "it changes what runs on this host" if call.verb.changes else why
+        why = "only root may use the key of this host" if call.verb.root else why
         raise RefusedError(f"bbhv {call.verb.name} needs root: {why}.", hint="Run it with sudo or run0.")
     module, _, name = call.verb.function.partition(":")
     function: Callable[[Call, Output], int] = getattr(import_module(f".{module}", __package__), name)

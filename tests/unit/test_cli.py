@@ -330,9 +330,11 @@ COMPLETED = {
     ("validate", "fo"): "folder", ("init", "f"): "folder",
     ("init", "--template", "=", "w"): "web-container", ("init", "--template", "s"): "system",
     ("init", "--template", "=", ""): "full minimal system virtual-machine web-container mine",
-    ("validate", "--registration", "=", "fi"): "file", ("credential", ""): "encrypt acme shop",
+    ("validate", "--registration", "=", "fi"): "file", ("credential", ""): "encrypt",
     ("credential", "encrypt", "a"): "acme", ("credential", "--with-key", "=", "h"): "host host+tpm2",
     ("credential", "--output", "=", "fi"): "file", ("hook", "po"): "post-receive",
+    ("volume", ""): "list snapshot restore discard export", ("volume", "list", ""): "acme shop",
+    ("volume", "--wait", "e"): "export", ("hook", "post-receive", "a"): "acme",
 }  # fmt: skip
 
 
