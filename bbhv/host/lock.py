@@ -37,7 +37,7 @@ class Lock:
             except BlockingIOError:
                 holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip() or "another process"
                 if not wait:
-                    hint = "Try again when it is done."
+                    hint = "Try again when it is done, or wait for it with --wait."
                     raise BusyError(f"{self.what} is busy: {holder}.", holder=holder, hint=hint) from None
                 if waiting:
                     waiting(holder)

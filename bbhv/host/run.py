@@ -25,6 +25,7 @@ from ..findings import printable
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Mapping[str, str] = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+WITHOUT_SYSTEMD = "A rescue shell or a chroot has no systemd to ask; bbhv history TENANT and bbhv doctor need none."
 LAST_WORDS = 2000
 MAX_OUTPUT = 64 << 20
 CHUNK = 64 << 10
@@ -282,8 +283,9 @@ def failure(argv: tuple[str, ...], returncode: int, stderr: str) -> CommandError
         what = f"was ended by signal {_signal(-returncode)}"
     else:
         what = f"exited with status {returncode}"
-    words = printable(" ".join(stderr.split())[:500])
-    return CommandError(argv, returncode, stderr, f"{shown(argv)} {what}{': ' + words if words else ''}.")
+    words = printable(" ".join(stderr.split())[:500]).rstrip(".")
+    hint = WITHOUT_SYSTEMD if "has not been booted with systemd" in stderr else ""
+    return CommandError(argv, returncode, stderr, f"{shown(argv)} {what}{': ' + words if words else ''}.", hint=hint)
 
 
 def _signal(number: int) -> str:

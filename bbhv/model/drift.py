@@ -53,7 +53,7 @@ class Row:
 KINDS: Mapping[Kind, Row] = {
     Kind.STOPPED: Row("it is stopped", DriftPolicy.HEAL, "systemctl start {unit}"),
     Kind.FAILED: Row("it has failed", DriftPolicy.HEAL, "journalctl -u {unit}"),
-    Kind.MASKED: Row("it is masked by {}", DriftPolicy.REVERT, "systemctl unmask {unit}"),
+    Kind.MASKED: Row("it is masked by {}", DriftPolicy.REVERT, "systemctl unmask {runtime}{unit}"),
     Kind.REPLACED: Row("its unit is replaced by {}", DriftPolicy.REVERT, "systemctl revert {unit}"),
     Kind.OVERRIDDEN: Row("it is changed by {}", DriftPolicy.REVERT, "systemctl revert {unit}"),
     Kind.UNPUBLISHED: Row("what systemd has read is not the generation: {}", DriftPolicy.HEAL, "bbhv sync {tenant}"),
@@ -162,8 +162,8 @@ def _orphans(manifest: Manifest, states: Mapping[str, str]) -> Iterator[Drift]:
 
 
 def _drift(kind: Kind, tenant: str, object: str, name: str, unit: str, detail: str = "", path: str = "") -> Drift:
-    row = KINDS[kind]
+    row, runtime = KINDS[kind], "--runtime " if path.startswith("/run/") else ""
     return Drift(
         kind=kind, object=object, name=name, unit=unit, reason=row.says.format(detail),
-        hint=row.hint.format(unit=unit, tenant=tenant), path=path,
+        hint=row.hint.format(unit=unit, tenant=tenant, runtime=runtime), path=path,
     )  # fmt: skip

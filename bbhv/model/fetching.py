@@ -133,7 +133,7 @@ _SETTINGS = (
     ('"credential" under "fetch"', "Credential=, or the system credential bitbuilder.git"),
     ('the credential that "credential" names', "the credential that Credential= names, or bitbuilder.git"),
     ('the key that "credential" names', "the key that Credential= names, or bitbuilder.git"),
-    ('"user" under "fetch"', "User="), ("into the registration", "into Repository="),
+    ('"user" under "fetch"', "User="), ("into the registration", "into Repository="), ('in "branch"', "in Branch="),
     ('"knownHosts" under "fetch"', "KnownHostsFile=, or the system credential bitbuilder.known-hosts"),
     ('"ca" under "fetch"', "CAFile=, or the system credential bitbuilder.ca"),
 )  # fmt: skip
@@ -150,5 +150,6 @@ _ADVICE = (
     ("Permission denied (", 'Check "user" under "fetch", and that the server knows the key that "credential" names.'),
     ("error in libcrypto", "The credential is no private key of OpenSSH; it must end with a newline."),
     ("invalid index-pack output", _LARGE), ("signal 25", _LARGE), ("File too large", _LARGE), ("ut of memory", _LARGE),
+    ("couldn't find remote ref", 'Push a commit to that branch, or name the one that is there in "branch".'),
     ("Could not resolve host", "Check the name of the server, and the name servers of this host."),
 )  # fmt: skip

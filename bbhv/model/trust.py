@@ -73,7 +73,8 @@ def candidate(authority: Authority, oid: str, commit: Commit, now_usec: int) -> 
     for one, problem in zip(found, problems):
         if not problem:
             return one
-    raise RefusedError(f"Commit {name} is signed by {_shown(found[0])}, {problems[0]}.", hint=authority.add)
+    hint = f"Sign a newer commit by another key of {', '.join(authority.signers)}: git commit -S."
+    raise RefusedError(f"Commit {name} is signed by {_shown(found[0])}, {problems[0]}.", hint=hint)
 
 
 def _found(authority: Authority, name: str, data: bytes, now_usec: int) -> list[Candidate]:

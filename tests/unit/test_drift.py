@@ -105,6 +105,11 @@ def test_a_masked_workload_is_masked_and_not_also_stopped() -> None:
     assert told(find(ONE, one)) == [("masked", WEB)]
 
 
+def test_a_mask_is_taken_away_where_it_is() -> None:
+    hints = [find(ONE, overridden(WEB, Kind.MASKED, f"/{where}/systemd/system/x"))[0].hint for where in ("etc", "run")]
+    assert hints == [f"systemctl unmask {WEB}", f"systemctl unmask --runtime {WEB}"]
+
+
 def test_what_is_published_and_what_systemd_has_read_are_told_by_their_reason() -> None:
     found = find(ONE, seen(published="its units are not published in /run", outdated=frozenset((WEB, "x.service"))))
     assert told(found) == [("unpublished", SLICE), ("outdated", WEB)]

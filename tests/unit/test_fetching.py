@@ -102,4 +102,5 @@ def test_the_password_is_told_to_our_server_only() -> None:
 
 def test_advice_is_given_for_what_is_known() -> None:
     assert "ssh-keyscan" in advice("fatal: Host key verification failed. Could not read")
+    assert "Push a commit to that branch" in advice("fatal: couldn't find remote ref refs/heads/main")
     assert advice("fatal: something else") == ""

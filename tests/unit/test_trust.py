@@ -99,6 +99,9 @@ def test_a_key_must_be_valid_for_the_commit_and_now() -> None:
 def test_a_revocation_counts_wherever_it_is() -> None:
     ssh, pgp = fixture("ssh.pub"), fixture("acme.openpgp")
     assert "which trust.revoked of acme names" in refusal(authority(ssh=ssh, revoked=(SSH,)), commit("ssh.sig"))
+    with pytest.raises(RefusedError) as caught:
+        trust.candidate(authority(ssh=ssh, revoked=(SSH,)), "c" * 40, commit("ssh.sig"), NOW)
+    assert "by another key of" in caught.value.hint, "the key is there already, and does not count"
     for one in (PRIMARY, SUBKEY):
         known = authority(openpgp=pgp, revoked=(one,))
         assert "which trust.revoked of acme names" in refusal(known, commit("subkey.sig"))

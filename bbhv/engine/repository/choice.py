@@ -39,7 +39,7 @@ def fetch(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
         raise
     problem = not_again(job, tip)
     if problem:
-        job.end("quarantined" if job.state.quarantined(tip) else "held", problem)
+        _end_before(job, tip, problem)
         return None
     _accept(job, commit)
     obtain.accept(job.repository)
@@ -79,7 +79,7 @@ def choose(job: Job) -> verify.VerifiedCommit | None:
     if not problem and trial and trial.interrupted and trial.commit == head and not first:
         problem = f"the trial of commit {head[:12]} was interrupted; the next sync tries it once more"
     if problem:
-        job.end("quarantined" if job.state.quarantined(head) else "held", problem)
+        _end_before(job, head, problem)
         return None
     commit = verified(job, head)
     _accept(job, commit)
@@ -134,6 +134,17 @@ def not_again(job: Job, oid: str) -> str:
     if hold and hold.commit == oid:
         return f"commit {oid[:12]} was rolled back by {hold.who}; a newer commit ends the hold"
     return ""
+
+
+def once_more(job: Job, oid: str) -> str:
+    """What to do about a commit that is in quarantine, or an empty text."""
+    again = f"Push a newer commit, or try this one once more: bbhv sync --allow-rewind {job.tenant}"
+    return again if job.state.quarantined(oid) else ""
+
+
+def _end_before(job: Job, oid: str, problem: str) -> None:
+    hint = once_more(job, oid)
+    job.end("quarantined" if hint else "held", f"{problem} hint: {hint}" if hint else problem)
 
 
 def _accept(job: Job, commit: verify.VerifiedCommit) -> None:

@@ -15,6 +15,7 @@ from ...formats import bundle
 from ...host import files, git
 from ...names import is_name
 from .. import confined, paths
+from ..sandboxes import AGAIN
 from . import fetching, housekeeping, ingesting, reach, retry
 from .reach import Repository as Repository
 
@@ -150,10 +151,13 @@ def _open(repository: Repository, have: str | None, path: str) -> str:
         with _staging(repository) as staging:
             try:
                 return _ingest(repository, have, source, tip, staging)
-            except RefusedError:
+            except RefusedError as error:
                 for oid in head.prerequisites:
                     _prerequisite(repository, oid)  # which would be the reason
-                raise
+                if error.hint != AGAIN:
+                    raise
+                hint = f"Copy {path} again, or make it anew: git bundle create FILE {repository.branch}"
+                raise RefusedError(error.message, hint=hint) from None
     except bundle.BundleFormatError as error:
         message = f"The ingest of {repository.subject} failed: {error.message}"
         raise RefusedError(message, hint=error.hint or bundle.MAKE) from None

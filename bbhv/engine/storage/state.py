@@ -139,7 +139,7 @@ def decode(data: bytes) -> State:
     """The state of the bytes of state.json. Raises ValueError, KeyError or TypeError for anything else."""
     located, findings = parse("state.json", data, max_size=MAX_STATE)
     if located is None or findings or not isinstance(located.value, dict) or located.value["version"] != 1:
-        raise ValueError("state.json is damaged")
+        raise ValueError("it is not what bbhv writes")
     value = located.value
     trial, outcome = _dict(value["trial"]), _dict(value["outcome"])
     proof = _dict(value.get("proof"))

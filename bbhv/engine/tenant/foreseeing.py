@@ -190,7 +190,8 @@ def _verdict(job: Job, planned: Planned) -> tuple[str, str, str]:
         return "held", f"Generation {trial.generation} waits to be confirmed.", f"bbhv confirm {job.tenant}"
     problem = choice.not_again(job, planned.commit)
     if problem:
-        return "quarantined" if job.state.quarantined(planned.commit) else "held", f"{problem}.", ""
+        hint = choice.once_more(job, planned.commit)
+        return "quarantined" if hint else "held", f"{problem}.", hint
     if errors(planned.forecast.findings):
         return "refused", count(planned.forecast.findings), ""
     return "applied", "", ""

@@ -133,7 +133,7 @@ class Job:
         The journal gets it as well; on a terminal the caller shows the outcome. What was found about a commit is told
         as long as it is the newest one.
         """
-        message = "; ".join(text for text in (message, *self.remarks) if text)
+        message = joined(message, *self.remarks)
         findings = findings or self.warnings
         told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
         before = self.state.outcome
@@ -151,7 +151,7 @@ class Job:
     def tell_healed(self) -> None:
         """Ends a job that has set right what drifted: as it ended before, with this said too."""
         assert self.before is not None
-        message = "; ".join(text for text in (self.before.message, f"set right: {self.healed}", *self.remarks) if text)
+        message = joined(self.before.message, f"set right: {self.healed}", *self.remarks)
         self.outcome = replace(self.before, message=message)
         self.remember(replace(self.state, outcome=self.outcome))
 
@@ -200,6 +200,12 @@ def sentence(error: Exception, where: str = "/var/lib") -> str:
     if isinstance(error, OSError):
         return f"{error.filename or where}: {error.strerror or error}."
     return str(error)
+
+
+def joined(message: str, *more: str) -> str:
+    """A message with more to say: before its hint, which stays the end of it."""
+    said, mark, hint = message.partition(" hint: ")
+    return "; ".join(text for text in (said, *more) if text) + mark + hint
 
 
 def tenant_lock(tenant: str) -> Lock:

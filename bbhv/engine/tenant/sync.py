@@ -234,7 +234,7 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
             return
     job.clone.align(commit.oid, job.registration.branch, job.lock.handle)
     if not job.active:
-        job.end("held", f"commit {commit.oid[:12]} is checked; tenant@{job.tenant} is stopped and starts it")
+        job.end("held", f"commit {commit.oid[:12]} is checked; {_stopped(job)}")
         return
     _plan(job, generation)
 
@@ -266,7 +266,11 @@ def _nothing_new(job: Job) -> None:
     if job.active:
         job.end("unchanged", healing.told(job))
     else:
-        job.end("held", f"tenant@{job.tenant} is stopped")
+        job.end("held", _stopped(job))
+
+
+def _stopped(job: Job) -> str:
+    return f"tenant@{job.tenant} is stopped hint: To run it: systemctl start {tenant_unit(job.tenant)}"
 
 
 def check(job: Job, commit: verify.VerifiedCommit, facts: HostFacts, schema: Schema) -> Tenant | None:

@@ -207,6 +207,7 @@ def test_a_forged_pack_is_refused_and_nothing_of_it_is_kept(make: Make, tmp_path
     make_pack, signs = PACKS[what]
     said = take(acme, forged(tmp_path / "b", make_pack()), 4)
     assert any(sign in said for sign in signs), said
+    assert f"Copy {tmp_path}/b again" in said or "index-pack" not in said
     assert not (acme.folder / "config.git").exists()
     assert [path.name for path in acme.folder.iterdir() if path.name.startswith(".#")] == []
 

@@ -6,25 +6,27 @@ import pty
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import Make
+from .conftest import SETTINGS, Make
 from .support import REGISTRATIONS, run, wait_until
-from .world import container
+from .world import container, never_healthy
 
 SOMEBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 @pytest.mark.parametrize("verb", ["list", "status", "status acme", "history acme", "doctor", "sync", "apply acme",
                                   "rollback acme", "confirm acme", "suspend acme", "resume acme", "purge acme", "plan",
-                                  "facts acme", "boot", "serve", "reload"])
+                                  "facts acme", "boot", "serve", "reload", "credential encrypt acme key"])
 def test_somebody_without_the_right_to_gets_one_sentence(verb: str) -> None:
     done = run([*SOMEBODY, "bbhv", *verb.split()], check=False)
     assert (done.returncode, done.stdout) == (4, "")
     name = verb.split()[0]
     looks = name in ("list", "status", "plan", "facts", "history", "doctor")
     why = "what the tenants run is for root's eyes only" if looks else "it changes what runs on this host"
+    why = "only root may use the key of this host" if name == "credential" else why
     assert done.stderr.splitlines() == [
         f"bbhv: bbhv {name} needs root: {why}.",
         "      Run it with sudo or run0.",
@@ -88,11 +90,18 @@ print([f"{one.path}: {one.message}" for one in schema.problems(json.load(sys.std
 """
 
 
+def judged(verb: str, *words: str, input: str = "") -> dict[str, Any]:
+    """What a verb says as JSON, which must have the form that its schema gives it."""
+    done = run(["bbhv", verb, *words, "--json=short"], check=False, input=input, timeout=120)
+    assert run(["python3", "-IS", "-c", JUDGE, verb], input=done.stdout).stdout == "[]\n", (verb, words, done)
+    reply = json.loads(done.stdout)
+    assert isinstance(reply, dict)
+    return reply
+
+
 def told(verb: str, *words: str) -> list[dict[str, object]]:
-    """What a verb lists as JSON, which must have the form that its schema gives it."""
-    printed = run(["bbhv", verb, *words, "--json=short"], check=False).stdout
-    assert run(["python3", "-IS", "-c", JUDGE, verb], input=printed).stdout == "[]\n", printed
-    listed, *_ = json.loads(printed).values()  # a history has the quarantined commits besides
+    """What a verb lists as JSON."""
+    listed, *_ = judged(verb, *words).values()  # a history has the quarantined commits besides
     return list(listed)
 
 
@@ -110,6 +119,87 @@ def test_every_verb_that_looks_or_changes_answers_in_json(make: Make) -> None:
     assert all(bool(one["hint"]) <= (not one["ok"]) for one in told("doctor"))
     acme.commit(web=container("MemoryMax=lots"))
     assert told("sync", "acme")[0]["outcome"] == told("list")[0]["outcome"] == "refused"
+
+
+def test_what_changes_and_what_makes_things_answers_in_json_too(make: Make) -> None:
+    acme = make("acme")
+    files = {**acme.files(web=container("Volume=data:/srv")), "infrastructure/data.volume": "[Volume]\nSize=1M\n"}
+    acme.repo.commit(files)
+    assert judged("plan", "--fetch", "acme")["plans"][0]["outcome"] == "applied"
+    acme.sync()
+    assert judged("facts", "acme")["tenant"] == "acme" and told("history", "acme")
+    assert judged("volume", "snapshot", "acme", "data", "before")["clean"] is False
+    assert judged("volume", "list", "acme")["volumes"][0]["snapshots"] == ["before"]
+    assert judged("volume", "discard", "acme", "data", "before")["volumes"][0]["snapshots"] == []
+    assert judged("credential", "encrypt", "acme", "key", input="x")["name"] == "key"
+    word = json.dumps({**json.loads(files["metadata.json"] or ""), "lifecycle": {"confirmWithinSec": 600}})
+    acme.repo.commit({"metadata.json": word, "containers/web.nspawn": container("Volume=data:/srv", "MemoryMax=90M")})
+    assert told("sync", "acme")[0]["outcome"] == told("status")[0]["outcome"] == "held"
+    assert judged("status")["tenants"][0]["confirmUSec"] and judged("plan", "acme")["plans"][0]["outcome"] == "held"
+    assert told("confirm", "acme")[0]["outcome"] == "applied"
+    run(["systemctl", "stop", acme.unit("web")])
+    assert [one["kind"] for one in judged("status", "acme")["tenants"][0]["drift"]] == ["stopped"]
+    steps = (("suspend", "suspended"), ("sync", "suspended"), ("resume", "applied"), ("resume", "unchanged"))
+    for verb, outcome in steps:
+        assert told(verb, "acme")[0]["outcome"] == outcome, verb
+    acme.repo.commit({"containers/web.nspawn": never_healthy(), "metadata.json": files["metadata.json"]})
+    assert [told("sync", "acme")[0]["outcome"] for _ in range(2)] == ["rolled-back", "quarantined"]
+    assert judged("history", "acme")["quarantined"] and told("plan", "acme")[0]["outcome"] == "quarantined"
+    (REGISTRATIONS / "acme.json").unlink()
+    run(["systemctl", "reload", "tenant-manager"], timeout=120)
+    assert judged("purge", "acme", "--yes")["removed"] == [str(acme.folder)] and told("list") == []
+
+
+def test_each_screen_says_what_to_do_next_and_that_works(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    unit = acme.unit("web")
+    run(["systemctl", "mask", "--runtime", unit])
+    hint = f"systemctl unmask --runtime {unit}"
+    assert hint in run(["bbhv", "status", "acme"]).stdout
+    run(hint.split())
+    assert "Drift" not in run(["bbhv", "status", "acme"]).stdout
+    acme.commit(web=never_healthy())
+    assert acme.sync(status=1) == "rolled-back" and acme.sync(status=1) == "quarantined"
+    again = "Push a newer commit, or try this one once more: bbhv sync --allow-rewind acme"
+    assert acme.said.splitlines()[1].strip() == again and again in run(["bbhv", "status", "acme"]).stdout
+    assert acme.said.splitlines()[1].strip() == again and again in run(["bbhv", "plan", "acme"], check=False).stdout
+    run(["systemctl", "stop", unit])
+    assert acme.sync(status=1) == "quarantined" and acme.said.splitlines()[-1].strip() == again
+    assert run(["bbhv", "sync", "--allow-rewind", "acme"], check=False).stdout.count("rolled-back") == 1
+    run(["systemctl", "stop", "tenant@acme"], timeout=120)
+    start = "systemctl start tenant@acme"
+    acme.commit(web=container())
+    for words in ("status acme", "resume acme", "sync acme", "apply acme"):
+        assert start in run(["bbhv", *words.split()]).stdout, words
+    run(start.split(), timeout=120)
+    assert start not in run(["bbhv", "status", "acme"]).stdout and acme.state("web") == "active"
+
+
+def test_without_systemd_as_in_a_chroot_there_is_a_way_on(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    acme.sync()
+    rescue = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run; exec bbhv \"$@\"", "bbhv"]
+    for verb in ("status", "list", "sync"):
+        done = run([*rescue, verb], check=False)
+        assert done.returncode == 1 and "bbhv history TENANT and bbhv doctor need none." in done.stderr, verb
+    assert "current good" in run([*rescue, "history", "acme"]).stdout
+    assert "systemd is not PID 1" in run([*rescue, "doctor"], check=False).stdout
+
+
+def test_a_setting_that_is_passed_over_is_said_by_whoever_goes_by_it(make: Make) -> None:
+    make("acme")
+    place = SETTINGS.parent / "bitbuilder.conf.d/50-odd.conf"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("[System]\nRepositry=x\n")
+    try:
+        done = run(["bbhv", "sync", "acme", "--json=short"], check=False)
+    finally:
+        place.unlink()
+    assert f"{place}:2:1: warning[BB202]: [System] Repositry= is not a setting" in done.stderr
+    assert json.loads(done.stdout)["tenants"][0]["id"] == "acme"
 
 
 def test_a_hold_and_a_suspension_are_shown(make: Make) -> None:
