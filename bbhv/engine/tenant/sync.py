@@ -83,8 +83,7 @@ def _finish(jobs: Sequence[Job]) -> None:
 def _falls_back(job: Job) -> bool:
     """Whether a start of what is new failed before anything was judged: then what is good starts all the same."""
     failed = job.outcome is not None and job.outcome.word == "failed" and not job.concluded
-    good = job.store.number("good")
-    if job.mode is not Mode.START or not failed or job.note or good in (None, job.number):
+    if job.mode is not Mode.START or not failed or job.note or job.store.number("good") in (None, job.number):
         return False
     job.note = job.outcome.message if job.outcome else ""
     job.outcome = None

@@ -221,11 +221,26 @@ def test_a_container_whose_supervisor_was_killed_runs_again(subject: Subject) ->
     wait_until("the payload has begun, which can be asked to stop only then", asleep)
 
 
+def test_what_cannot_be_read_when_all_is_done_makes_no_failure_of_a_success(subject: Subject) -> None:
+    trying.find(subject, "change")
+    log = scenarios.PLACE / subject.id / "trace"
+    when = _when(log, "readlink", '/good"')[-1]
+    one = scenarios.change(subject)
+    ended = trying.do(subject, one, faults.injected(faults.Point("", "read", "readlink", when, "EIO"), log))
+    assert faults.hit(log) and ended.status == 0 and f"{subject.id}: applied" in ended.said, ended.said
+    assert subject.unsettled(one.after) == []
+
+
+def _when(log: Path, call: str, path: str) -> list[int]:
+    """The numbers of the calls of a trace that are about a path, among those of their name."""
+    lines = [line for line in log.read_text().splitlines() if f" {call}(" in line]
+    return [number for number, line in enumerate(lines, 1) if path in line]
+
+
 def test_a_manager_that_restarts_forgets_no_interrupted_way_back(subject: Subject) -> None:
     trying.find(subject, "rollback")
     log = scenarios.PLACE / subject.id / "trace"
-    renames = [line for line in log.read_text().splitlines() if " rename(" in line]
-    when = next(number for number, line in enumerate(renames, 1) if '/good")' in line)
+    when = _when(log, "rename", '/good")')[0]
     one = scenarios.rollback(subject)
     ended = trying.do(subject, one, faults.injected(faults.Point("", "rename", "rename", when, "ENOMEM"), log))
     assert ended.status == 1 and "Cannot allocate memory" in ended.said and subject.runs() == one.after, ended.said
