@@ -124,7 +124,8 @@ def _stopped(one: dict[str, Json]) -> list[str]:
     held = isinstance(hold, dict) and hold["verb"] == "suspend"
     if held or one["state"] != "enabled" or one["activeState"] != "inactive" or one["generation"] is None:
         return []
-    return [f"to run it: systemctl start tenant@{text(one['id'])}"]
+    start = f"systemctl start tenant@{text(one['id'])}"
+    return [] if start in str(one["message"]) else [f"to run it: {start}"]  # the last sync may have said it
 
 
 def _hold(hold: Json) -> list[str]:
