@@ -16,6 +16,10 @@ def door(words: list[str]) -> int:
         from .engine.repository.refs import work
 
         return work()
+    if words == ["worker", "download"]:
+        from .engine.storage import download  # the same, for whoever waits for an image
+
+        return download.work()
     if words[:2] in (["worker", "probe"], ["worker", "enter"]):
         from .engine.tenant import probing  # started again and again while a change is watched
 

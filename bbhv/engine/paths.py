@@ -4,6 +4,7 @@ SYSTEM_CLONE = "/var/lib/bitbuilder/system"
 STATE = "/var/lib/bitbuilder"
 SYSTEM_TRIED = "/var/lib/bitbuilder/system-tried"
 IMAGES = "/var/lib/bitbuilder/images"
+PARTIAL = "/var/lib/bitbuilder/images/.partial"  # what has come of images that come from servers
 TENANTS = "/var/lib/tenants"
 RUN = "/run/bitbuilder"
 RUN_UNITS = "/run/bitbuilder/units"

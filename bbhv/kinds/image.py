@@ -1,7 +1,7 @@
 """An image of a tenant: infrastructure/NAME.image, which says where it comes from and what its digest is.
 
 The digest is what counts: whatever the source hands out, nothing else is taken for the image. Sources are https, http
-and file URLs; what the host cannot fetch yet is checked whole, and then not supported yet (BB207).
+and file URLs.
 """
 
 from collections.abc import Iterator
@@ -22,8 +22,6 @@ def image_source(value: str) -> str:
     url = normalise(value, ("https", "http", "file"))
     if url.endswith("/") or (url.startswith("file:") and v.path(file_path(url)).endswith("/")):
         raise v.Unreadable(f"The source {v.quoted(value)} is not a file.")
-    if not url.startswith("file:"):
-        raise v.NotYet(f"The source {v.quoted(value)} is not supported yet.", "Write a URL that starts with file://.")
     return url
 
 
@@ -39,7 +37,7 @@ def digest(value: str) -> str:
 
 _SECTION, _YES = "Image", Verdict.ALLOWED
 SOURCE = Setting(
-    _SECTION, "Source", _YES, image_source, Cost.NONE, "Where the image comes from: file:// and a path.", required=True
+    _SECTION, "Source", _YES, image_source, Cost.NONE, "Where the image comes from: a URL.", required=True
 )
 SHA256 = Setting(_SECTION, "SHA256", _YES, digest, Cost.RECREATE, "The digest that sha256sum(1) prints.", required=True)
 FORMAT = Setting(

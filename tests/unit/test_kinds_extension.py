@@ -211,7 +211,7 @@ def test_an_image_has_the_settings_of_images(kind: Class) -> None:
     [
         (b"Format=raw\n", b"", "BB208", "error"),
         (b"Format=raw", b"Format=tree", "BB205", "error"),
-        (b"file:///srv", b"https://images.example.com", "BB207", "error"),
+        (b"file:///srv", b"ssh://images.example.com", "BB205", "error"),
         (b"Format=raw", b"Format=tar", "BB209", "warning"),
     ],
 )

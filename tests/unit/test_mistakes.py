@@ -405,9 +405,9 @@ MISTAKES: Mapping[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
         ("Source=file:///srv/images/app.tar", "Source=/srv/images/app.tar",
          "error[BB205]: Source=: '/srv/images/app.tar' is not a URL that is allowed here. hint: Write "
          "file:///srv/images/app.tar."),
-        ("Source=file:///srv/images/app.tar", "Source=https://x.org/a.tar",
-         "error[BB207]: Source=: The source 'https://x.org/a.tar' is not supported yet. hint: Write a URL "
-         "that starts with file://."),
+        ("Source=file:///srv/images/app.tar", "Source=https://me:pw@x.org/a.tar",
+         "error[BB205]: Source=: The URL 'https://me:pw@x.org/a.tar' names a user. hint: Leave the user and the "
+         "password out."),
         ("Source=file:///srv/images/app.tar", "Url=https://x.org/a.tar",
          "error[BB202]: There is no key Url= in section [Image]. hint: Write Source=, with the SHA256= of "
          "what is there."),

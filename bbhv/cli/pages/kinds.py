@@ -137,8 +137,13 @@ Address=10.77.0.1/24
 IMAGE = About(
     name="bbhv.image", kinds=("image",), summary="an image of a tenant",
     text="""`infrastructure/`<NAME>`.image` says where an image comes from and what its digest is; `Image=`<NAME> of a
-    workload starts from it. The URL must lie below one of the prefixes in the grant `imageSources`. The bytes are
-    fetched before anything that runs is touched, and are believed only if they have the digest.
+    workload starts from it. The URL must lie below one of the prefixes in the grant `imageSources`, and so must
+    whatever else its server sends us to. The bytes are fetched before anything that runs is touched, and are believed
+    only if they have the digest. Once they are here, the server is not asked again.
+
+    A server is believed if one of the authorities that the host trusts signed for it, or the one in `fetch.ca` of the
+    registration. What has come of an image when its server breaks off, hangs, or takes longer than a sync has time for,
+    is kept for a week: the next sync goes on behind it, if the server can do that.
 
     An image that the operator offers needs no such file: a workload names it, if the grant `images` fits its name. A
     declared image goes before an offered one of the same name.
@@ -148,7 +153,7 @@ IMAGE = About(
     example="""
 # infrastructure/app.image
 [Image]
-Source=file:///srv/images/app.tar
+Source=https://images.example.com/app.tar.xz
 SHA256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 Format=tar
 """,

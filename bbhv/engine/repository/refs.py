@@ -107,7 +107,7 @@ class Asker:
             old.close()
         with self._lock:
             if authority not in self._contexts:
-                self._contexts[authority] = _context(authority)
+                self._contexts[authority] = context(authority)
         return _Connection(server.name, authority, self._contexts[authority])
 
     def _say(self, number: int, key: str, text: str) -> None:
@@ -116,18 +116,18 @@ class Asker:
             os.write(1, line.encode())
 
 
-def _context(authority: str) -> ssl.SSLContext:
+def context(authority: str) -> ssl.SSLContext:
     """What is checked of a server: its certificate by this authority, else by those that the host trusts; its name."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if authority:
-        context.load_verify_locations(cadata=authority)
-        return context
+        made.load_verify_locations(cadata=authority)
+        return made
     for path in AUTHORITIES:
         if os.path.exists(path):
-            context.load_verify_locations(cafile=path)
-            return context
-    context.set_default_verify_paths()
-    return context
+            made.load_verify_locations(cafile=path)
+            return made
+    made.set_default_verify_paths()
+    return made
 
 
 class _Connection:

@@ -77,7 +77,7 @@ def kept() -> dict[str, Kept]:
 
 def stored() -> list[str]:
     """The names of the images in the store."""
-    return [name for name in _names(paths.IMAGES) if not name.startswith(files.PREFIX)]
+    return [name for name in _names(paths.IMAGES) if name[0] != "."]
 
 
 def _times() -> bytes:

@@ -6,6 +6,7 @@
 The store shares bytes, not access: a tenant's first use of a digest always comes from its own Source=. An image is
 fetched by a sandbox that can read no more than anybody on the host can, hashed while it streams in, and unpacked by
 another one without a network and without the right to make device nodes. It gets its name only when it is whole.
+What comes from a server is in `arriving`.
 """
 
 import fcntl
@@ -18,12 +19,13 @@ from typing import IO
 from ...errors import BbhvError, CommandError
 from ...host import files, run, systemd
 from ...host.lock import Lock
-from ...kinds.values import show_size
 from ...model.host import Offered
 from ...model.manifest import ImageRef
 from ...names import is_name
 from .. import paths
-from ..sandboxes import said
+from ..sandboxes import lend, said, unit
+from . import arriving
+from .arriving import Customer, other_digest, too_large, unfetched
 
 MAX_IMAGE = 16 << 30
 MAX_FILES = 1_000_000
@@ -73,7 +75,7 @@ def _identity(status: os.stat_result) -> str:
     return f"{status.st_dev}:{status.st_ino}:{status.st_mtime_ns}"
 
 
-def ensure(image: ImageRef, known: tuple[str, ...]) -> bool:
+def ensure(image: ImageRef, known: tuple[str, ...], customer: Customer) -> bool:
     """Makes sure that an image is there; says whether it had to be fetched. `known` are the tenant's digests.
 
     Raises BbhvError when the image is missing, has another digest, or cannot be unpacked.
@@ -85,9 +87,14 @@ def ensure(image: ImageRef, known: tuple[str, ...]) -> bool:
     if os.path.lexists(image.path) and image.sha256 in known:
         return False
     with _staging(image) as staging:
-        _fetch(image, f"{staging}/image")
+        if image.source.startswith("file:"):
+            ready = f"{staging}/image"
+            _fetch(image, ready, customer)
+        else:
+            ready = arriving.pull(image, customer, lambda: _room()[0])
         if not os.path.lexists(image.path):
-            _publish(image, staging)
+            _publish(image, staging, ready)
+        arriving.forget(ready)
     return True
 
 
@@ -102,7 +109,7 @@ def _take_offered(image: ImageRef) -> None:
     with open(handle, "rb") as archive, _staging(image) as staging:
         if image.identity != f"offered:{_identity(os.fstat(handle))}":
             raise BbhvError(f"Offered image {image.name} at {path} was replaced just now.", hint="Sync again.")
-        _publish(image, staging, archive)
+        _publish(image, staging, "", archive)
 
 
 @contextmanager
@@ -141,8 +148,7 @@ def sweep() -> None:
             os.close(handle)
 
 
-def _publish(image: ImageRef, staging: str, archive: IO[bytes] | None = None) -> None:
-    ready = f"{staging}/image"
+def _publish(image: ImageRef, staging: str, ready: str, archive: IO[bytes] | None = None) -> None:
     if image.format == "raw":
         os.chmod(ready, 0o444)  # for who is lent it; nobody else comes through the store
     else:
@@ -168,36 +174,24 @@ def _room() -> tuple[int, int]:
     return max(0, min(MAX_IMAGE, found.f_bavail * found.f_frsize - reserve)), max(0, min(MAX_FILES, inodes))
 
 
-def _fetch(image: ImageRef, target: str) -> None:
-    hidden = tuple(f"TemporaryFileSystem={folder}:ro,mode=0755" for folder in (paths.TENANTS, paths.STATE))
-    sandbox = systemd.Sandbox(properties=hidden, file_size=MAX_IMAGE, seconds=SECONDS)
-    work = ("worker", "image", image.source)
-    unit = _unit("image")
-    with systemd.owned(unit):
-        process = run.spawn(systemd.sandbox_command(unit, sandbox, (*run.program(), *work), {}))
-        try:
-            digest, size = _stream(process, target, image)
-            done = process.wait(SECONDS)
-        finally:
-            process.close()
+def _fetch(image: ImageRef, target: str, customer: Customer) -> None:
+    sandbox = systemd.Sandbox(properties=lend(""), file_size=MAX_IMAGE, seconds=SECONDS)
+    with unit("image", customer.tenant, image.name, ("image", image.source), sandbox, None) as running:
+        digest, size = _stream(running.process, target, image, min(customer.most, _room()[0]))
+        done = running.process.wait(SECONDS)
     if done.returncode:
-        words = said(done.stderr) or f"exit status {done.returncode}"
-        message = f"Image {image.name} cannot be fetched from {image.source}: {words}."
-        raise CommandError(process.argv, done.returncode, done.stderr, message, hint="What runs stays as it is.")
+        raise unfetched(image, said(done.stderr) or f"exit status {done.returncode}")
     if digest != image.sha256:
-        message = f"Image {image.name} from {image.source} has SHA256={digest} ({size} bytes), not {image.sha256}."
-        hint = f"Correct SHA256= in infrastructure/{image.name}.image, or the file at its source."
-        raise BbhvError(message, hint=hint)
+        raise other_digest(image, digest, size)
 
 
-def _stream(process: run.Process, target: str, image: ImageRef) -> tuple[str, int]:
+def _stream(process: run.Process, target: str, image: ImageRef, most: int) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
-    most, _ = _room()
     with open(target, "xb") as file:
         while chunk := process.stdout.read(1 << 20):
             size += len(chunk)
             if size > most:
-                raise _too_large(image, most)
+                raise too_large(image, most)
             digest.update(chunk)
             try:
                 file.write(chunk)
@@ -208,28 +202,18 @@ def _stream(process: run.Process, target: str, image: ImageRef) -> tuple[str, in
     return digest.hexdigest(), size
 
 
-def _too_large(image: ImageRef, most: int) -> BbhvError:
-    message = f"Image {image.name} from {image.source} is larger than the {show_size(most)} that it may take"
-    if most == MAX_IMAGE:
-        return BbhvError(f"{message}.", hint="Use a smaller image.")
-    return BbhvError(f"{message} of what is free in {paths.IMAGES}.", hint="Make room there.")
-
-
 def _unpack(image: ImageRef, archive: IO[bytes], tree: str) -> None:
     most, count = _room()
     sandbox = systemd.Sandbox(
         properties=(*_UNPACK, f"ReadWritePaths={tree}"), root=True, file_size=MAX_IMAGE, seconds=UNPACK_SECONDS
     )
     work = ("worker", "unpack", tree, str(most), str(count))
-    unit = _unit("unpack")
-    command = systemd.sandbox_command(unit, sandbox, (*run.program(), *work), {})
+    name = f"bitbuilder-unpack-{os.getpid()}-{os.urandom(4).hex()}.service"
+    command = systemd.sandbox_command(name, sandbox, (*run.program(), *work), {})
     try:
-        with systemd.owned(unit):
+        with systemd.owned(name):
             run.run(command, stdin=archive.fileno(), timeout=SECONDS)
     except CommandError as error:
         words = said(error.stderr) or f"exit status {error.returncode}"
         raise BbhvError(f"Image {image.name} from {image.source} cannot be unpacked: {words}.") from error
 
-
-def _unit(step: str) -> str:
-    return f"bitbuilder-{step}-{os.getpid()}-{os.urandom(4).hex()}.service"

@@ -28,6 +28,7 @@ from ..repository.choice import commit_of
 from ..repository.read import read
 from ..repository.signers import Signers
 from ..storage import collect, images, publish
+from ..storage.arriving import Customer
 from ..world import World
 from . import activate, batches, confirming, gate, healing, planning, recovery, room, scripts, sight, still
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
@@ -293,8 +294,13 @@ def _refuse(job: Job, oid: str, findings: tuple[Finding, ...]) -> None:
 
 def take_images(job: Job, generation: Generation) -> None:
     """Everything that can be slow or missing is there before the first change."""
+    one = job.registration
+    customer = Customer(
+        tenant=job.tenant, most=images.MAX_IMAGE if one.grants.storage is None else one.grants.storage,
+        granted=one.grants.image_sources, authority=one.fetch.ca if one.fetch else "",
+    )  # fmt: skip
     for image in generation.manifest.images:
-        if images.ensure(image, job.state.images):
+        if images.ensure(image, job.state.images, customer):
             job.remember(replace(job.state, images=(*job.state.images, image.sha256)))
 
 

@@ -1,0 +1,228 @@
+"""Images that come from servers, and what has come of them when that was interrupted.
+
+    /var/lib/bitbuilder/images/.partial/<tenant>/<sha256>         the bytes so far
+    /var/lib/bitbuilder/images/.partial/<tenant>/<sha256>.json    the image's name, its source, size and ETag
+
+They are a tenant's own: what another one downloaded is not taken from here. An interruption leaves the bytes, and the
+next attempt goes on behind them; only the digest of the whole decides. The file is locked while it grows.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import IO, Callable
+
+from ...errors import BbhvError
+from ...host import files, log, systemd
+from ...kinds.values import show_size
+from ...model.manifest import ImageRef
+from .. import paths, sandboxes
+
+TRIES = 5
+MAX_LINE = 1000
+CHUNK = 1 << 20
+TELL_SEC = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who wants an image: what it may take, from where, whom besides the host's authorities it believes, and how long
+    it may take now."""
+
+    tenant: str
+    most: int
+    granted: tuple[str, ...] = ()
+    authority: str = ""
+    seconds: int = 3600
+
+
+class _Partial:
+    """The open file, with the digest of what is in it."""
+
+    def __init__(self, file: IO[bytes], path: str) -> None:
+        self.file = file
+        self.path = path
+        self.size = 0
+        self.digest = hashlib.sha256()
+        while chunk := file.read(CHUNK):
+            self._count(chunk)
+
+    def _count(self, chunk: bytes) -> None:
+        self.digest.update(chunk)
+        self.size += len(chunk)
+
+    def add(self, chunk: bytes) -> None:
+        """Writes more of it."""
+        try:
+            self.file.write(chunk)
+        except OSError as error:
+            raise files.named(error, self.path) from None
+        self._count(chunk)
+
+    def empty(self) -> None:
+        """Forgets what is there."""
+        self.file.seek(0)
+        self.file.truncate()
+        self.digest, self.size = hashlib.sha256(), 0
+
+
+def folder(tenant: str) -> str:
+    """Where what is not whole of a tenant's images is."""
+    return f"{paths.PARTIAL}/{tenant}"
+
+
+def pull(image: ImageRef, customer: Customer, most: Callable[[], int]) -> str:
+    """The path of an image as its source has it, whole and with its digest; the caller takes it away.
+
+    `most` is how many bytes more there is room for. Raises BbhvError or OSError.
+    """
+    files.make_dir(folder(customer.tenant), 0o700)
+    path = f"{folder(customer.tenant)}/{image.sha256}"
+    with open(path, "a+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        partial = _Partial(file, path)
+        try:
+            _all(image, customer, partial, most)
+        finally:
+            if not partial.size:
+                forget(path)
+        os.fsync(file.fileno())
+    return path
+
+
+def forget(path: str) -> None:
+    """Removes what is left of a file that is not needed here any more."""
+    files.discard(path)
+    files.discard(f"{path}.json")
+
+
+def _all(image: ImageRef, customer: Customer, partial: _Partial, most: Callable[[], int]) -> None:
+    """Asks until all is there: goes on where a server broke off, and begins anew where the bytes do not fit."""
+    until = time.monotonic() + customer.seconds
+    for number in range(TRIES):
+        if partial.digest.hexdigest() == image.sha256:
+            return
+        began = partial.size
+        try:
+            start = _receive(image, customer, partial, most, until)
+        except _BrokenError as error:
+            if number + 1 == TRIES or partial.size == began or time.monotonic() >= until:
+                raise error.told(image, partial.size) from None
+            continue
+        if partial.digest.hexdigest() != image.sha256:
+            digest, size = partial.digest.hexdigest(), partial.size
+            partial.empty()
+            if not start:
+                raise other_digest(image, digest, size)
+    if partial.digest.hexdigest() != image.sha256:
+        raise _BrokenError("its bytes change while they are fetched").told(image, 0)
+
+
+class _BrokenError(BbhvError):
+    """The server or the way to it failed, which may be over soon."""
+
+    def told(self, image: ImageRef, size: int) -> BbhvError:
+        """The sentence about it."""
+        hint = f"{show_size(size)} of it are kept; the next sync goes on." if size else "What runs stays as it is."
+        return unfetched(image, self.message, hint)
+
+
+def _receive(image: ImageRef, customer: Customer, partial: _Partial, most: Callable[[], int], until: float) -> int:
+    """Takes one answer, and returns at which byte it began. Raises _BrokenError when it broke off."""
+    seconds = max(1, round(until - time.monotonic()))
+    tag = str(_about(partial.path, image.source).get("tag", ""))
+    question = json.dumps([image.source, customer.granted, customer.authority, partial.size, tag])
+    sandbox = systemd.Sandbox(
+        properties=sandboxes.lend(""), network=True, memory="256M", file_size=1 << 20, seconds=seconds
+    )
+    stdin = sandboxes.in_memory(question.encode())
+    try:
+        with sandboxes.unit("image", customer.tenant, image.name, ("download",), sandbox, stdin) as unit:
+            handle = unit.process.stdout.fileno()
+            line = b""
+            while not line.endswith(b"\n") and len(line) < MAX_LINE and (byte := os.read(handle, 1)):
+                line += byte
+            head = _head(line)
+            if head is not None:
+                start, size, tag = head
+                if start != partial.size:
+                    partial.empty()
+                about = {"name": image.name, "source": image.source, "size": size, "tag": tag}
+                files.write(f"{partial.path}.json", json.dumps(about).encode(), 0o600)
+                room = min(customer.most, partial.size + most())
+                _take(image, customer, partial, handle, size, room)
+            done = unit.process.wait(seconds + sandboxes.GRACE)
+    finally:
+        os.close(stdin)
+    if done.returncode or head is None:
+        late = time.monotonic() >= until
+        words = sandboxes.late(customer.seconds) if late else sandboxes.said(done.stderr)
+        raise _BrokenError(words or f"exit status {done.returncode}")
+    return start
+
+
+def _head(line: bytes) -> tuple[int, int, str] | None:
+    """The start of an answer: first byte, size of the file, ETag. None when there is none."""
+    try:
+        found = json.loads(line or b"null")
+        return None if found is None else (int(found["start"]), int(found["size"]), str(found["tag"]))
+    except (ValueError, TypeError, KeyError):
+        raise BbhvError("The answer of the unit that fetches images is not understood.") from None
+
+
+def _take(image: ImageRef, customer: Customer, partial: _Partial, handle: int, size: int, room: int) -> None:
+    if size > room:
+        partial.empty()
+        raise too_large(image, room, size)
+    told = time.monotonic()
+    while chunk := os.read(handle, CHUNK):
+        if partial.size + len(chunk) > room:
+            partial.empty()
+            raise too_large(image, room)
+        partial.add(chunk)
+        if time.monotonic() - told >= TELL_SEC:
+            told = time.monotonic()
+            text = f"fetching image {image.name}, {progress(partial.size, size)}"
+            log.write("info", f"{customer.tenant}: {text}")
+            systemd.notify(f"STATUS={text}")
+
+
+def progress(here: int, size: int) -> str:
+    """How much has come of something."""
+    whole = f" of {show_size(size)} ({here * 100 // size} %)" if size else ""
+    return f"{show_size(here >> 20 << 20)}{whole}"
+
+
+def _about(path: str, source: str) -> dict[str, object]:
+    """What is noted about a partial file, if it is about this source."""
+    try:
+        found = json.loads(files.read(f"{path}.json") or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and source in ("", found.get("source")) else {}
+
+
+def unfetched(image: ImageRef, words: str, hint: str = "What runs stays as it is.") -> BbhvError:
+    """The sentence about a source that gives nothing."""
+    return BbhvError(f"Image {image.name} cannot be fetched from {image.source}: {words}.", hint=hint)
+
+
+def other_digest(image: ImageRef, digest: str, size: int) -> BbhvError:
+    """The sentence about bytes that are not those that are declared."""
+    message = f"Image {image.name} from {image.source} has SHA256={digest} ({size} bytes), not {image.sha256}."
+    hint = f"Correct SHA256= in infrastructure/{image.name}.image, or the file at its source."
+    return BbhvError(message, hint=hint)
+
+
+def too_large(image: ImageRef, most: int, size: int = 0) -> BbhvError:
+    """The sentence about more bytes than are taken."""
+    what = f"is {show_size(size)}, more" if size else "is larger"
+    message = f"Image {image.name} from {image.source} {what} than the {show_size(most)} that it may take"
+    free = os.statvfs(paths.IMAGES)
+    if most < free.f_bavail * free.f_frsize:
+        return BbhvError(f"{message}.", hint="Use a smaller image, or ask the operator for more storage.")
+    return BbhvError(f"{message} of what is free in {paths.IMAGES}.", hint="Make room there.")
