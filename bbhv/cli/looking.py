@@ -7,6 +7,7 @@ from ..engine.tenant.deadline import span
 from ..errors import EXIT_FAILED, EXIT_OK, NotFoundError
 from ..findings import printable
 from ..formats.jsontext import Json
+from ..kinds.values import show_progress
 from .main import Call
 from .output import Output, complain, finding_text, text
 
@@ -77,7 +78,7 @@ def _tenant(one: dict[str, Json], output: Output) -> None:
     for label, lines in (
         ("Registration", [text(one["state"])] if one["state"] not in ("enabled", None) else []),
         ("Generation", _generation(one)), ("Last sync", _last_sync(one, output)), ("Hold", _hold(one["hold"])),
-        ("Confirm", _confirm(one)), ("Stopped", _stopped(one)),
+        ("Fetching", _fetching(one["fetching"])), ("Confirm", _confirm(one)), ("Stopped", _stopped(one)),
         ("Workloads", _workloads(one, output)), ("Drift", _drift(one, output)),
         ("Findings", [finding_text(it) for it in _list(one["findings"])]),
     ):  # fmt: skip
@@ -108,6 +109,14 @@ def _retry(one: dict[str, Json]) -> list[str]:
         return []
     seconds = max(0, int(int(str(one["retryUSec"])) / 1e6 - time.time()))
     return [f"It is fetched again in {span(seconds)}; now: bbhv sync {text(one['id'])}"]
+
+
+def _fetching(value: Json) -> list[str]:
+    if not isinstance(value, dict):
+        return []
+    size = value["size"]
+    progress = show_progress(int(str(value["received"])), size if isinstance(size, int) else 0)
+    return [f"image {text(value['image'])}, {progress}"]
 
 
 def _confirm(one: dict[str, Json]) -> list[str]:

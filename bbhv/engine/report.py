@@ -13,6 +13,7 @@ from ..model.registration import Registration
 from ..names import tenant_unit
 from . import paths, world
 from .repository import retry
+from .storage import partial
 from .storage.state import Hold, Outcome, Store, known_tenants
 from .tenant import deadline, sight
 
@@ -55,6 +56,7 @@ def _tenant(
         "good": store.number("good"),
         "confirmUSec": deadline.until_usec(state.trial),
         "retryUSec": None if refused else retry.when_usec(name),
+        "fetching": partial.going(name),
         "hold": _hold(state.hold),
         "workloads": _workloads(manifest, units),
         "drift": [one.as_json() for one in drift],

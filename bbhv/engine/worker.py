@@ -1,8 +1,8 @@
 """What runs inside the sandboxes: unprivileged, with nothing but standard input and output to the engine.
 
-`repack` and `credential` are about repositories (transfer). `image` writes the bytes of an image.
-`unpack` extracts an archive below one folder. Whatever is wrong is one sentence on standard error and a non-zero exit
-status.
+`repack` and `credential` are about repositories (transfer). `image` writes the bytes of an image. `unpack` extracts an
+archive below one folder, `expand` takes the compression from a file. Whatever is wrong is one sentence on standard
+error and a non-zero exit status.
 """
 
 import os
@@ -38,6 +38,10 @@ def _work(kind: str = "", *rest: str) -> int:
             from .storage.unpack import unpack  # which only an image needs, and takes its time anyway
 
             unpack(sys.stdin.buffer, rest[0], int(rest[1]), int(rest[2]))
+        case "expand", 0:
+            from .storage.unpack import expand
+
+            expand(sys.stdin.buffer)
         case _:
             raise UsageError("This verb is for the engine's own units.")
     return 0

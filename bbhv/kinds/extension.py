@@ -22,7 +22,7 @@ from ..findings import Finding, Place, did_you_mean, errors
 from ..formats import osrelease
 from ..formats.osrelease import Class, OsRelease
 from . import values as v
-from .image import SHA256, SOURCE, Fetched, doubts
+from .image import SHA256, SIZE, SOURCE, Fetched, doubts
 from .settings import Cost, Setting, Table, Verdict
 from .source import Source, unit_values
 
@@ -48,7 +48,7 @@ FORMAT = Setting(
     "tar for an archive of the extension's tree, raw for a squashfs or erofs image or a disk image (DDI) of it.",
     required=True,
 )  # fmt: skip
-TABLE = Table(SOURCE, SHA256, FORMAT)
+TABLE = Table(SOURCE, SHA256, FORMAT, SIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

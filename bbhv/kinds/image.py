@@ -42,15 +42,23 @@ SOURCE = Setting(
 SHA256 = Setting(_SECTION, "SHA256", _YES, digest, Cost.RECREATE, "The digest that sha256sum(1) prints.", required=True)
 FORMAT = Setting(
     _SECTION, "Format", _YES, v.one_of("tar", "raw"), Cost.RECREATE,
-    "tar for an archive of a root file system, raw for a squashfs or erofs image.", required=True,
+    "tar for an archive of a root file system, raw for a squashfs, erofs or disk image. Either may be compressed.",
+    required=True,
 )
 
-TABLE = Table(SOURCE, SHA256, FORMAT, meant=elsewhere.IMAGE)
+SIZE = Setting(
+    _SECTION, "Size", _YES, v.bounded_size(1, 16 << 30), Cost.NONE,
+    "How many bytes the file has at most. Without it, what is left of the storage that is granted.", show=v.show_size,
+)  # fmt: skip
+
+TABLE = Table(SOURCE, SHA256, FORMAT, SIZE, meant=elsewhere.IMAGE)
 
 
+PACKERS = (".gz", ".xz", ".bz2", ".zst")
 # What the names of files end in that are surely of the other format.
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst")
-_FILE_SYSTEMS = (".raw", ".img", ".squashfs", ".erofs", ".iso", ".qcow2")
+_PACKED = tuple(f"{one}{two}" for one in (".raw", ".img", ".squashfs", ".erofs") for two in PACKERS)
+_FILE_SYSTEMS = (".raw", ".img", ".squashfs", ".erofs", ".iso", ".qcow2", *_PACKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,16 @@ class Fetched(Declared):
     def format(self) -> Literal["tar", "raw"]:
         """How to make a root of it."""
         return "raw" if self.values.need(FORMAT) == "raw" else "tar"
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has at most; 0 when the file does not say."""
+        return self.values.get(SIZE) or 0
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the name says that it is a raw image which is compressed, and is to be used without that."""
+        return self.format == "raw" and self.source.lower().endswith(_PACKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,6 +165,16 @@ def show_size(value: int) -> str:
     return str(value)
 
 
+def show_about(value: int) -> str:
+    """The amount for people who wait for it."""
+    return f"{value >> 20} MiB" if value >= 1 << 20 else f"{-(-value >> 10)} KiB"
+
+
+def show_progress(here: int, size: int) -> str:
+    """How much is here of something whose size is 0 when nobody knows it."""
+    return f"{show_about(here)} of {show_about(size)} ({here * 100 // size} %)" if size else show_about(here)
+
+
 def quota(value: str) -> int:
     """A share of CPU time in hundredths of a percent; 100% is one CPU."""
     if not value.endswith("%") or value[-2:-1] in _BLANK:

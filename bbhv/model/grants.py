@@ -127,6 +127,9 @@ def _source(one: Fetched, grants: Grants, allow_file: bool, *, mounted: bool) ->
         message = "Source= is a file of the host, which this host does not allow."
         hint = "The operator sets AllowFile=yes under [System] in /etc/bitbuilder/bitbuilder.conf."
         yield Finding(place, "BB403", message, hint)
+    if grants.storage is not None and one.size > grants.storage:
+        message = f"Size={show_size(one.size)} is more than the {show_size(grants.storage)} of storage that is granted."
+        yield Finding(one.values.places(image.SIZE)[0], "BB401", message, ASK)
     if one.format == "raw" and mounted and not grants.mount_images:
         place = one.values.places(image.FORMAT)[0]
         message = "Format=raw needs the grant mountImages: the kernel of the host mounts the image."

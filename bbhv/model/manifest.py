@@ -16,6 +16,8 @@ from ..kinds.lifecycle import Lifecycle, OnFailure
 API_VERSION = "bitbuilder.io/v1"
 ImageFormat = Literal["tree", "tar", "raw", "offered"]
 T = TypeVar("T")
+# What the identity of an image ends in that is used without its compression.
+EXPANDED = ":expanded"
 # Of the infrastructure: the setting that says how large the storage is, and what a volume for machines is.
 STORAGE, DRIVE = "storage", "drive"
 

@@ -74,6 +74,25 @@ def test_those_that_are_ready_do_not_wait_for_those_that_hang() -> None:
     assert not running.is_alive() and sum(map(len, seen.batches)) == 18
 
 
+def test_those_that_wait_for_images_leave_their_places_to_others() -> None:
+    seen, over = Seen(), threading.Event()
+
+    def prepare(one: Job) -> None:
+        if one.tenant.startswith("slow"):
+            one.slow()
+            one.slow()
+            assert over.wait(PATIENCE)
+
+    jobs = [*(job(f"slow{number}") for number in range(9)), *(job(f"quick{number}") for number in range(9))]
+    running = threading.Thread(target=Run(2, prepare, seen.activate).run, args=(jobs,))
+    running.start()
+    assert all(seen.activated.acquire(timeout=PATIENCE) for _ in range(9))
+    assert {name for batch in seen.batches for name in batch} == {f"quick{number}" for number in range(9)}
+    over.set()
+    running.join(PATIENCE)
+    assert not running.is_alive() and sum(map(len, seen.batches)) == 18
+
+
 def test_a_server_is_free_for_the_next_as_soon_as_it_gave_what_it_has() -> None:
     seen, fetched = Seen(), threading.Semaphore(0)
 

@@ -119,6 +119,13 @@ def test_a_file_system_image_needs_the_grant_to_be_mounted() -> None:
     assert check(one, replace(GRANTS, mount_images=True)) == []
 
 
+def test_an_image_that_may_be_larger_than_all_storage_is_found() -> None:
+    large = FILES["infrastructure/own.image"].decode() + "Size=16G\n"
+    assert check(tenant(infrastructure__own_image=large), replace(GRANTS, storage=1 << 34)) == []
+    found = check(tenant(infrastructure__own_image=large), replace(GRANTS, storage=(1 << 34) - 1))
+    assert [one for one in found if "own.image" in one] == ["infrastructure/own.image:5 BB401"]
+
+
 def test_the_least_share_of_a_cpu_is_still_a_share() -> None:
     assert Grants(cpus=0.5).cpu_quota == 5000
     assert Grants(cpus=0.000001).cpu_quota == 1

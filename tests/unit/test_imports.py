@@ -30,8 +30,8 @@ TOLD = {
 MANIFEST = {"model.manifest", "kinds.lifecycle"}
 LOOKED = {"engine.storage.publish", "engine.tenant.sight", "model.drift"}
 REPORT = {
-    "engine.report", "engine.tenant.deadline", "engine.repository.retry", "engine.storage.state", "host.systemd",
-    "host.log", "model.backoff",
+    "engine.report", "engine.tenant.deadline", "engine.repository.retry", "engine.storage.partial",
+    "engine.storage.state", "host.systemd", "host.log", "model.backoff",
 } | LOOKED | MANIFEST | TOLD  # fmt: skip
 VARLINK = {
     "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",

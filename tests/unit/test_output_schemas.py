@@ -191,6 +191,7 @@ TENANT: dict[str, Json] = {
     "id": "acme", "state": "enabled", "activeState": "active", "outcome": "applied", "outcomeCommit": "c" * 40,
     "outcomeUSec": 5, "message": "", "commit": "c" * 40, "generation": 7, "good": 7, "confirmUSec": None,
     "retryUSec": None,
+    "fetching": None,
     "hold": {"verb": "rollback", "who": "root", "whenUSec": 3, "until": "a newer commit", "untilUSec": None},
     "workloads": [WORKLOAD],
     "drift": [DRIFT], "findings": [],

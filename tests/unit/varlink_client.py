@@ -29,6 +29,7 @@ def tenant(name: str, **changes: Json) -> dict[str, Json]:
         "good": 7,
         "confirmUSec": None,
         "retryUSec": None,
+        "fetching": None,
         "hold": {"verb": "suspend", "who": "root", "whenUSec": 1_700_000_000_000_000, "until": "bbhv resume",
                  "untilUSec": None},
         "drift": [],

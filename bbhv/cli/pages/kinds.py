@@ -148,8 +148,11 @@ IMAGE = About(
     An image that the operator offers needs no such file: a workload names it, if the grant `images` fits its name. A
     declared image goes before an offered one of the same name.
 
-    An archive is unpacked behind a sandbox: device nodes, sockets and FIFOs in it are left out. A raw image of a
-    container is mounted by the kernel of the host, which needs the grant `mountImages`.""",
+    An archive is unpacked behind a sandbox: device nodes, sockets and FIFOs in it are left out. It may be compressed by
+    gzip, xz, bzip2 or zstd. So may a raw image whose name ends in `.raw`, `.img`, `.squashfs` or `.erofs`, and `.gz`,
+    `.xz`, `.bz2` or `.zst`; it is used without that. What comes of a file counts against the grant `storage`, and is
+    not unpacked beyond it. A raw image of a container is a squashfs or erofs and is mounted by the kernel of the host,
+    which needs the grant `mountImages`; one that a machine starts from has a partition table.""",
     example="""
 # infrastructure/app.image
 [Image]

@@ -1,10 +1,7 @@
-"""Images that come from servers, and what has come of them when that was interrupted.
+"""Images that come from servers: a unit of their own asks, and what it says is hashed and kept while it comes.
 
-    /var/lib/bitbuilder/images/.partial/<tenant>/<sha256>         the bytes so far
-    /var/lib/bitbuilder/images/.partial/<tenant>/<sha256>.json    the image's name, its source, size and ETag
-
-They are a tenant's own: what another one downloaded is not taken from here. An interruption leaves the bytes, and the
-next attempt goes on behind them; only the digest of the whole decides. The file is locked while it grows.
+An interruption leaves the bytes (`partial`), and the next attempt goes on behind them; only the digest of the whole
+decides.
 """
 
 import fcntl
@@ -17,10 +14,12 @@ from typing import IO, Callable
 
 from ...errors import BbhvError
 from ...host import files, log, systemd
-from ...kinds.values import show_size
+from ...kinds.values import show_about, show_progress, show_size
 from ...model.manifest import ImageRef
 from .. import paths, sandboxes
+from . import partial
 
+SECONDS = 3600
 TRIES = 5
 MAX_LINE = 1000
 CHUNK = 1 << 20
@@ -29,14 +28,16 @@ TELL_SEC = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """Who wants an image: what it may take, from where, whom besides the host's authorities it believes, and how long
-    it may take now."""
+    """Who wants an image: how many bytes its file may have, how many what comes of it, and where it may be; whom it
+    believes besides the host's authorities; how long that may take now, and how long a server may be silent."""
 
     tenant: str
     most: int
+    unpacked: int
     granted: tuple[str, ...] = ()
     authority: str = ""
-    seconds: int = 3600
+    seconds: int = SECONDS
+    patience: int = 30
 
 
 class _Partial:
@@ -56,8 +57,10 @@ class _Partial:
 
     def add(self, chunk: bytes) -> None:
         """Writes more of it."""
+        view = memoryview(chunk)
         try:
-            self.file.write(chunk)
+            while view:
+                view = view[os.write(self.file.fileno(), view) :]
         except OSError as error:
             raise files.named(error, self.path) from None
         self._count(chunk)
@@ -69,73 +72,68 @@ class _Partial:
         self.digest, self.size = hashlib.sha256(), 0
 
 
-def folder(tenant: str) -> str:
-    """Where what is not whole of a tenant's images is."""
-    return f"{paths.PARTIAL}/{tenant}"
-
-
 def pull(image: ImageRef, customer: Customer, most: Callable[[], int]) -> str:
     """The path of an image as its source has it, whole and with its digest; the caller takes it away.
 
     `most` is how many bytes more there is room for. Raises BbhvError or OSError.
     """
-    files.make_dir(folder(customer.tenant), 0o700)
-    path = f"{folder(customer.tenant)}/{image.sha256}"
+    files.make_dir(partial.folder(customer.tenant), 0o700)
+    path = f"{partial.folder(customer.tenant)}/{image.sha256}"
     with open(path, "a+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        partial = _Partial(file, path)
+        here = _Partial(file, path)
         try:
-            _all(image, customer, partial, most)
+            _all(image, customer, here, most)
         finally:
-            if not partial.size:
-                forget(path)
+            if not here.size:
+                partial.forget(path)
         os.fsync(file.fileno())
     return path
 
 
-def forget(path: str) -> None:
-    """Removes what is left of a file that is not needed here any more."""
-    files.discard(path)
-    files.discard(f"{path}.json")
-
-
-def _all(image: ImageRef, customer: Customer, partial: _Partial, most: Callable[[], int]) -> None:
+def _all(image: ImageRef, customer: Customer, here: _Partial, most: Callable[[], int]) -> None:
     """Asks until all is there: goes on where a server broke off, and begins anew where the bytes do not fit."""
-    until = time.monotonic() + customer.seconds
+    until, first = time.monotonic() + customer.seconds, here.size
     for number in range(TRIES):
-        if partial.digest.hexdigest() == image.sha256:
+        if here.digest.hexdigest() == image.sha256:
             return
-        began = partial.size
+        began = here.size
         try:
-            start = _receive(image, customer, partial, most, until)
+            start = _receive(image, customer, here, most, until)
         except _BrokenError as error:
-            if number + 1 == TRIES or partial.size == began or time.monotonic() >= until:
-                raise error.told(image, partial.size) from None
+            if number + 1 == TRIES or here.size == began or time.monotonic() >= until:
+                raise error.told(image, first, here.size) from None
             continue
-        if partial.digest.hexdigest() != image.sha256:
-            digest, size = partial.digest.hexdigest(), partial.size
-            partial.empty()
+        if here.digest.hexdigest() != image.sha256:
+            digest, size = here.digest.hexdigest(), here.size
+            here.empty()
             if not start:
                 raise other_digest(image, digest, size)
-    if partial.digest.hexdigest() != image.sha256:
-        raise _BrokenError("its bytes change while they are fetched").told(image, 0)
+    if here.digest.hexdigest() != image.sha256:
+        raise _BrokenError("its bytes change while they are fetched").told(image, 0, 0)
+
+
+class UnfinishedError(BbhvError):
+    """Some of an image has come, and the next attempt goes on."""
 
 
 class _BrokenError(BbhvError):
     """The server or the way to it failed, which may be over soon."""
 
-    def told(self, image: ImageRef, size: int) -> BbhvError:
-        """The sentence about it."""
-        hint = f"{show_size(size)} of it are kept; the next sync goes on." if size else "What runs stays as it is."
-        return unfetched(image, self.message, hint)
+    def told(self, image: ImageRef, before: int, now: int) -> BbhvError:
+        """The sentence about it. There were so many bytes before the first attempt, and are so many now."""
+        if not now:
+            return unfetched(image, self.message)
+        error = unfetched(image, self.message, f"{show_about(now)} of it are kept; the next sync goes on.")
+        return UnfinishedError(error.message, hint=error.hint) if now > before else error
 
 
-def _receive(image: ImageRef, customer: Customer, partial: _Partial, most: Callable[[], int], until: float) -> int:
+def _receive(image: ImageRef, customer: Customer, here: _Partial, most: Callable[[], int], until: float) -> int:
     """Takes one answer, and returns at which byte it began. Raises _BrokenError when it broke off."""
     seconds = max(1, round(until - time.monotonic()))
-    tag = str(_about(partial.path, image.source).get("tag", ""))
-    question = json.dumps([image.source, customer.granted, customer.authority, partial.size, tag])
+    tag = str(partial.about(here.path, image.source).get("tag", ""))
+    question = json.dumps([image.source, customer.granted, customer.authority, customer.patience, here.size, tag])
     sandbox = systemd.Sandbox(
         properties=sandboxes.lend(""), network=True, memory="256M", file_size=1 << 20, seconds=seconds
     )
@@ -149,12 +147,12 @@ def _receive(image: ImageRef, customer: Customer, partial: _Partial, most: Calla
             head = _head(line)
             if head is not None:
                 start, size, tag = head
-                if start != partial.size:
-                    partial.empty()
+                if start != here.size:
+                    here.empty()
                 about = {"name": image.name, "source": image.source, "size": size, "tag": tag}
-                files.write(f"{partial.path}.json", json.dumps(about).encode(), 0o600)
-                room = min(customer.most, partial.size + most())
-                _take(image, customer, partial, handle, size, room)
+                files.write(f"{here.path}.json", json.dumps(about).encode(), 0o600)
+                room = min(customer.most, here.size + most())
+                _take(image, customer, here, handle, size, room)
             done = unit.process.wait(seconds + sandboxes.GRACE)
     finally:
         os.close(stdin)
@@ -174,36 +172,21 @@ def _head(line: bytes) -> tuple[int, int, str] | None:
         raise BbhvError("The answer of the unit that fetches images is not understood.") from None
 
 
-def _take(image: ImageRef, customer: Customer, partial: _Partial, handle: int, size: int, room: int) -> None:
+def _take(image: ImageRef, customer: Customer, here: _Partial, handle: int, size: int, room: int) -> None:
     if size > room:
-        partial.empty()
+        here.empty()
         raise too_large(image, room, size)
     told = time.monotonic()
     while chunk := os.read(handle, CHUNK):
-        if partial.size + len(chunk) > room:
-            partial.empty()
+        if here.size + len(chunk) > room:
+            here.empty()
             raise too_large(image, room)
-        partial.add(chunk)
+        here.add(chunk)
         if time.monotonic() - told >= TELL_SEC:
             told = time.monotonic()
-            text = f"fetching image {image.name}, {progress(partial.size, size)}"
+            text = f"fetching image {image.name}, {show_progress(here.size, size)}"
             log.write("info", f"{customer.tenant}: {text}")
             systemd.notify(f"STATUS={text}")
-
-
-def progress(here: int, size: int) -> str:
-    """How much has come of something."""
-    whole = f" of {show_size(size)} ({here * 100 // size} %)" if size else ""
-    return f"{show_size(here >> 20 << 20)}{whole}"
-
-
-def _about(path: str, source: str) -> dict[str, object]:
-    """What is noted about a partial file, if it is about this source."""
-    try:
-        found = json.loads(files.read(f"{path}.json") or b"{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) and source in ("", found.get("source")) else {}
 
 
 def unfetched(image: ImageRef, words: str, hint: str = "What runs stays as it is.") -> BbhvError:
@@ -220,7 +203,7 @@ def other_digest(image: ImageRef, digest: str, size: int) -> BbhvError:
 
 def too_large(image: ImageRef, most: int, size: int = 0) -> BbhvError:
     """The sentence about more bytes than are taken."""
-    what = f"is {show_size(size)}, more" if size else "is larger"
+    what = f"has {size} bytes, more" if size else "is larger"
     message = f"Image {image.name} from {image.source} {what} than the {show_size(most)} that it may take"
     free = os.statvfs(paths.IMAGES)
     if most < free.f_bavail * free.f_frsize:

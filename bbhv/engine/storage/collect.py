@@ -11,6 +11,7 @@ compared with those of the last collection, which are kept in /run.
 
 import fcntl
 import os
+import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -21,10 +22,11 @@ from ...model.retention import Kept, Surplus, surplus
 from ...names import is_name
 from .. import paths
 from ..tenant.job import sentence, tenant_lock
-from . import images, publish
+from . import images, partial, publish
 from .state import Store, known_tenants
 
 PATIENCE = 20  # seconds
+DAY_SEC = 86400
 _LOCK = f"{paths.RUN_LOCK}/_store"
 _LOOKED = f"{paths.RUN}/collected"
 
@@ -57,6 +59,7 @@ def _collect(registered: frozenset[str]) -> bool:
         found = surplus(paths.IMAGES, stored(), tenants, _loaded())
         left = [tenant for tenant, digests in found.forgotten.items() if not _forget(tenant, digests)]
         _tidy(registered | frozenset(tenants))
+        partial.sweep(tenants)
         trash = [] if left else [_take_name(path) for path in found.images]
     for path, handle in trash:
         files.remove_tree(path)
@@ -84,7 +87,8 @@ def _times() -> bytes:
     """What differs whenever there may be something to do."""
     folders = [paths.TENANTS, paths.IMAGES, paths.RUN_GENERATIONS]
     folders += [f"{paths.tenant(tenant)}/generations" for tenant in known_tenants()]
-    return "".join(f"{folder} {_mtime(folder)}\n" for folder in folders).encode()
+    days = [f"{time.time() // DAY_SEC}\n"] if os.path.lexists(paths.PARTIAL) else []
+    return "".join([*days, *(f"{folder} {_mtime(folder)}\n" for folder in folders)]).encode()
 
 
 def _mtime(path: str) -> int:

@@ -4,8 +4,8 @@ The question is one JSON document on standard input. The answer begins with one 
 the file it goes on, how many bytes the file has (0: the server does not say) and its ETag; the rest is the bytes.
 Nobody has to believe it: see `arriving`, which starts this and compares the digest.
 
-A server has PATIENCE seconds to answer, and to bring each LEAST bytes, counted while it is waited for. It may send us
-elsewhere a few times: to places that are granted, and from https not to http.
+A server has some seconds of `patience` to answer, and to bring each LEAST bytes, counted while it is waited for. It may
+send us elsewhere a few times: to places that are granted, and from https not to http.
 """
 
 import json
@@ -24,7 +24,6 @@ from ...kinds.values import Unreadable
 from ...version import VERSION
 from ..repository.refs import context
 
-PATIENCE = 30.0
 LEAST = 64 << 10
 REDIRECTS = 5
 CHUNK = 1 << 20
@@ -47,33 +46,33 @@ def _within(seconds: float, what: str) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def download(url: str, granted: Sequence[str], authority: str, start: int, tag: str) -> None:
+def download(url: str, granted: Sequence[str], authority: str, patience: int, start: int, tag: str) -> None:
     """Writes the answer about a URL to standard output, from byte `start` on where the server can do that.
 
     Raises BbhvError, OSError or HTTPException.
     """
     for _ in range(REDIRECTS + 1):
         name = url.split("/")[2]
-        with _within(PATIENCE, f"{name} does not answer within {PATIENCE:g} s"):
-            reply = _ask(url, authority, start, tag)
+        with _within(patience, f"{name} does not answer within {patience} s"):
+            reply = _ask(url, authority, patience, start, tag)
         if reply.status == 416 and start:
             start = 0  # it has less by now
         elif reply.status in _ELSEWHERE:
             url = _elsewhere(url, reply.headers.get("Location", ""), granted)
         else:
-            return _pass_on(reply, name, start)
+            return _pass_on(reply, name, patience, start)
     raise BbhvError(f"The server sends us elsewhere more than {REDIRECTS} times")
 
 
-def _ask(url: str, authority: str, start: int, tag: str) -> HTTPResponse:
+def _ask(url: str, authority: str, patience: int, start: int, tag: str) -> HTTPResponse:
     scheme, _, server, path = url.split("/", 3)
     if scheme == "https:":
         trusted = context("")
         if authority:
             trusted.load_verify_locations(cadata=authority)
-        connection: HTTPConnection = HTTPSConnection(server, timeout=PATIENCE, context=trusted)
+        connection: HTTPConnection = HTTPSConnection(server, timeout=patience, context=trusted)
     else:
-        connection = HTTPConnection(server, timeout=PATIENCE)
+        connection = HTTPConnection(server, timeout=patience)
     headers = {"User-Agent": f"bbhv/{VERSION}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -85,6 +84,8 @@ def _ask(url: str, authority: str, start: int, tag: str) -> HTTPResponse:
 
 def _elsewhere(url: str, location: str, granted: Sequence[str]) -> str:
     target, mark, query = urljoin(url, location).partition("?")
+    if not location:
+        raise BbhvError("The server sends us elsewhere, and does not say where")
     try:
         target = normalise(target, ("https",) if url.startswith("https:") else ("https", "http"))
     except Unreadable as error:
@@ -96,7 +97,7 @@ def _elsewhere(url: str, location: str, granted: Sequence[str]) -> str:
     return target + mark + query
 
 
-def _pass_on(reply: HTTPResponse, name: str, start: int) -> None:
+def _pass_on(reply: HTTPResponse, name: str, patience: int, start: int) -> None:
     size = reply.length or 0
     if reply.status == 206 and start:
         if not reply.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
@@ -109,14 +110,14 @@ def _pass_on(reply: HTTPResponse, name: str, start: int) -> None:
     tag = reply.headers.get("ETag", "")
     tag = tag if len(tag) <= MAX_TAG and tag.isascii() and tag.isprintable() else ""
     _write(json.dumps({"start": start, "size": size, "tag": tag}).encode() + b"\n")
-    left, got, at = PATIENCE, 0, start
+    left, got, at = float(patience), 0, start
     while True:
         since = time.monotonic()
-        with _within(left, f"{name} sends less than {LEAST >> 10} KiB in {PATIENCE:g} s"):
+        with _within(left, f"{name} sends less than {LEAST >> 10} KiB in {patience} s"):
             chunk = reply.read1(CHUNK)
         left, got, at = left - (time.monotonic() - since), got + len(chunk), at + len(chunk)
         if got >= LEAST:
-            left, got = PATIENCE, 0
+            left, got = float(patience), 0
         if not chunk:
             break
         _write(chunk)

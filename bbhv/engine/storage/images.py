@@ -17,19 +17,19 @@ from contextlib import contextmanager
 from typing import IO
 
 from ...errors import BbhvError, CommandError
+from ...findings import errors
 from ...host import files, run, systemd
 from ...host.lock import Lock
 from ...model.host import Offered
-from ...model.manifest import ImageRef
+from ...model.manifest import EXPANDED, ImageRef
 from ...names import is_name
 from .. import paths
 from ..sandboxes import lend, said, unit
-from . import arriving
-from .arriving import Customer, other_digest, too_large, unfetched
+from . import arriving, partial
+from .arriving import SECONDS, Customer, other_digest, too_large, unfetched
 
 MAX_IMAGE = 16 << 30
 MAX_FILES = 1_000_000
-SECONDS = 3600
 UNPACK_SECONDS = 1200
 MAX_RESERVE = 2 << 30
 _ENDINGS = (".raw", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2")
@@ -75,16 +75,20 @@ def _identity(status: os.stat_result) -> str:
     return f"{status.st_dev}:{status.st_ino}:{status.st_mtime_ns}"
 
 
+def is_here(image: ImageRef, known: tuple[str, ...]) -> bool:
+    """Whether nothing has to be done for an image. `known` are the tenant's digests."""
+    return os.path.lexists(image.path) and (image.format == "offered" or image.sha256 in known)
+
+
 def ensure(image: ImageRef, known: tuple[str, ...], customer: Customer) -> bool:
     """Makes sure that an image is there; says whether it had to be fetched. `known` are the tenant's digests.
 
     Raises BbhvError when the image is missing, has another digest, or cannot be unpacked.
     """
-    if image.format == "offered":
-        if not os.path.lexists(image.path):
-            _take_offered(image)
+    if is_here(image, known):
         return False
-    if os.path.lexists(image.path) and image.sha256 in known:
+    if image.format == "offered":
+        _take_offered(image)
         return False
     with _staging(image) as staging:
         if image.source.startswith("file:"):
@@ -93,9 +97,30 @@ def ensure(image: ImageRef, known: tuple[str, ...], customer: Customer) -> bool:
         else:
             ready = arriving.pull(image, customer, lambda: _room()[0])
         if not os.path.lexists(image.path):
-            _publish(image, staging, ready)
-        arriving.forget(ready)
+            _publish(image, staging, ready, customer.unpacked)
+        partial.forget(ready)
     return True
+
+
+def check(image: ImageRef, kind: str) -> None:
+    """Looks into a raw image before a container or a machine starts from it. Raises BbhvError."""
+    from ...formats.images import ddi, filesystem, gpt  # only who has such an image pays for it
+    from ...formats.images.reader import Report
+    from ...host import inspect
+
+    with inspect.opened(image.path) as file:
+        report = Report(image.path)
+        if kind == "machine":
+            report.take(gpt.parse(file.reader)[1])
+        else:
+            name = filesystem.identify(file.reader)
+            if name not in ("squashfs", "erofs"):
+                message = f"There is {name or 'no file system'} in it; of a container's the host mounts only squashfs "
+                report.error("BB112", f"{message}and erofs.", "Make one of these, or an archive with Format=tar.")
+            ddi.check_whole(file.reader, name, report)
+    for one in errors(report.all):
+        message = f"Image {image.name} from {image.source} is not what a {kind} starts from: {one.message}"
+        raise BbhvError(message, hint=one.hint)
 
 
 def _take_offered(image: ImageRef) -> None:
@@ -109,7 +134,7 @@ def _take_offered(image: ImageRef) -> None:
     with open(handle, "rb") as archive, _staging(image) as staging:
         if image.identity != f"offered:{_identity(os.fstat(handle))}":
             raise BbhvError(f"Offered image {image.name} at {path} was replaced just now.", hint="Sync again.")
-        _publish(image, staging, "", archive)
+        _publish(image, staging, "", MAX_IMAGE, archive)
 
 
 @contextmanager
@@ -148,14 +173,18 @@ def sweep() -> None:
             os.close(handle)
 
 
-def _publish(image: ImageRef, staging: str, ready: str, archive: IO[bytes] | None = None) -> None:
+def _publish(image: ImageRef, staging: str, ready: str, most: int, archive: IO[bytes] | None = None) -> None:
+    if image.identity.endswith(EXPANDED):
+        packed, ready = ready, f"{staging}/expanded"
+        with open(packed, "rb") as source:
+            _expand(image, source, ready, most)
     if image.format == "raw":
         os.chmod(ready, 0o444)  # for who is lent it; nobody else comes through the store
     else:
         tree = f"{staging}/tree"
         os.mkdir(tree, 0o755)
         with archive or open(ready, "rb") as source:
-            _unpack(image, source, tree)
+            _unpack(image, source, tree, most)
         ready = tree
         run.run(("sync", "--file-system", ready), timeout=SECONDS)
     try:
@@ -194,20 +223,34 @@ def _stream(process: run.Process, target: str, image: ImageRef, most: int) -> tu
                 raise too_large(image, most)
             digest.update(chunk)
             try:
-                file.write(chunk)
+                if chunk.count(0) == len(chunk):  # so that a disk image takes no more than what is in it
+                    file.seek(size)
+                else:
+                    file.write(chunk)
             except OSError as error:
                 raise files.named(error, f"{paths.IMAGES} (image {image.name})") from None
-        file.flush()
+        file.truncate(size)
         os.fsync(file.fileno())
     return digest.hexdigest(), size
 
 
-def _unpack(image: ImageRef, archive: IO[bytes], tree: str) -> None:
-    most, count = _room()
+def _expand(image: ImageRef, source: IO[bytes], target: str, most: int) -> None:
+    """Takes the compression from a raw image. Raises BbhvError."""
+    sandbox = systemd.Sandbox(properties=lend(""), file_size=MAX_IMAGE, seconds=UNPACK_SECONDS)
+    with unit("expand", "image", image.name, ("expand",), sandbox, source.fileno()) as running:
+        _stream(running.process, target, image, min(most, _room()[0]))
+        done = running.process.wait(UNPACK_SECONDS)
+    if done.returncode:
+        words = said(done.stderr) or f"exit status {done.returncode}"
+        raise BbhvError(f"Image {image.name} from {image.source} cannot be unpacked: {words}.")
+
+
+def _unpack(image: ImageRef, archive: IO[bytes], tree: str, most: int) -> None:
+    room, count = _room()
     sandbox = systemd.Sandbox(
         properties=(*_UNPACK, f"ReadWritePaths={tree}"), root=True, file_size=MAX_IMAGE, seconds=UNPACK_SECONDS
     )
-    work = ("worker", "unpack", tree, str(most), str(count))
+    work = ("worker", "unpack", tree, str(min(most, room)), str(count))
     name = f"bitbuilder-unpack-{os.getpid()}-{os.urandom(4).hex()}.service"
     command = systemd.sandbox_command(name, sandbox, (*run.program(), *work), {})
     try:

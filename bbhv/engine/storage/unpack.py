@@ -1,27 +1,33 @@
-"""Extracts an image archive below one folder, as root without CAP_MKNOD and without a network.
+"""Extracts an image archive below one folder, as root without CAP_MKNOD and without a network; or takes the compression
+from a raw image, as nobody at all.
 
-The process changes its root to that folder first, so that no name and no link in the archive leads out of it. Device
-nodes, sockets and FIFOs are skipped and counted. The size, the number of files and the depth are bounded while
-unpacking; memory and time are bounded by the sandbox.
+The process that extracts changes its root to that folder first, so that no name and no link in the archive leads out of
+it. Device nodes, sockets and FIFOs are skipped and counted. The size, the number of files and the depth are bounded
+while unpacking; memory and time are bounded by the sandbox.
 """
 
 import bz2
 import encodings.idna  # what is loaded only when it is needed cannot be found after the change of root
 import gzip
+import importlib
 import io
 import lzma
 import os
 import stat
 import sys
 import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from ...errors import BbhvError
+from ...host import run
 
 # Extended attributes that make sense in another user namespace; everything else would speak about this host.
 _XATTRS = ("SCHILY.xattr.security.capability", "SCHILY.xattr.user.")
 CHUNK = 1 << 20
+SECONDS = 60
 MAX_DEPTH = 100
 MAX_ID = 65535
 MAX_TIME = 1 << 33
@@ -65,26 +71,43 @@ class _Room:
 
 def unpack(source: BinaryIO, folder: str, max_bytes: int, max_files: int) -> None:
     """Extracts the archive (tar, gz, bz2 or xz) and writes to standard error what was skipped. Raises BbhvError."""
-    plain = _decompressed(source)
+    plain, _ = _decompressed(source)
     os.chroot(folder)
     os.chdir("/")
     os.umask(0)
     room = _Room(max_bytes, max_files)
-    try:
+    with _worded("archive"):
         _all(plain, room)
-    except BbhvError:
-        raise
-    except MemoryError:
-        raise BbhvError("The archive needs more memory than there is for unpacking one.") from None
-    except Exception as error:  # what tarfile and the decompressors raise for broken data is not a closed list
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise BbhvError(f"The archive cannot be read: {error or type(error).__name__}.") from error
     for path, mode, time in reversed(room.folders):
         os.chmod(path, mode)
         os.utime(path, (time, time))
     if room.skipped:
         sys.stderr.write(f"skipped {room.skipped} device nodes, sockets or FIFOs\n")
+
+
+def expand(source: BinaryIO) -> None:
+    """Writes a raw image to standard output, without its compression. Raises BbhvError."""
+    with _worded("image"):
+        plain, finish = _decompressed(source)
+        while chunk := plain.read(CHUNK):
+            sys.stdout.buffer.write(chunk)
+        finish()
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _worded(what: str) -> Iterator[None]:
+    """Says that something is damaged, whatever was raised about that."""
+    try:
+        yield
+    except BbhvError:
+        raise
+    except MemoryError:
+        raise BbhvError(f"The {what} needs more memory than there is for unpacking one.") from None
+    except Exception as error:  # what tarfile and the decompressors raise for broken data is not a closed list
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise BbhvError(f"The {what} cannot be read: {error or type(error).__name__}.") from error
 
 
 def _all(plain: io.BufferedIOBase, room: _Room) -> None:
@@ -96,19 +119,38 @@ def _all(plain: io.BufferedIOBase, room: _Room) -> None:
             vars(archive)["members"].clear()  # it would keep every member of a large archive
 
 
-def _decompressed(source: BinaryIO) -> io.BufferedIOBase:
-    """The archive itself. A compressor may have written several streams, one after the other; all of them count."""
+def _nothing() -> None:
+    """There is no program to wait for."""
+
+
+def _decompressed(source: BinaryIO) -> tuple[io.BufferedIOBase, Callable[[], None]]:
+    """The archive itself, and what says in the end whether it was whole, where nothing else does.
+
+    A compressor may have written several streams, one after the other; all of them count.
+    """
     file = io.BufferedReader(io.FileIO(source.fileno(), closefd=False))
     head = file.peek(6)
     if head.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=file, mode="rb")
+        return gzip.GzipFile(fileobj=file, mode="rb"), _nothing
     if head.startswith(b"BZh"):
-        return bz2.BZ2File(file)
+        return bz2.BZ2File(file), _nothing
     if head.startswith(b"\xfd7zXZ\0"):
-        return lzma.LZMAFile(file)
+        return lzma.LZMAFile(file), _nothing
     if head.startswith(b"\x28\xb5\x2f\xfd"):
-        raise BbhvError("The archive is compressed with zstd, which is not supported.", hint="Use gzip or xz.")
-    return file
+        try:
+            return cast(io.BufferedIOBase, importlib.import_module("compression.zstd").ZstdFile(file)), _nothing
+        except ImportError:  # Python before 3.14
+            os.lseek(source.fileno(), 0, os.SEEK_SET)
+            process = run.spawn(("zstd", "-dcq"), stdin=source.fileno())
+            return cast(io.BufferedIOBase, process.stdout), lambda: _ended(process)
+    return file, _nothing
+
+
+def _ended(process: run.Process) -> None:
+    """Raises BbhvError when a program that takes compression away did not like what it read."""
+    done = process.wait(SECONDS)
+    if done.returncode:
+        raise BbhvError(f"The zstd data cannot be read: {done.stderr.strip()}")
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, room: _Room) -> bool:

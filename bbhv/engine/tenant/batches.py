@@ -4,7 +4,8 @@ No tenant waits for a slow one, whatever makes it slow: those that are ready sha
 daemon-reload, while the others go on. An activation that takes long, by a script or a workload that does not become
 healthy, keeps the next from beginning for a bounded time only. A server is asked for a few repositories at the same
 time only, so that one that hangs keeps no more than these few from being prepared; its place is free again as soon as
-what it gave is there. Whose repository failed last time comes last.
+what it gave is there. Some may wait for servers of images beside all others. Whose repository failed last time comes
+last.
 """
 
 import os
@@ -24,12 +25,13 @@ from .job import Job, Mode
 TOGETHER_SEC = 3.0
 INTERRUPTED_SEC = 1.0
 ACTIVATIONS = 8
+SLOW = 16
 ALONE_SEC = 10.0  # for which an activation is the only one: what is ready meanwhile shares the next
 
 
 class _Event(NamedTuple):
-    """Something happened: a job came, its server is done with it, it was prepared, the last job came, an activation is
-    over."""
+    """Something happened: a job came, its server is done with it, it waits for an image, it was prepared, the last job
+    came, an activation is over."""
 
     what: str
     job: Job | None = None
@@ -49,6 +51,7 @@ class Run:
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._waiting: list[tuple[Job, str]] = []
         self._running: list[tuple[Job, str]] = []
+        self._slow: list[Job] = []
         self._ready: list[Job] = []
         self._begun: list[Future[None]] = []
         self._since = 0.0
@@ -62,7 +65,7 @@ class Run:
         Who is interrupted stops what was begun, which records nothing, and waits only a moment for the threads: the
         end of the process frees every lock that they may still have.
         """
-        pool, aside = ThreadPoolExecutor(self._parallel), ThreadPoolExecutor(1 + ACTIVATIONS)
+        pool, aside = ThreadPoolExecutor(self._parallel + SLOW), ThreadPoolExecutor(1 + ACTIVATIONS)
         interrupted = False
         try:
             self._run(pool, aside, jobs)
@@ -79,7 +82,7 @@ class Run:
 
     def _run(self, pool: Executor, aside: Executor, jobs: Iterable[Job]) -> None:
         self._begun.append(aside.submit(self._feed, jobs))
-        while self._feeding or self._waiting or self._running or self._ready or self._activating:
+        while self._feeding or self._waiting or self._running or self._slow or self._ready or self._activating:
             self._start(pool)
             self._together(aside)
             self._next()
@@ -101,6 +104,7 @@ class Run:
 
     def _one(self, job: Job) -> None:
         job.fetched = lambda: self._events.put(_Event("fetched", job))
+        job.slow = lambda: self._events.put(_Event("slow", job))
         try:
             self._prepare(job)
         finally:
@@ -129,7 +133,7 @@ class Run:
 
     def _next(self) -> None:
         """Waits for something to happen, or until what is ready has waited long enough."""
-        if not (self._feeding or self._running or self._activating):
+        if not (self._feeding or self._running or self._slow or self._activating):
             return
         patience = self._pause() if self._ready and self._activating < ACTIVATIONS else None
         try:
@@ -144,8 +148,13 @@ class Run:
             self._waiting.append((event.job, _server(event.job)))
         elif event.job is not None and event.what == "fetched":
             self._running = [(one, "" if one is event.job else name) for one, name in self._running]
+        elif event.job is not None and event.what == "slow":
+            if len(self._slow) < SLOW and all(one is not event.job for one in self._slow):
+                self._running = [one for one in self._running if one[0] is not event.job]
+                self._slow.append(event.job)
         elif event.job is not None:
             self._running = [one for one in self._running if one[0] is not event.job]
+            self._slow = [one for one in self._slow if one is not event.job]
             self._since = self._since if self._ready else time.monotonic()
             self._ready.append(event.job)
 

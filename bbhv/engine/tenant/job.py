@@ -81,6 +81,7 @@ class Job:
     offered: Mapping[str, Offered] | None = None
     hold_before: Hold | None = None
     fetched: Callable[[], None] = lambda: None  # called when the server of its repository is free for another
+    slow: Callable[[], None] = lambda: None  # called when it is going to wait for a server of images
     lock: Lock = field(init=False)
 
     def __post_init__(self) -> None:

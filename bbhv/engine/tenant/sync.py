@@ -8,15 +8,18 @@ What goes wrong with one tenant is that tenant's outcome; the others go on.
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Sequence
+from types import MappingProxyType
+from typing import Mapping, Sequence
+from zlib import crc32
 
-from ...errors import BbhvError, BusyError
+from ...errors import BbhvError, BusyError, NotYetError
 from ...findings import Finding, Place, errors, ordered
 from ...formats.schema.compiler import Schema
 from ...host import git, log, systemd
 from ...model import forecast
 from ...model.compile import Generation, compile_tenant
 from ...model.host import HostFacts
+from ...model.manifest import ImageRef
 from ...model.registration import Registration
 from ...model.tenant import Tenant
 from ...names import tenant_unit
@@ -25,13 +28,16 @@ from .. import hostfacts, paths, secrets, world
 from ..hostfacts import Running
 from ..repository import asking, retry, verify
 from ..repository.choice import commit_of
+from ..repository.reach import PATIENCE
 from ..repository.read import read
 from ..repository.signers import Signers
-from ..storage import collect, images, publish
-from ..storage.arriving import Customer
+from ..storage import collect, images, partial, publish
+from ..storage.arriving import SECONDS, Customer, UnfinishedError
 from ..world import World
 from . import activate, batches, confirming, gate, healing, planning, recovery, room, scripts, sight, still
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
+
+START_SECONDS = 1500  # less than a start has time for
 
 
 def run(
@@ -160,7 +166,8 @@ def prepare(job: Job, host: World, schema: Schema) -> None:
     if job.mode is not Mode.START:
         _prepare_commit(job, host, schema)
         return
-    with gate.passed(job.tenant):
+    with gate.passed(job.tenant) as leave:
+        job.slow = leave
         _prepare_start(job, host, schema)
 
 
@@ -228,7 +235,7 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
         _refuse(job, commit.oid, (*job.warnings, *taken))
         return
     if job.active:
-        take_images(job, generation)
+        take_images(job, generation, {name: one.size for name, one in tenant.images.items() if one.size})
         if too_much := room.findings(job, tenant, generation):
             _refuse(job, commit.oid, (*job.warnings, *too_much))
             return
@@ -292,16 +299,51 @@ def _refuse(job: Job, oid: str, findings: tuple[Finding, ...]) -> None:
     job.end("refused", f"commit {oid[:12]} has {bad} error{'s' if bad != 1 else ''}; {runs}", ordered(findings))
 
 
-def take_images(job: Job, generation: Generation) -> None:
-    """Everything that can be slow or missing is there before the first change."""
+def take_images(job: Job, generation: Generation, sizes: Mapping[str, int] = MappingProxyType({})) -> None:
+    """Everything that can be slow or missing is there before the first change. `sizes` are what images have at most."""
+    wanted = generation.manifest.images
+    partial.keep(job.tenant, [image.sha256 for image in wanted])
+    for image in wanted:
+        if not images.is_here(image, job.state.images):
+            others = sum(room.taken(one.path) for one in wanted if one.sha256 and one.path != image.path)
+            storage = job.registration.grants.storage
+            left = images.MAX_IMAGE if storage is None else max(0, storage - others)
+            _take_image(job, image, min(left, sizes.get(image.name, left)), left)
+    for workload in generation.manifest.workloads:
+        if workload.image.format == "raw":
+            images.check(workload.image, workload.kind)
+
+
+def _take_image(job: Job, image: ImageRef, most: int, unpacked: int) -> None:
+    """A timer, and a start that has something good to run, waits for it no longer than for a repository.
+
+    What fails is left alone by the timer for a while, as a repository is, unless some of it came. `most` is how many
+    bytes its file may have, `unpacked` how many what comes of it.
+    """
     one = job.registration
+    others_wait = job.asked.backoff or (job.mode is Mode.START and job.store.number("good") is not None)
     customer = Customer(
-        tenant=job.tenant, most=images.MAX_IMAGE if one.grants.storage is None else one.grants.storage,
-        granted=one.grants.image_sources, authority=one.fetch.ca if one.fetch else "",
+        tenant=job.tenant, most=most, unpacked=unpacked, granted=one.grants.image_sources,
+        authority=one.fetch.ca if one.fetch else "",
+        seconds=job.fetch_seconds if others_wait else START_SECONDS if job.mode is Mode.START else SECONDS,
+        patience=min(PATIENCE, job.fetch_seconds),
     )  # fmt: skip
-    for image in generation.manifest.images:
-        if images.ensure(image, job.state.images, customer):
-            job.remember(replace(job.state, images=(*job.state.images, image.sha256)))
+    name, way = f"{job.tenant}.image", crc32(repr((image.source, image.sha256, one.grants, one.fetch)).encode())
+    if job.asked.backoff and retry.waits(name, way):
+        message = f"Image {image.name} could not be fetched from {image.source} a short while ago."
+        raise NotYetError(message, hint=f"It is tried again later; bbhv sync {job.tenant} tries now.")
+    if not image.source.startswith("file:"):
+        job.slow()
+    try:
+        fetched = images.ensure(image, job.state.images, customer)
+    except UnfinishedError:
+        raise
+    except (BbhvError, OSError):
+        retry.failed(name, way)
+        raise
+    retry.forget(name)
+    if fetched:
+        job.remember(replace(job.state, images=(*job.state.images, image.sha256)))
 
 
 def _plan(job: Job, generation: Generation) -> None:

@@ -19,7 +19,7 @@ from ...kinds.workloads.workload import (
     Workload as Declared,
 )  # fmt: skip
 from ..host import HostFacts
-from ..manifest import Health, ImageRef, Workload, image_path
+from ..manifest import EXPANDED, Health, ImageRef, Workload, image_path
 from ..registration import Grants
 from ..tenant import Tenant
 
@@ -70,8 +70,8 @@ def image(name: str, tenant: Tenant, facts: HostFacts) -> ImageRef:
             format=own.format,
             source=own.source,
             sha256=own.sha256,
-            identity=f"sha256:{own.sha256}",
-            path=image_path(facts.image_store, own.sha256, own.format),
+            identity=f"sha256:{own.sha256}{EXPANDED if own.is_packed else ''}",
+            path=image_path(facts.image_store, f"{own.sha256}{'.expanded' if own.is_packed else ''}", own.format),
         )
     offered = facts.offered[name]
     identity = f"offered:{offered.identity}"

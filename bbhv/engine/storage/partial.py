@@ -1,0 +1,80 @@
+"""What has come of images from servers, when that was interrupted, or is going on.
+
+    /var/lib/bitbuilder/images/.partial/<tenant>/<sha256>         the bytes so far
+    /var/lib/bitbuilder/images/.partial/<tenant>/<sha256>.json    the image's name, its source, size and ETag
+
+They are a tenant's own: what another one downloaded is not taken from here. The file is locked while it grows.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Collection
+
+from ...formats.jsontext import Json
+from ...host import files
+from .. import paths
+
+KEEP_SEC = 7 * 86400
+
+
+def folder(tenant: str) -> str:
+    """Where what is not whole of a tenant's images is."""
+    return f"{paths.PARTIAL}/{tenant}"
+
+
+def sweep(tenants: Collection[str]) -> None:
+    """Removes what has come for other tenants than these, and what nobody has gone on with for long."""
+    for tenant in _names(paths.PARTIAL):
+        names = _names(folder(tenant))
+        if tenant not in tenants or not names:
+            files.remove_tree(folder(tenant))
+            continue
+        for path in [f"{folder(tenant)}/{name}" for name in names]:
+            if os.stat(path).st_mtime < time.time() - KEEP_SEC:
+                files.discard(path)
+
+
+def keep(tenant: str, digests: Collection[str]) -> None:
+    """Removes what has come for a tenant of other images than these, which it wants no more."""
+    for name in _names(folder(tenant)):
+        if name.partition(".")[0] not in digests:
+            files.discard(f"{folder(tenant)}/{name}")
+
+
+def going(tenant: str) -> Json:
+    """The image that a tenant fetches at this moment, or None."""
+    for name in _names(folder(tenant)):
+        path = f"{folder(tenant)}/{name}"
+        told = about(path) if not name.endswith(".json") else {}
+        if told:
+            with open(path, "rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    received = os.fstat(file.fileno()).st_size
+                    return {"image": str(told.get("name")), "received": received, "size": told.get("size") or None}
+    return None
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []
+
+
+def forget(path: str) -> None:
+    """Removes what is left of a file that is not needed here any more."""
+    files.discard(path)
+    files.discard(f"{path}.json")
+
+
+def about(path: str, source: str = "") -> dict[str, Json]:
+    """What is noted about a partial file, if it is about this source."""
+    try:
+        found = json.loads(files.read(f"{path}.json") or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and source in ("", found.get("source")) else {}
