@@ -36,6 +36,14 @@ _bbhv_action() {
     _bbhv_words "$1" "$3"
 }
 
+_bbhv_workloads() {
+    local unit _
+    while read -r unit _; do
+        unit=${unit#*@} unit=${unit%.service}
+        [[ $unit != "$1"* ]] || COMPREPLY+=("$unit")
+    done < <(systemctl list-units --all --plain --no-legend 'tenant-container@*' 'tenant-machine@*' 2>/dev/null)
+}
+
 _bbhv_templates() {
     local path name
     for path in @TEMPLATES@; do
@@ -96,6 +104,8 @@ def _values(option: Option) -> str:
 
 
 def _arguments(verb: Verb) -> str:
+    if verb.arguments.startswith("NAME.TENANT"):
+        return '_bbhv_workloads "$word"' + ('; _bbhv_tenants "$word"' if verb.arguments.endswith("|TENANT") else "")
     if "TENANT" in verb.arguments:
         first = " ".join(one for one in verb.arguments.split(" ")[0].split("|") if one.islower())
         given = '"${COMP_WORDS[*]:i+1:COMP_CWORD-i-1}" "$word"'

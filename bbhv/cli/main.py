@@ -9,8 +9,6 @@ from ..errors import EXIT_OK, EXIT_REFUSED, EXIT_USAGE, BbhvError, RefusedError,
 from .output import Output, complain
 from .verbs import COMMON, VERBS, Option, Verb
 
-SHORT = {option.short: option.name for option in COMMON if option.short}
-
 
 class Call:
     """A parsed command line."""
@@ -173,8 +171,12 @@ def _verb(word: str) -> Verb:
 def _option(verb: Verb | None, word: str, rest: Iterator[str], options: dict[str, str]) -> None:
     if word == "-j":
         word = f"--json={'pretty' if sys.stdout.isatty() else 'short'}"
-    name, equals, value = SHORT.get(word, word).partition("=")
-    known = {option.name: option for option in (*COMMON, *(verb.options if verb else ()))}
+    options_here = (*COMMON, *(verb.options if verb else ()))
+    known = {option.name: option for option in options_here}
+    short = next((option for option in options_here if option.short and word.startswith(option.short)), None)
+    if short and not word.startswith("--") and (word == short.short or short.value):
+        word = short.name + (f"={word[2:]}" if word[2:] else "")
+    name, equals, value = word.partition("=")
     option = known.get(name)
     if option is None:
         raise _no_option(verb, name, known)

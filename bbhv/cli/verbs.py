@@ -6,8 +6,8 @@ A row names its function as ``module:function`` below bbhv.cli, so that a verb i
 from typing import NamedTuple
 
 # What a verb is for: these are also the headings of the help, in this order.
-MAKE, LOOK, CHANGE, UNITS = "Repositories", "Looking", "Changing", "Called by units"
-GROUPS = (MAKE, LOOK, CHANGE, UNITS)
+MAKE, LOOK, ENTER, CHANGE, UNITS = "Repositories", "Looking", "Going in", "Changing", "Called by units"
+GROUPS = (MAKE, LOOK, ENTER, CHANGE, UNITS)
 
 
 class Option(NamedTuple):
@@ -27,8 +27,9 @@ class Option(NamedTuple):
 class Verb(NamedTuple):
     """A verb: its arguments as the usage line shows them, how many there may be, what for, who does it, its options.
 
-    The kind of an argument is its name: DIR, PATH, TENANT, CODE and PAGE. With the option `rootless` it needs no root.
-    `sandboxed` verbs are called without any privilege, and of those that make things only some need `root`.
+    The kind of an argument is its name: DIR, PATH, TENANT, NAME.TENANT (a workload), CODE and PAGE. With the option
+    `rootless` it needs no root. `sandboxed` verbs are called without any privilege, and of those that make things only
+    some need `root`.
     """
 
     name: str
@@ -111,6 +112,17 @@ VERBS = (
     Verb("facts", "TENANT", 1, 1, LOOK, "planning:tell_facts", "Print what a plan must know, for elsewhere"),
     Verb("history", "TENANT", 1, 1, LOOK, "looking:history", "Show the generations that are kept"),
     Verb("doctor", "", 0, 0, LOOK, "looking:doctor", "Check this host and say what to do"),
+    Verb("logs", "NAME.TENANT|TENANT", 1, 1, ENTER, "entering:logs", "Show what a workload or a tenant has logged", (
+        Option("--follow", "", "Go on with what comes, until interrupted", (), "-f"),
+        Option("--lines", "N", "So many of the newest, or all (default: 100)", (), "-n"),
+        Option("--since", "TIME", "What is newer, such as -1h or yesterday", (), "-S"),
+    )),
+    Verb("console", "NAME.TENANT", 1, 1, ENTER, "entering:console", "Watch the console of a workload", (
+        Option("--lines", "N", "So many lines first, or all (default: 100)", (), "-n"),
+    )),
+    Verb("shell", "NAME.TENANT [COMMAND…]", 1, MANY, ENTER, "entering:shell", "Run a shell in a container", (
+        Option("--uid", "USER", "As this user of the container (default: root)"),
+    )),
     Verb("sync", "[TENANT…]", 0, MANY, CHANGE, "changing:sync", "Fetch, verify, check, apply and watch commits", (
         Option("--bundle", "FILE", "Take this git bundle instead of the network"),
         Option("--system", "", "The system repository alone, then what it says"),

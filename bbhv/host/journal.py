@@ -1,4 +1,6 @@
-"""The journal: what a unit printed last."""
+"""The journal: what a unit printed last, and what units have logged."""
+
+from typing import NoReturn, Sequence
 
 from ..errors import CommandError
 from . import log, run
@@ -21,3 +23,13 @@ def last_words(invocation: str) -> str:
     except CommandError as error:
         log.write("debug", str(error))
         return ""
+
+
+def become(units: Sequence[str], options: Sequence[str], terminal: dict[str, str]) -> NoReturn:
+    """Becomes journalctl(1), which shows what systemd says of units and what they say. What may move a cursor is not
+    printed. `terminal` are the variables that say what is wanted on it. Raises CommandError."""
+    argv = ("journalctl", "--no-pager", *options, *(f"--unit={unit}" for unit in units))
+    program = run.find(argv[0])
+    if program is None:
+        raise run.not_found(argv)
+    run.become((program, *argv[1:]), {**run.ENVIRONMENT, **terminal})

@@ -96,12 +96,14 @@ def _text(folder: int, name: str) -> str:
 def become(argv: Sequence[str], user: str, bounding: int, no_new_privileges: bool, paths: Iterable[str]) -> int:
     """Becomes a program inside: `paths` are the mount and the user namespace and the root; the rest is entered already.
 
-    Nothing of ours goes along: no descriptor, no variable, and no capability that the first process there does not
-    have. Returns an exit status when that cannot be done, for there is nobody there to tell more.
+    A program without a slash is looked for in there. Nothing of ours goes along: no descriptor, no variable but the
+    name of the terminal, and no capability that the first process there does not have. Returns an exit status when
+    that cannot be done, for there is nobody there to tell more.
     """
     # In the user namespace, its root may trace whoever is in it: a process that is root of the host still, and runs a
     # program of the host. Who cannot be dumped can be traced by the host's root alone (ptrace(2)), until execve.
     _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    terminal = {name: os.environ[name] for name in ("TERM",) if name in os.environ}
     try:
         _enter(*(os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths))
         known = _user(user)
@@ -114,12 +116,15 @@ def become(argv: Sequence[str], user: str, bounding: int, no_new_privileges: boo
         os.setresuid(uid, uid, uid)
     except OSError:
         return EXIT_ENTER
-    try:
-        run.become(argv, {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": home, "USER": user or "root"})
-    except FileNotFoundError:
-        return EXIT_NO_PROGRAM
-    except OSError:
-        return EXIT_NO_EXEC
+    name, environment = argv[0], {"PATH": _PATH, "LANG": "C.UTF-8", "HOME": home, "USER": user or "root", **terminal}
+    for program in (name,) if "/" in name else (f"{folder}/{name}" for folder in _PATH.split(":")):
+        try:
+            run.become((program, *argv[1:]), environment)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return EXIT_NO_EXEC
+    return EXIT_NO_PROGRAM
 
 
 def _enter(mnt: int, users: int, root: int) -> None:

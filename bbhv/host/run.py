@@ -18,7 +18,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Iterator, Mapping, NoReturn, Sequence
+from typing import IO, Callable, Iterator, Mapping, NoReturn, Sequence
 
 from ..errors import CommandError
 from ..findings import printable
@@ -225,6 +225,42 @@ def _begin(
     if is_interrupted():
         popen.kill()  # nobody may have seen it
     return popen
+
+
+def relay(argv: Sequence[str], terminal: str | None) -> int:
+    """Runs a program that somebody talks to, and returns its exit status. It takes as long as they like.
+
+    With the name of a terminal it has ours, and is in front on it. Else what it reads and writes goes through pipes:
+    whoever is at the end of them gets no descriptor of the caller's, which might be a terminal or a file of the host.
+    """
+    if terminal is not None:
+        return subprocess.call(tuple(argv), env={**ENVIRONMENT, "TERM": terminal}, cwd="/")
+    popen = _begin(tuple(argv), subprocess.PIPE, subprocess.PIPE, subprocess.PIPE, None, ())
+    assert popen.stdin and popen.stdout and popen.stderr
+    threading.Thread(target=_pump, args=(0, popen.stdin.fileno(), popen.stdin.close), daemon=True).start()
+    heard = [threading.Thread(target=_pump, args=(source.fileno(), target, source.close), daemon=True)
+             for source, target in ((popen.stdout, 1), (popen.stderr, 2))]  # fmt: skip
+    for one in heard:
+        one.start()
+    try:
+        for one in heard:
+            one.join()
+        return popen.wait()
+    finally:
+        popen.kill()
+        _living.discard(popen)
+
+
+def _pump(source: int, target: int, close: Callable[[], None]) -> None:
+    """Copies until there is nothing more to read, or nobody who reads."""
+    try:
+        while data := os.read(source, CHUNK):
+            while data:
+                data = data[os.write(target, data) :]
+    except OSError:
+        pass  # whoever does not read any more has heard enough
+    finally:
+        close()
 
 
 def interrupt() -> None:

@@ -86,6 +86,18 @@ PROSE = {
     "doctor": """Looks at what the host must have, at its settings and registrations, at what is kept of each tenant,
     what of it has drifted, and who needs which image. Every check that found something says what to do; the exit status
     is then 1.""",
+    "logs": """Shows what a workload has logged, or all that runs for a <TENANT>, and what systemd says of it: the
+    journal of their units, as `journalctl`(1) shows it. What would move a cursor or change colours is not printed.
+    `--json=` prints the fields of the journal. `--since=` is a time as in `systemd.time`(7), and shows all that is
+    newer, unless `--lines=` is given too.""",
+    "console": """Shows what a workload writes to its console, since it was started, and goes on until it is
+    interrupted. It is text alone: what would move a cursor or change colours is left out. Nothing can be typed:
+    `bbhv shell` goes into a container; a machine has the ways in that its guest offers.""",
+    "shell": """Goes into a running container: runs <COMMAND> in it, or a login shell, and returns its exit status;
+    with statuses of 125 and more, a line says what they may mean. Write `--` before a <COMMAND> with options of its
+    own. Nothing has to run in the container for it, not even an init. The program is `root` of the container, or the
+    user of `--uid=`, and may do what the container may: it has its namespaces, and the limits of the tenant. On a
+    terminal it gets a terminal of its own; elsewhere its input and output go through pipes.""",
     "sync": """Fetches the system repository and the repositories of the tenants (all, or those that are named), and
     takes each new commit all the way: verify, check, compile, activate, watch. What did not change is not touched. A
     generation that does not become healthy is rolled back and its commit quarantined. Problems of one tenant never

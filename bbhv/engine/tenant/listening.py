@@ -1,4 +1,4 @@
-"""What reads the console of a machine until a line has the tenant's pattern, from the journal of its unit.
+"""What reads the console of a workload, until a line has the tenant's pattern: from the journal of its unit.
 
 It runs unprivileged in a sandbox. Every line is cut, every pattern takes a step for each character, and what vmspawn
 says for itself (which goes to the journal by another way) is not read.
@@ -17,19 +17,23 @@ PAUSE_SEC = 1.0
 def listen(invocation: str, text: str) -> None:
     """Returns when a line of this run of a unit has the pattern, and not before."""
     wanted = pattern(text)
-    source = (f"_SYSTEMD_INVOCATION_ID={invocation}", "_TRANSPORT=stdout")
     while True:
-        journal = run.spawn(("journalctl", "--quiet", "--no-pager", "--output=cat", "--all", "--lines=all", "--follow",
-                             *source))  # fmt: skip
-        try:
-            for count, line in enumerate(_lines(journal.stdout), 1):
-                if wanted.found(plain(line)):
-                    return
-                if count & (count - 1) == 0 or count % 100 == 0:  # not for each line of a guest that says a lot
-                    systemd.notify(f"STATUS={count}")
-        finally:
-            journal.close()
+        for count, line in enumerate(read(invocation), 1):
+            if wanted.found(line):
+                return
+            if count & (count - 1) == 0 or count % 100 == 0:  # not for each line of a guest that says a lot
+                systemd.notify(f"STATUS={count}")
         time.sleep(PAUSE_SEC)  # the journal was rotated away under it, or has ended
+
+
+def read(invocation: str, lines: str = "all") -> Iterator[str]:
+    """What the console of this run of a unit says, so many of the newest lines first, and goes on to say."""
+    journal = run.spawn(("journalctl", "--quiet", "--no-pager", "--output=cat", "--all", f"--lines={lines}", "--follow",
+                         f"_SYSTEMD_INVOCATION_ID={invocation}", "_TRANSPORT=stdout"))  # fmt: skip
+    try:
+        yield from map(plain, _lines(journal.stdout))
+    finally:
+        journal.close()
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:

@@ -14,19 +14,13 @@ from ...model.probe import Answer, Probe, answer, sentence
 from ...model.scripts import SCRIPT_PATH, sandbox
 from ...names import tenant_slice, workload
 from .. import emptyroot
+from . import inside
 
 MAX_ATTEMPTS = 5000
 # What every one of them may use up.
 _BOUNDS = ("MemoryMax=256M", "TasksMax=64", "LimitCORE=0", "KillSignal=SIGKILL", "TimeoutStopSec=10", "UMask=0077",
            "CollectMode=inactive-or-failed", "RemainAfterExit=yes", "StandardInput=null", "SyslogLevelPrefix=no",
            "LogRateLimitIntervalSec=30s", "LogRateLimitBurst=100", "SystemCallErrorNumber=EPERM")  # fmt: skip
-# As in the unit of a container, and what nspawn lets its payload have.
-_INSIDE = (
-    "CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_SYS_PTRACE",
-    "DevicePolicy=closed", "RestrictNamespaces=~time", "SystemCallArchitectures=native", "KeyringMode=private",
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK", "StandardOutput=null", "StandardError=null",
-    "SystemCallFilter=@system-service @mount", "SystemCallFilter=~@keyring @obsolete",
-)  # fmt: skip
 # What reads a console reads the journal, and nothing else.
 _LISTENING = (
     *systemd.STRICT, *systemd.UNPRIVILEGED, "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX",
@@ -90,7 +84,9 @@ class Asked:
         if space is None:
             return (*common, *_repeated(probe), *self._script(probe)), self._script_command(probe)
         if probe.check.kind == "exec":
-            return (*common, *_repeated(probe), *_INSIDE, *_denied(probe)), _entering(probe, space)
+            unheard = ("StandardOutput=null", "StandardError=null")
+            limits = (*inside.SANDBOX, *inside.denied(probe.denied), *unheard)
+            return (*common, *_repeated(probe), *limits), inside.entering(space, probe.user, probe.check.argv)
         alone = (
             *systemd.STRICT, *systemd.UNPRIVILEGED, f"NetworkNamespacePath={space.path('net')}", "NotifyAccess=main",
             "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "IPAddressAllow=localhost", "IPAddressDeny=any",
@@ -133,18 +129,3 @@ def _repeated(probe: Probe) -> tuple[str, ...]:
         "Restart=on-failure", f"RestartSec={probe.interval_sec:g}", f"TimeoutStartSec={probe.timeout_sec:g}",
         "TimeoutStartFailureMode=kill", "StartLimitIntervalSec=1d", f"StartLimitBurst={MAX_ATTEMPTS}",
     )  # fmt: skip
-
-
-def _denied(probe: Probe) -> tuple[str, ...]:
-    return tuple(f"SystemCallFilter={calls}" for calls in probe.denied)
-
-
-def _entering(probe: Probe, space: namespaces.Namespaces) -> tuple[str, ...]:
-    """Enters what a process can enter as root of the host, then hands over to what goes all the way."""
-    outer = (f"--{kind}={space.path(name)}" for kind, name in (
-        ("net", "net"), ("uts", "uts"), ("ipc", "ipc"), ("cgroup", "cgroup"), ("pid", "pid")
-    ))  # fmt: skip
-    inner = (space.path(kind) for kind in ("mnt", "user", "root"))
-    caps = (f"{space.bounding:x}", "1" if space.no_new_privileges else "0")
-    entering = (*run.program(), "worker", "enter", *inner, *caps, probe.user, *probe.check.argv)
-    return ("/usr/bin/nsenter", *outer, "--", *entering)

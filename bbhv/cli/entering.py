@@ -1,0 +1,94 @@
+"""The verbs that go in: shell, console, logs. What a workload has written is shown as text, never as orders to a
+terminal."""
+
+import os
+import sys
+from typing import Callable, TypeVar
+
+from ..engine.tenant import inside, listening
+from ..errors import EXIT_OK, BbhvError, RefusedError, UsageError
+from ..host import journal, namespaces, systemd
+from ..names import InvalidNameError, parse_name, parse_workload, workload
+from .main import Call
+from .output import Output
+
+T = TypeVar("T")
+LINES = "100"
+# A login shell, the better one of the two that a container may have.
+SHELL = ("sh", "-c", "if command -v bash >/dev/null; then exec bash -l; fi; exec sh -l")
+STATUSES = {
+    namespaces.EXIT_ENTER: "could not be entered", namespaces.EXIT_NO_EXEC: "has that program, but cannot execute it",
+    namespaces.EXIT_NO_PROGRAM: "has no such program", namespaces.EXIT_USER: "has no such user",
+}  # fmt: skip
+
+
+def shell(call: Call, output: Output) -> int:
+    """bbhv shell NAME.TENANT [COMMAND…]: returns what the command does."""
+    _no_json(output, "shell")
+    name, tenant = _named(call.arguments[0], parse_workload)
+    one = inside.find(name, tenant)
+    if one.kind != "container":
+        hint = f"Its guest may offer a way in, such as ssh; to watch it: bbhv console {call.arguments[0]}"
+        raise RefusedError(f"{call.arguments[0]} is a machine: nothing of the host can go in.", hint=hint)
+    terminal = os.environ.get("TERM", "dumb") if all(map(os.isatty, (0, 1, 2))) else None
+    status = inside.visit(one, tenant, call.get("--uid"), call.arguments[1:] or SHELL, terminal)
+    if status in STATUSES and not output.quiet:
+        print(f"bbhv: Status {status} of {call.arguments[0]}: it {STATUSES[status]}, or that is what the program said.",
+              file=sys.stderr)  # fmt: skip
+    return status
+
+
+def console(call: Call, output: Output) -> int:
+    """bbhv console NAME.TENANT: what it writes to its console since it was started, until interrupted."""
+    _no_json(output, "console")
+    name, tenant = _named(call.arguments[0], parse_workload)
+    unit = inside.find(name, tenant).unit
+    invocation = systemd.show((unit,), ("InvocationID",)).get(unit, {}).get("InvocationID", "")
+    if not invocation:
+        hint = f"bbhv logs {call.arguments[0]} shows what it has logged before."
+        raise BbhvError(f"{call.arguments[0]} was not started since this host was.", hint=hint)
+    if output.legend and not output.quiet and sys.stderr.isatty():
+        print(f"Watching the console of {workload(name, tenant)}; Ctrl-C ends it.", file=sys.stderr)
+    try:
+        for line in listening.read(invocation, _lines(call)):
+            output.line(line)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        pass  # which is how it ends
+    return EXIT_OK
+
+
+def logs(call: Call, output: Output) -> int:
+    """bbhv logs NAME.TENANT|TENANT: becomes journalctl, whose own fields are what --json prints."""
+    word = call.arguments[0]
+    if "." in word:
+        name, tenant = _named(word, parse_workload)
+        units = [f"tenant-*@{name}.{tenant}.service"]
+    else:
+        tenant = _named(word, parse_name)
+        units = [f"tenant*@{tenant}.service", f"tenant-*@*.{tenant}.service"]
+    forms = {"off": "short", "short": "json", "pretty": "json-pretty"}
+    options = [f"--output={forms[output.json]}", f"--lines={'all' if call.has('--since') else LINES}"]
+    options += [f"--lines={_lines(call)}"] if call.has("--lines") else []
+    options += [f"--since={call.get('--since')}"] if call.has("--since") else []
+    options += ["--follow"] if call.has("--follow") else []
+    journal.become(units, options, {name: os.environ[name] for name in ("TERM", "NO_COLOR") if name in os.environ})
+
+
+def _named(word: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(word)
+    except InvalidNameError as error:
+        raise UsageError(error.message, hint=error.hint) from None
+
+
+def _lines(call: Call) -> str:
+    lines = call.get("--lines", LINES)
+    if lines != "all" and not (lines.isascii() and lines.isdigit() and len(lines) < 10):
+        raise UsageError(f"--lines={ascii(lines[:40])[1:-1]} is no number.", hint="Write a number, or all.")
+    return lines
+
+
+def _no_json(output: Output, verb: str) -> None:
+    if output.json != "off":
+        raise UsageError(f"bbhv {verb} shows what a workload itself writes, so there is no JSON.")
