@@ -45,14 +45,14 @@ DOORS = {
 # What is source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
-    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion encrypting explaining folder formats "
-                                         "help hooks inspecting making manual planning receiving "
+    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion encrypting entering explaining "
+                                         "folder formats help hooks inspecting making manual planning receiving "
                                          "repositories shelf storing validating").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
-    *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/download", "storage/unpack",
-                                             "tenant/foreseeing", "tenant/holds",
-                                             "tenant/past", "tenant/purge", "tenant/volumes")),
+    *(f"bbhv/engine/{name}.py" for name in ("doctor", "secrets", "storage/download", "storage/unpack",
+                                             "tenant/foreseeing", "tenant/holds", "tenant/past", "tenant/purge",
+                                             "tenant/volumes")),
     "bbhv/host/inspect.py",
     *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
 )
