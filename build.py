@@ -50,12 +50,14 @@ SLOW = (
                                          "repositories shelf storing validating").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
-    *(f"bbhv/engine/{name}.py" for name in ("doctor", "secrets", "storage/download", "storage/unpack",
+    *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/download", "storage/unpack",
                                              "tenant/foreseeing", "tenant/holds", "tenant/past", "tenant/purge",
                                              "tenant/volumes")),
     "bbhv/host/inspect.py",
     *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
 )
+# Of marshal. What later versions write depends on how often an object is used in this process.
+FORMAT = 2
 # Data inside the archive: a rescue shell and a laptop have this one file only.
 DATA = ("schemas/*", "templates/**/*")
 TIERS = ("unit", "host", "vm")
@@ -165,20 +167,21 @@ def deflated(texts: Mapping[str, bytes]) -> tuple[bytes, dict[str, bytes]]:
 
 def library(sources: Mapping[str, str], code: Mapping[str, bytes]) -> dict[str, bytes]:
     """The two files of the archive that bbhv/importer.py imports modules from."""
-    slow = {path: source.encode() for path, source in sources.items() if path.startswith(SLOW)}
-    fast = {path: code[path][16:] for path in sources if path not in slow}
-    packed = (deflated(slow), deflated(fast))
-    pieces = {
-        module_name(path): (path.endswith("/__init__.py"), kind, piece)
-        for kind, (_, found) in enumerate(packed) for path, piece in found.items()
-    }
+    fast = {path: source for path, source in sources.items() if not path.startswith(SLOW)}
+    slow = {path: source for path, source in sources.items() if path not in fast}
+    dictionary, found = deflated({path: code[path][16:] for path in fast})
+    pieces = {module_name(path): (path.endswith("/__init__.py"), found.get(path)) for path in sources}
     magic = next(iter(code.values()))[:4]
-    # Version 2 of the format: what later ones write depends on how often an object is used in this process.
-    texts = marshal.dumps({module_name(path): sources[path] for path in fast}, 2)
     return {
-        importer.MODULES: marshal.dumps((magic, tuple(dictionary for dictionary, _ in packed), pieces), 2),
-        importer.SOURCES: lzma.compress(texts, preset=9 | lzma.PRESET_EXTREME),
+        importer.MODULES: marshal.dumps((magic, dictionary, pieces, texts(slow)), FORMAT),
+        importer.SOURCES: texts(fast),
     }
+
+
+def texts(sources: Mapping[str, str]) -> bytes:
+    """Sources together, by the names of their modules."""
+    named = {module_name(path): source for path, source in sources.items()}
+    return lzma.compress(marshal.dumps(named, FORMAT), preset=9 | lzma.PRESET_EXTREME)
 
 
 def archive_bytes(python: tuple[str, ...], root: Path = ROOT) -> bytes:

@@ -1,7 +1,7 @@
 """Imports the program from its archive, where most modules are not files of their own but pieces of two files:
 
-    modules      the bytecode of what must be fast and the source of the rest, each deflated on its own, with a
-                 dictionary for each of the two: what many modules have in common
+    modules      the bytecode of what must be fast, each module deflated on its own with a dictionary of what many have
+                 in common, and the sources of all others together
     sources.xz   the sources of what `modules` has as bytecode
 
 The bytecode is for one Python; another, of another magic number, takes the sources. `modules` is read whole with the
@@ -31,11 +31,12 @@ class Archive(zipimporter):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        magic, self._packed, self._pieces = marshal.loads(self.get_data(MODULES))
-        self._dictionaries: dict[int, bytes] = {}
+        magic, self._packed, self._pieces, self._others = marshal.loads(self.get_data(MODULES))
+        self._dictionary = b""
+        self._slow: dict[str, str] = {}
         self._sources: dict[str, str] = {}
         if magic != MAGIC_NUMBER:
-            self._sources = self._read_sources()
+            self._sources = self._texts(self.get_data(SOURCES))
 
     def find_spec(self, fullname: str, target: object = None) -> ModuleSpec | None:
         """Where a module is, or None when there is none of that name."""
@@ -43,16 +44,18 @@ class Archive(zipimporter):
 
     def get_code(self, fullname: str) -> "CodeType":
         """What the module does."""
-        if self._pieces[fullname][1] and not self._sources:
-            code: CodeType = marshal.loads(self._inflated(fullname))
+        piece = self._pieces[fullname][1]
+        if piece and not self._sources:
+            code: CodeType = marshal.loads(self._inflated(piece))
             return code
         return compile(self.get_source(fullname), self.get_filename(fullname), "exec", dont_inherit=True)
 
     def get_source(self, fullname: str) -> str:
         """The text of a module, for another Python and for a traceback. Raises ImportError when it cannot be read."""
-        if not self._pieces[fullname][1]:
-            return self._inflated(fullname).decode()
-        return (self._sources or self._read_sources())[fullname]
+        if self._pieces[fullname][1]:
+            return (self._sources or self._texts(self.get_data(SOURCES)))[fullname]
+        self._slow = self._slow or self._texts(self._others)
+        return self._slow[fullname]
 
     def get_filename(self, fullname: str) -> str:
         """The path that a traceback shows."""
@@ -62,19 +65,17 @@ class Archive(zipimporter):
         """Whether it has modules below it."""
         return bool(self._pieces[fullname][0])
 
-    def _inflated(self, fullname: str) -> bytes:
+    def _inflated(self, piece: bytes) -> bytes:
         from zlib import decompress, decompressobj
 
-        _, code, piece = self._pieces[fullname]
-        if code not in self._dictionaries:
-            self._dictionaries[code] = decompress(self._packed[code])
-        return decompressobj(zdict=self._dictionaries[code]).decompress(piece)
+        self._dictionary = self._dictionary or decompress(self._packed)
+        return decompressobj(zdict=self._dictionary).decompress(piece)
 
-    def _read_sources(self) -> dict[str, str]:
+    def _texts(self, packed: bytes) -> dict[str, str]:
         from lzma import LZMAError, decompress
 
         try:
-            found: dict[str, str] = marshal.loads(decompress(self.get_data(SOURCES)))
+            found: dict[str, str] = marshal.loads(decompress(packed))
         except LZMAError as error:
             raise ImportError(f"{self.archive} is damaged, or was replaced: {error}") from error
         return found

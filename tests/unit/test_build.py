@@ -86,21 +86,20 @@ def test_a_file_that_is_imported_from_the_archive_is_there_as_source_and_as_unch
 
 def test_every_module_is_in_the_archive_the_fast_ones_as_bytecode_and_all_of_them_as_source(archive: bytes) -> None:
     with opened(archive) as found:
-        magic, dictionaries, pieces = marshal.loads(found.read(importer.MODULES))
+        magic, dictionary, pieces, others = marshal.loads(found.read(importer.MODULES))
         sources = marshal.loads(lzma.decompress(found.read(importer.SOURCES)))
     assert magic == importlib.util.MAGIC_NUMBER
-    assert pieces.keys() == modules().keys()
     slow = {build.module_name(str(path.relative_to(build.ROOT))) for path in build.ROOT.glob("bbhv/**/*.py")
             if str(path.relative_to(build.ROOT)).startswith(build.SLOW)}
-    assert slow and {name for name, (_, code, _) in pieces.items() if not code} == slow
-    for name, text in modules().items():
-        package, code, piece = pieces[name]
+    assert slow and {name for name, (_, piece) in pieces.items() if piece is None} == slow
+    assert {**sources, **marshal.loads(lzma.decompress(others))} == modules()
+    assert pieces.keys() == modules().keys() and sources.keys() == pieces.keys() - slow
+    for name, (package, piece) in pieces.items():
         path = f"{name.replace('.', '/')}{'/__init__' if package else ''}.py"
-        data = zlib.decompressobj(zdict=zlib.decompress(dictionaries[code])).decompress(piece)
         assert (build.ROOT / path).is_file()
-        assert (sources[name] if code else data.decode()) == text
-        if code:
-            assert marshal.loads(data).co_filename == f"{build.INSTALLED}/{path}"
+        if piece:
+            code = zlib.decompressobj(zdict=zlib.decompress(dictionary)).decompress(piece)
+            assert marshal.loads(code).co_filename == f"{build.INSTALLED}/{path}"
 
 
 def plain(source: str) -> tuple[str, list[int]]:
