@@ -166,7 +166,7 @@ def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
             if not asked.bundle:  # which says that there is no network
                 system.follow(world.settings()[0], asked)
         except (BbhvError, OSError) as error:
-            problem = error if isinstance(error, BbhvError) else BbhvError(sentence(error))
+            problem = error if isinstance(error, BbhvError) else BbhvError(sentence(error, paths.SYSTEM_CLONE))
         host = open_world()
         if host.unread and not problem:  # what follows from a setting that was passed over has to be understood
             problem = BbhvError(str(host.unread[0]))

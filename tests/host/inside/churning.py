@@ -16,7 +16,10 @@ from .subject import Shape, Subject
 from .support import run, unit_property, wait_until
 
 NOTE = Path("/var/lib/churning.json")
-KINDS = (scenarios.change, scenarios.change, scenarios.reshape, scenarios.live, scenarios.unhealthy, scenarios.rollback)
+KINDS = (
+    scenarios.change, scenarios.change, scenarios.reshape, scenarios.live, scenarios.unhealthy, scenarios.rollback,
+    scenarios.scripts,
+)  # fmt: skip
 COUNT = 2
 # So many shapes back what is good may lie: each commit that is not healthy adds two, and several may come in a row.
 MEMORY = 13
