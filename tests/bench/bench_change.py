@@ -109,14 +109,24 @@ def by_git(host: Host, folder: Path, serial: Callable[[], int]) -> float:
     return sorted(seen)[ROUNDS // 2] * 1000
 
 
-def together(host: Host, folder: Path, serial: Callable[[], int], count: int) -> None:
+def reloads(host: Host) -> int:
+    """How often systemd has read all its units since it booted."""
+    asked = ("journalctl", "--quiet", "--output=cat", "--boot", "_PID=1", "--grep=^Reloading finished")
+    return len(host.run(asked, check=False).stdout.splitlines())
+
+
+def together(host: Host, folder: Path, serial: Callable[[], int], count: int, server: served.Server) -> None:
     """All tenants change at once."""
     changes(folder, serial, count)
-    before = time.monotonic()
-    used = hosts.peak(host, SYNC, timeout=3600)
+    before, serving, read = time.monotonic(), server.cpu(), reloads(host)
+    used, spent = hosts.usage(host, SYNC, timeout=3600)
     took = time.monotonic() - before
+    serving = server.cpu() - serving
     measure.row(f"{count} changed tenants, workloads not started: time", took, "s", count * SECONDS_EACH)
     load = os.getloadavg()[0]
+    measure.row(f"{count} changed tenants: processor time of the host, everybody", spent, "s")
+    measure.row(f"{count} changed tenants: processor time of the server, outside of it", serving, "s")
+    measure.row(f"{count} changed tenants: daemon-reloads", reloads(host) - read, "")
     measure.row(f"{count} changed tenants: the load of this machine at the end of it, at rest 2 or less", load, "")
     measure.row(f"{count} changed tenants: the engine's memory at its peak", used, "MiB", PEAK_MIB)
     expect(host, count)
@@ -128,10 +138,10 @@ def main(dist: Path) -> None:
     folder = Path("served").absolute()
     with hosts.host(dist) as host:
         served.prepare(host)
-        with served.server(host, folder) as address:
-            populate(host, folder, address, MANY)
+        with served.server(host, folder) as server:
+            populate(host, folder, server.address, MANY)
             marginal(host, folder, lambda: next(numbers))
-            together(host, folder, lambda: next(numbers), MANY)
+            together(host, folder, lambda: next(numbers), MANY, server)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ def over_https(dist: Path) -> None:
     folder = Path("served").absolute()
     with hosts.host(dist) as host:
         served.prepare(host)
-        with served.server(host, folder) as address:
-            bench_change.populate(host, folder, address, HTTPS)
+        with served.server(host, folder) as server:
+            bench_change.populate(host, folder, server.address, HTTPS)
             commands = {"sync": SYNC, "fetch": by_git(HTTPS, FETCH), "ask": by_git(HTTPS, ASK)}
             parts = [hosts.parts(host, SYNC) for _ in range(ROUNDS)]
             things = {name: partial(hosts.whole, host, argv) for name, argv in commands.items()}

@@ -84,9 +84,17 @@ def quiet(host: Host) -> None:
 
 def peak(host: Host, argv: Sequence[str], timeout: float = 120) -> float:
     """How much memory the largest process of a program took, in MiB: of itself and of those that it waits for."""
+    return usage(host, argv, timeout)[0]
+
+
+def usage(host: Host, argv: Sequence[str], timeout: float = 120) -> tuple[float, float]:
+    """What `peak` says of a program, and the CPU time of everybody because of it, in seconds."""
     asking = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=sys.stderr); "
-    asking += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    return int(host.run(["python3", "-IS", "-c", asking, *argv], timeout=timeout).stdout) / 1024
+    asking += "used = resource.getrusage(resource.RUSAGE_CHILDREN); "
+    asking += "print(used.ru_maxrss, used.ru_utime + used.ru_stime)"
+    before = idle(host)
+    largest, took = host.run(["python3", "-IS", "-c", asking, *argv], timeout=timeout).stdout.split()
+    return int(largest) / 1024, float(took) + idle(host) - before
 
 
 def started(host: Host, argv: Sequence[str]) -> list[str]:

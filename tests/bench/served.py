@@ -1,14 +1,17 @@
 """Repositories that a real git serves over https on the loopback of a test host, and tenants that are registered there.
 
-The server runs outside of the host, in its network only: what it costs is not counted.
+The server runs outside of the host, in its network only: what it costs is counted for itself. Git makes the packs; what
+the branches are the server says itself, for it has the same processors as the host that is measured.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.bench import hosts
 from tests.host.harness.host import Host
@@ -31,9 +34,21 @@ def prepare(host: Host) -> None:
     host.run(["systemctl", "daemon-reload"])
 
 
+class Server(NamedTuple):
+    """A server that runs."""
+
+    address: str
+    pid: int
+
+    def cpu(self) -> float:
+        """The CPU time of it and of its gits so far, in seconds."""
+        times = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()[11:15]
+        return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def server(host: Host, folder: Path) -> Iterator[str]:
-    """The address of a server of the repositories in a folder; the host trusts it, beside as many others as we do."""
+def server(host: Host, folder: Path) -> Iterator[Server]:
+    """A server of the repositories in a folder; the host trusts it, beside as many others as we do."""
     authority, repositories = folder / "authority", folder / "repositories"
     repositories.mkdir(parents=True)
     command = ["nsenter", "-t", str(host.leader), "-n", sys.executable, servers.__file__, repositories, authority]
@@ -45,7 +60,7 @@ def server(host: Host, folder: Path) -> Iterator[str]:
             raise SystemExit("The https server of the bench did not start.")
         known = BUNDLE.read_text(encoding="ascii") if BUNDLE.exists() else ""
         host.put(str(BUNDLE), known + (authority / "ca.pem").read_text())
-        yield address
+        yield Server(address, process.pid)
         process.communicate("", timeout=60)
 
 

@@ -306,19 +306,44 @@ def packet(data: bytes) -> bytes:
     return f"{len(data) + 4:04x}".encode() + data
 
 
+def advertise(handler: Handler) -> bool:
+    """Says that it speaks protocol version 2."""
+    lines = (b"version 2\n", b"ls-refs=unborn\n", b"fetch=shallow\n", b"object-format=sha1\n")
+    told = packet(b"# service=git-upload-pack\n") + b"0000" + b"".join(map(packet, lines)) + b"0000"
+    return _tell(handler, "advertisement", told)
+
+
+def _tell(handler: Handler, kind: str, told: bytes) -> bool:
+    handler.send_response(200)
+    handler.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
+    handler.send_header("Content-Length", str(len(told)))
+    handler.end_headers()
+    handler.wfile.write(told)
+    return True
+
+
+def lean(handler: Handler) -> bool:
+    """Says itself what the branch main is, without a program; git makes the packs. For repositories with loose refs."""
+    if handler.headers.get("Git-Protocol") != "version=2":
+        return False
+    if handler.command == "GET":
+        return advertise(handler)
+    if b"command=ls-refs" not in handler.plain:
+        return False
+    folder = handler.owner.root / handler.path.removesuffix("/git-upload-pack").lstrip("/")
+    oid = (folder / "refs/heads/main").read_bytes().strip()
+    wanted = (b"HEAD", b"refs/heads/main")
+    found = (packet(oid + b" " + name + b"\n") for name in wanted if b"ref-prefix " + name + b"\n" in handler.plain)
+    return _tell(handler, "result", b"".join(found) + b"0000")
+
+
 def endless_refs(handler: Handler) -> bool:
     """Says that it speaks protocol version 2, and then tells of refs without end, whatever was asked for."""
+    if handler.command == "GET":
+        return advertise(handler)
     body = handler.plain
     handler.send_response(200)
-    kind = "result" if handler.command == "POST" else "advertisement"
-    handler.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
-    if handler.command == "GET":
-        lines = (b"version 2\n", b"ls-refs=unborn\n", b"fetch=shallow\n", b"object-format=sha1\n")
-        told = packet(b"# service=git-upload-pack\n") + b"0000" + b"".join(map(packet, lines)) + b"0000"
-        handler.send_header("Content-Length", str(len(told)))
-        handler.end_headers()
-        handler.wfile.write(told)
-        return True
+    handler.send_header("Content-Type", "application/x-git-upload-pack-result")
     handler.end_headers()
     number = 0
     while b"ls-refs" in body and not handler.owner.closing.is_set():
@@ -413,9 +438,9 @@ class SshServer:
 
 
 def main(root: str, folder: str = "") -> None:
-    """Serve the repositories below a folder until standard input ends."""
+    """Serve the repositories below a folder, at little cost, until standard input ends."""
     certificate = authority(Path(folder)).certificate("localhost") if folder else None
-    with HttpServer(Path(root), certificate) as server:
+    with HttpServer(Path(root), certificate, behaviour=lean) as server:
         print(server.url(""), flush=True)
         sys.stdin.read()
 
