@@ -175,7 +175,7 @@ def _clone(tenant: str, clone: git.Clone) -> Check:
     head = clone.head() if clone.exists() else None
     if head is None:
         return Check(f"clone of {tenant}", False, "has no HEAD", f"The next sync clones it again: bbhv sync {tenant}")
-    with git.ObjectReader(clone.gitdir) as reader:
+    with clone.reading() as reader:
         reader.commit(head)
     return Check(f"clone of {tenant}", True, head[:12])
 

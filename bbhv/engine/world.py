@@ -205,7 +205,7 @@ def emptied(
     if not accepted or config.allow_empty:
         return ()
     try:
-        with git.ObjectReader(clone.gitdir) as reader:
+        with clone.reading() as reader:
             before, _ = read_tree(reader, reader.commit(accepted[0]).tree)
     except BbhvError:
         return ()

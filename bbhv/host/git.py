@@ -8,7 +8,8 @@ computed again over the bytes that came back.
 
 import os
 import time
-from typing import Literal, Mapping
+from contextlib import contextmanager
+from typing import Iterator, Literal, Mapping
 
 from ..errors import BbhvError, CommandError, RefusedError
 from ..formats import gitobject
@@ -63,33 +64,39 @@ class TooLargeError(RefusedError):
 class ObjectReader:
     """Reads objects of one clone by id, each checked against its id. Use it in a `with`.
 
-    `env` adds to git's environment, for example where the objects of a push lie while a hook looks at them.
+    `env` adds to git's environment, as where the objects of a push lie. git starts with the first question.
     """
 
     def __init__(self, gitdir: str, env: Mapping[str, str] | None = None) -> None:
         self._gitdir = gitdir
         self._env = {**READING, **(env or {})}
-        self._start()
-
-    def _start(self) -> None:
-        command = ("git", f"--git-dir={self._gitdir}", *HARMLESS, "cat-file", "--batch-command")
-        self._process = run.spawn(command, pipe_stdin=True, env=self._env)
+        self._begun: run.Process | None = None
         self._buffer = b""
+
+    @property
+    def _process(self) -> run.Process:
+        if self._begun is None:
+            command = ("git", f"--git-dir={self._gitdir}", *HARMLESS, "cat-file", "--batch-command")
+            self._begun = run.spawn(command, pipe_stdin=True, env=self._env)
+        return self._begun
 
     def __enter__(self) -> "ObjectReader":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self.end()
 
-    def _end(self) -> None:
-        stdin = self._process.popen.stdin
-        if stdin is not None:
+    def end(self) -> None:
+        """Ends git; another question starts it again."""
+        process, self._begun, self._buffer = self._begun, None, b""
+        if process is None:
+            return
+        if process.popen.stdin is not None:
             try:
-                stdin.close()
+                process.popen.stdin.close()
             except OSError:
                 pass  # it died, or the host is short of something, which the read that met it has reported
-        self._process.close()
+        process.close()
 
     def read(self, oid: str, kind: str, *, limit: int = MAX_OBJECT) -> bytes:
         """The content of an object. Raises DamagedError when it is missing or not what its id and kind say.
@@ -104,8 +111,7 @@ class ObjectReader:
         try:
             return self._checked(oid, kind, found)
         except TooLargeError:
-            self._end()
-            self._start()
+            self.end()
             raise
 
     def _checked(self, oid: str, kind: str, found: str) -> bytes:
@@ -173,6 +179,7 @@ class ObjectReader:
     def _died(self) -> BbhvError:
         run.go_on()  # it was ended, which says nothing about the clone
         words = " ".join(self._process.last_words().split())
+        self.end()
         if _GAVE_UP in words:
             return TooLargeError(f"An object in {self._gitdir} takes too much memory: {words}.")
         return DamagedError(f"git cannot read {self._gitdir}: {words or 'no answer'}.", hint=_DAMAGED)
@@ -187,6 +194,19 @@ class Clone:
     def __init__(self, path: str) -> None:
         self.path = path
         self.gitdir = f"{path}/.git"
+        self._reader: ObjectReader | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[ObjectReader]:
+        """Reads objects. Who does so within somebody else's `reading` of this clone shares the git that is there."""
+        if self._reader is not None:
+            yield self._reader
+            return
+        with ObjectReader(self.gitdir) as self._reader:
+            try:
+                yield self._reader
+            finally:
+                self._reader = None
 
     def exists(self) -> bool:
         """Whether it was ever cloned."""
@@ -388,6 +408,8 @@ class Clone:
 
     def discard(self) -> None:
         """Forgets a damaged clone."""
+        if self._reader is not None:
+            self._reader.end()
         files.retire_tree(self.path)
 
 

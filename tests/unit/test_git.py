@@ -1,6 +1,7 @@
 """Verify and read, on real repositories: by object id, recomputed, never through a work tree."""
 
 import os
+import shutil
 import subprocess
 import zlib
 from pathlib import Path
@@ -138,6 +139,32 @@ def test_a_pipe_to_git_that_fails_names_the_command(work: Work) -> None:
             with open("/dev/full", "wb") as full:
                 os.dup2(full.fileno(), stdin.fileno())
             reader.commit(oid)
+
+
+def test_who_reads_within_a_reading_shares_its_git_and_what_came_meanwhile_is_there(work: Work) -> None:
+    first, clone = work.commit(a="1"), work.clone
+    with clone.reading() as reader:
+        assert reader.commit(first).parents == ()
+        work.git("repack", "-adq")
+        second = work.commit(a="2")
+        work.git("repack", "-adq")
+        with clone.reading() as again:
+            assert again is reader and again.commit(second).parents == (first,)
+        assert reader.commit(first).parents == ()
+    with clone.reading() as later:
+        assert later is not reader
+
+
+def test_a_reading_outlives_the_clone_that_it_began_with(work: Work) -> None:
+    oid, clone = work.commit(a="1"), work.clone
+    copy = shutil.copytree(work.path, work.path.with_name("copy"))
+    with clone.reading() as reader:
+        assert reader.commit(oid).parents == ()
+        clone.discard()
+        with pytest.raises(DamagedError):
+            reader.commit(oid)
+        copy.rename(work.path)
+        assert reader.commit(oid).parents == ()
 
 
 def huge(work: Work, kind: str) -> str:

@@ -108,7 +108,7 @@ def _usable(clone: git.Clone, ref: str) -> str | None:
     if have is None:
         return None
     try:
-        with git.ObjectReader(clone.gitdir) as reader:
+        with clone.reading() as reader:
             reader.commit(have)
     except BbhvError:
         return None
@@ -124,7 +124,7 @@ def _transfer(repository: Repository, have: str | None) -> str:
             return tip
         packs = confined.packs(f"{staging}/fetch")
         if not packs:  # the server had nothing to send, for the clone has all of it
-            with git.ObjectReader(repository.clone.gitdir) as reader:
+            with repository.clone.reading() as reader:
                 reader.read(tip, "commit")
             return tip
         if len(packs) > 1:
@@ -169,7 +169,7 @@ def _prerequisite(repository: Repository, oid: str) -> None:
     try:
         if not repository.clone.exists():
             raise BbhvError("There is no clone.")
-        with git.ObjectReader(repository.clone.gitdir) as reader:
+        with repository.clone.reading() as reader:
             reader.read(oid, "commit")
     except BbhvError:
         hint = f"Make a complete one: git bundle create FILE {repository.branch}"
@@ -193,8 +193,26 @@ def _ingest(repository: Repository, have: str | None, source: int, tip: str, sta
     """Takes a pack into the clone, once it is known to hold all that the tip needs."""
     name, parts = ingesting.ingest(repository, have, source, tip, staging)
     clone = repository.clone
-    if not clone.exists():
+    fresh = not clone.exists()
+    if fresh:
         kind = git.algorithm(tip)
         clone.create(repository.configuration(kind), repository.branch, kind)
     clone.store_pack(name, parts, on_trial=True)
+    try:
+        _holds(repository, tip)
+    except RefusedError:
+        clone.discard() if fresh else clone.return_packs()
+        raise
     return tip
+
+
+def _holds(repository: Repository, tip: str) -> None:
+    """Whether the tip is there, and a commit. Raises RefusedError."""
+    try:
+        with repository.clone.reading() as reader:
+            reader.read(tip, "commit")
+    except RefusedError:
+        raise
+    except BbhvError as error:
+        message = f"The ingest of {repository.subject} failed: {tip[:12]}, which is offered, is no commit"
+        raise RefusedError(f"{message}: {error.message}", hint=bundle.MAKE) from None

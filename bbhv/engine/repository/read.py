@@ -14,7 +14,7 @@ def read(commit: VerifiedCommit) -> tuple[dict[str, bytes], tuple[Finding, ...]]
 
     Raises DamagedError when an object is missing or is not what its id says, GitFormatError for a malformed tree.
     """
-    with git.ObjectReader(commit.clone.gitdir) as reader:
+    with commit.clone.reading() as reader:
         return read_tree(reader, commit.tree)
 
 

@@ -46,7 +46,7 @@ def verify(
     stays, whoever signed it. Raises RefusedError when the policy or the history says no, DamagedError when an object is
     not what it should be.
     """
-    with git.ObjectReader(clone.gitdir) as reader:
+    with clone.reading() as reader:
         commit = reader.commit(oid)
         if in_force and oid in accepted:
             return VerifiedCommit(oid, commit.tree, clone, proof, _MAKER)

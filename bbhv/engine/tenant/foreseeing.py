@@ -70,7 +70,7 @@ def foresee(host: World, tenant: str, *, revision: str = "", fetch: bool = False
         return _leaving(job, now)
     oid = _commit(job.clone, revision, tenant)
     job.commit = oid
-    with git.ObjectReader(job.clone.gitdir) as reader:
+    with job.clone.reading() as reader:
         commit = reader.commit(oid)
         files, problems = read_tree(reader, commit.tree)
     planned = Planned(

@@ -83,9 +83,11 @@ class Job:
     fetched: Callable[[], None] = lambda: None  # called when the server of its repository is free for another
     slow: Callable[[], None] = lambda: None  # called when it is going to wait for a server of images
     lock: Lock = field(init=False)
+    clone: git.Clone = field(init=False)  # one and the same throughout, for who reads in it shares its git
 
     def __post_init__(self) -> None:
         self.lock = tenant_lock(self.tenant)
+        self.clone = git.Clone(paths.clone(self.tenant))
 
     busy: bool = False
     concluded: bool = False  # the watch came to a verdict, whatever it was
@@ -99,11 +101,6 @@ class Job:
     def store(self) -> Store:
         """The tenant's folder."""
         return Store(paths.tenant(self.tenant))
-
-    @property
-    def clone(self) -> git.Clone:
-        """The clone of the tenant's repository."""
-        return git.Clone(paths.clone(self.tenant))
 
     @property
     def repository(self) -> Repository:

@@ -64,7 +64,7 @@ def _commits(clone: git.Clone, oids: list[str]) -> dict[str, Commit]:
     found: dict[str, Commit] = {}
     if not clone.exists():
         return found
-    with git.ObjectReader(clone.gitdir) as reader:
+    with clone.reading() as reader:
         for oid in dict.fromkeys(oids):
             try:
                 found[oid] = reader.commit(oid)

@@ -202,7 +202,8 @@ def open_job(job: Job) -> None:
 
 def _prepare_commit(job: Job, host: World, schema: Schema) -> None:
     try:
-        _take_commit(job, host, schema)
+        with job.clone.reading():
+            _take_commit(job, host, schema)
     except git.DamagedError as error:
         if job.mode is not Mode.SYNC:
             raise
