@@ -5,6 +5,7 @@ Nothing is guessed from a version where the program itself can be asked. Every c
 
 import os
 import socket
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from . import log, run
 
 QUICK = 60.0
 _own: set[str] = set()
+_reloads: list[float] = [0.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,14 @@ def version() -> int:
 
 def daemon_reload() -> None:
     """Makes systemd read all units again. Raises CommandError."""
+    began = time.monotonic()
     run.run(("systemctl", "daemon-reload"), timeout=300.0)
+    _reloads[:] = [time.monotonic() - began]
+
+
+def reload_seconds() -> float:
+    """How long systemd last took for that, as far as this process knows."""
+    return _reloads[0]
 
 
 def act(verb: str, units: Iterable[str], *, timeout: float = 300.0, ok: Sequence[int] = (0,)) -> None:

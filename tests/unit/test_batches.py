@@ -1,6 +1,7 @@
 """Many tenants at once: who is ready is activated, whoever else is still at it; nobody is lost, nobody comes twice."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -155,6 +156,25 @@ def test_an_activation_that_takes_long_does_not_keep_the_next_from_beginning() -
     over.set()
     running.join(PATIENCE)
     assert not running.is_alive() and seen.batches[-1] == ["slow"]
+
+
+def test_the_longer_systemd_reads_its_units_the_fewer_times_it_is_asked_to() -> None:
+    """What is ready waits a multiple of what the last time took, though never longer than for an activation."""
+    moments: list[float] = []
+
+    def jobs() -> Iterator[Job]:
+        yield job("first")
+        assert seen.activated.acquire(timeout=PATIENCE)
+        yield job("second")
+        assert seen.activated.acquire(timeout=PATIENCE)
+
+    def activate(batch: Sequence[Job]) -> None:
+        moments.append(time.monotonic())
+        seen.activate(batch)
+
+    seen = Seen()
+    Run(2, lambda one: None, activate, alone=5.0, reading=lambda: 60.0).run(jobs())
+    assert seen.batches == [["first"], ["second"]] and moments[1] - moments[0] >= 4.9
 
 
 def test_what_goes_wrong_in_a_step_is_not_swallowed() -> None:
