@@ -63,7 +63,7 @@ PROSE = {
     "help": """Shows what a verb does, or one of the manual pages as plain text, for a terminal without `man`(1).""",
     "list": "Prints one line for each tenant: what systemd says of it, how its last sync ended, and what it runs.",
     "status": """Tells of each tenant what it runs, what of it has drifted, how its last sync ended with all findings,
-    who holds it, and the state of its workloads.""",
+    who holds it, which image is on its way to it and how much of it is here, and the state of its workloads.""",
     "plan": """Shows what a sync would do to the tenants (all, or those that are named), and does nothing: for each
     object the action, with the key that is the reason and what its change costs; DATA LOSS where data would be lost;
     what is kept though nobody declares it any more; and a line that sums up. The plan comes from the functions that

@@ -14,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import IO
 
 from ...errors import BbhvError, CommandError
@@ -111,7 +112,8 @@ def check(image: ImageRef, kind: str) -> None:
     with inspect.opened(image.path) as file:
         report = Report(image.path)
         if kind == "machine":
-            report.take(gpt.parse(file.reader)[1])
+            table, found = gpt.parse(file.reader)
+            report.take(found if table else [replace(one, hint="systemd-repart(1) makes them.") for one in found])
         else:
             name = filesystem.identify(file.reader)
             if name not in ("squashfs", "erofs"):

@@ -237,6 +237,9 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
         return
     if job.active:
         take_images(job, generation, {name: one.size for name, one in tenant.images.items() if one.size})
+        for workload in generation.manifest.workloads:
+            if workload.image.format == "raw":
+                images.check(workload.image, workload.kind)
         if too_much := room.findings(job, tenant, generation):
             _refuse(job, commit.oid, (*job.warnings, *too_much))
             return
@@ -310,9 +313,6 @@ def take_images(job: Job, generation: Generation, sizes: Mapping[str, int] = Map
             storage = job.registration.grants.storage
             left = images.MAX_IMAGE if storage is None else max(0, storage - others)
             _take_image(job, image, min(left, sizes.get(image.name, left)), left)
-    for workload in generation.manifest.workloads:
-        if workload.image.format == "raw":
-            images.check(workload.image, workload.kind)
 
 
 def _take_image(job: Job, image: ImageRef, most: int, unpacked: int) -> None:

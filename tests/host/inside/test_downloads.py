@@ -119,6 +119,7 @@ def test_a_server_of_images_that(
     make: Make, acme: Tenant, server: HttpServer, impatient: None, what: str
 ) -> None:
     server.behaviour, words = SLOW[what]
+    up(acme)
     declare(acme, text(server, "tiny.tar.gz", TINY))
     assert acme.sync(1) == "failed" and words in acme.said, acme.said
     asked = len(server.asked)
@@ -152,13 +153,18 @@ def test_a_server_without_parts_begins_anew(acme: Tenant, server: HttpServer) ->
     assert acme.sync() == "applied" and shelf.begun == [0, 0]
 
 
+def up(tenant: Tenant) -> None:
+    """Brings a tenant up: else its start fetches the image, and not the sync."""
+    if tenant.status()["generation"] is None:
+        tenant.commit(web=idler("debian-13"))
+        assert tenant.sync() == "applied"
+
+
 def killed(tenant: Tenant, server: HttpServer, image: str, shelf: Shelf, at: int) -> None:
     """Kills the sync when so many bytes have come and no more come; somebody else finds them later."""
     server.behaviour = shelf
     shelf.most = at
-    if tenant.status()["generation"] is None:  # else its start fetches the image, and not the sync
-        tenant.commit(web=idler("debian-13"))
-        assert tenant.sync() == "applied"
+    up(tenant)
     declare(tenant, image)
     sync = subprocess.Popen(["bbhv", "sync", tenant.id], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -188,6 +194,23 @@ def test_what_a_kill_leaves_is_gone_on_with_and_only_by_whose_it_is(
     shelf = Shelf({"tiny.tar.gz": news}, tag=tag)
     server.behaviour = shelf
     assert acme.sync() == "applied" and shelf.begun in ([0], [50_000, 0]) and partial() == []
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "unlink"])
+def test_a_kill_between_two_steps_leaves_the_bytes_or_the_image(acme: Tenant, server: HttpServer, call: str) -> None:
+    data = Path("/srv/images/guest.squashfs").read_bytes() + call.encode().ljust(4096)
+    digest = hashlib.sha256(data).hexdigest()
+    shelf = Shelf({"guest.raw": data})
+    server.behaviour = shelf
+    up(acme)
+    declare(acme, text(server, "guest.raw", data, "raw"), idler("tiny"))
+    run(["strace", "-f", "-qq", "-o", "/dev/null", "-P", STORE / ".partial/acme" / digest, "-e", f"trace={call}",
+         "-e", f"inject={call}:signal=KILL:when=1", "bbhv", "sync", "acme"], check=False, timeout=120)
+    made = STORE / f"{digest}.raw"
+    assert shelf.begun == [0] and acme.status()["generation"] == 1
+    assert made.exists() == (call == "unlink") and (not made.exists() or made.read_bytes() == data)
+    assert acme.sync() == "applied" and left_over() == partial() == []
+    assert shelf.begun == [0, 0][: 1 + (call == "unlink")], "what is whole is not fetched again, unless nobody knows it"
 
 
 def test_what_nobody_wants_any_more_goes(acme: Tenant, server: HttpServer) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from .conftest import Make
 from .guests import IMAGES, image
 from .support import run, unit_property, wait_until
-from .vms import CAN_RUN, GRANTS, await_up, images, machine, qemu, said, unit
+from .vms import CAN_RUN, GRANTS, await_up, disk, images, machine, qemu, said, unit
 from .world import Tenant, container
 
 
@@ -75,10 +75,14 @@ def with_machines(make: Make) -> None:
     assert acme.sync(1) == "rolled-back" and "db.vma.service is inactive: it ended by itself" in acme.said
     assert acme.invocation("web") == web and heard(acme, " cpus 2")
 
-    # What is no disk is not started, and what was good is back.
+    # What is no disk touches nothing; one that nothing starts from is not started, and what was good is back.
     (IMAGES / "broken-disk.raw").write_bytes(b"no partitions here" * 4096)
     acme.repo.commit({"infrastructure/disk.image": image(IMAGES / "broken-disk.raw", "raw"),
                       "machines/db.vmspawn": machine()})
+    running = qemu(acme, "db")
+    assert acme.sync(1) == "failed" and "is not what a machine starts from: There is no GPT" in acme.said
+    assert qemu(acme, "db") == running
+    acme.repo.commit({"infrastructure/disk.image": image(disk("linux-generic"), "raw")})
     assert acme.sync(1) == "rolled-back", acme.said
     await_up(acme, "db")
 

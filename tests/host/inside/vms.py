@@ -20,12 +20,12 @@ UP = "console:^guest: is up"
 
 
 @cache
-def disk() -> Path:
-    """A disk image with one root partition, an empty ext4."""
-    folder, path = Path("/run/disk-definitions"), IMAGES / "machine-disk.raw"
+def disk(kind: str = "root") -> Path:
+    """A disk image with one partition, an empty ext4."""
+    folder, path = Path("/run/disk-definitions"), IMAGES / f"machine-{kind}.raw"
     path.unlink(missing_ok=True)
     folder.mkdir(exist_ok=True)
-    (folder / "root.conf").write_text("[Partition]\nType=root\nFormat=ext4\nSizeMinBytes=24M\nSizeMaxBytes=24M\n")
+    (folder / "root.conf").write_text(f"[Partition]\nType={kind}\nFormat=ext4\nSizeMinBytes=24M\nSizeMaxBytes=24M\n")
     run(["systemd-repart", "--empty=create", "--size=auto", "--offline=yes", f"--definitions={folder}",
          "--seed=4a5a1f0e6d7d4b1c9d7b1c3e5f708192", path])  # fmt: skip
     return path
