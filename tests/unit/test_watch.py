@@ -33,6 +33,15 @@ def test_a_unit_is_judged_by_its_state(found: dict[str, str], word: str) -> None
     assert judge("x.service", found, 5.0, 0, 100.0).word == word
 
 
+def test_how_a_unit_ended_is_said_as_long_as_systemd_knows() -> None:
+    ended = {"ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code", "NRestarts": "1",
+             "ExecMainCode": "1", "ExecMainStatus": "1"}
+    again = {**ended, "SubState": "start", "Result": "success", "ExecMainCode": "0", "ExecMainStatus": "0"}
+    see = ", see: journalctl -u x.service"
+    assert judge("x.service", ended, 5.0, 0, 100.0).reason == f"x.service ended (exit-code, status 1){see}"
+    assert judge("x.service", again, 5.0, 0, 100.0).reason == f"x.service ended, and was started again{see}"
+
+
 def test_restarts_that_happened_before_do_not_count() -> None:
     assert judge("x.service", {**ACTIVE, "NRestarts": "3"}, 5.0, 3, 100.0).word == "healthy"
 

@@ -40,7 +40,10 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
         # How it ended, and how often it was restarted, is about the time before.
         return _stopping(unit) if state == "deactivating" else Verdict("waiting", f"{unit} has not started yet")
     if restarts > restarts_before or found.get("SubState") == "auto-restart":
-        return Verdict("unhealthy", f"{unit} ended ({_result(found)}), see: journalctl -u {unit}")
+        # With the next start, systemd forgets how the one before ended.
+        known = found.get("SubState") == "auto-restart" or found.get("Result") not in ("", "success", None)
+        how = f"ended ({_result(found)})" if known else "ended, and was started again"
+        return Verdict("unhealthy", f"{unit} {how}, see: journalctl -u {unit}")
     if state == "failed":
         return Verdict("unhealthy", f"{unit} failed ({_result(found)}), see: journalctl -u {unit}")
     if state == "deactivating":
