@@ -40,7 +40,7 @@ def blocks(heading: str) -> list[str]:
 
 
 INSTALL, SETTINGS, CREDENTIALS = blocks("Install on a host")
-OFFER, SYSTEM, TENANT, SYNC, BY_HAND, UNINSTALL = blocks("A first tenant in five minutes")
+OFFER, SYSTEM, TENANT, SYNC, BY_HAND, LOOK, UNINSTALL = blocks("A first tenant in five minutes")
 
 
 def type_in(host: Host, block: str) -> str:
@@ -103,6 +103,9 @@ def test_the_readme_leads_to_a_running_tenant_that_outlives_a_reboot_and_off_aga
     type_in(bare, f"git -C acme commit -qam 'Less memory'\ngit -C acme push -q {FORGE}acme.git main")
     assert "acme: applied: generation 1 " in type_in(bare, BY_HAND) and runs(bare)
     assert "acme: held" in type_in(bare, "bbhv sync")
+
+    said = type_in(bare, LOOK)
+    assert "Started tenant-container@web.acme.service" in said and "\nID=debian\n" in said
 
     type_in(bare, UNINSTALL)
     assert not runs(bare) and not bare.path("/usr/bin/bbhv").exists()
