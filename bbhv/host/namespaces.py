@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from signal import pidfd_send_signal
 
 from ..errors import BbhvError
 from . import run
@@ -46,6 +47,32 @@ def leader(machine: str) -> int:
     """The leader process of a machine that systemd-machined knows; 0 when there is none."""
     shown = run.run(("machinectl", "show", "--value", "--property=Leader", "--", machine), timeout=60.0, ok=()).text
     return int(shown) if shown.isascii() and shown.isdigit() else 0
+
+
+def process(number: int, unit: str) -> int:
+    """A descriptor of a process that belongs to a unit (pidfd_open(2)); -1 when there is none."""
+    if not number:
+        return -1
+    try:
+        handle = os.pidfd_open(number)
+    except ProcessLookupError:
+        return -1
+    try:
+        with open(f"/proc/{number}/cgroup", encoding="utf-8", errors="replace") as file:
+            ours = f"/{unit}/" in file.read(1 << 16).replace("\n", "/\n")
+    except OSError:
+        ours = False
+    if not ours:
+        os.close(handle)
+    return handle if ours else -1
+
+
+def signal(handle: int, number: int) -> None:
+    """Sends a signal to a process, unless it has ended."""
+    try:
+        pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        pass  # it was quicker
 
 
 def hold(process: int, unit: str, kinds: Sequence[str] = KINDS) -> Namespaces:

@@ -118,12 +118,6 @@ def reset_failed(patterns: Iterable[str]) -> None:
     act("reset-failed", failed, ok=(0, 1, 5))
 
 
-def signal_containers(signal: str, machines: Iterable[str]) -> None:
-    """Sends a signal to PID 1 of each container, by machined; one that is not there has nothing to hear."""
-    for machine in machines:
-        run.run(("machinectl", "kill", "--kill-whom=leader", f"--signal={signal}", "--", machine), timeout=QUICK, ok=())
-
-
 def start_later(unit: str, seconds: int) -> None:
     """Starts a unit after so many seconds, by a timer of its name that is gone afterwards. Raises CommandError."""
     when = (f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
