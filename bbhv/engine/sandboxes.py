@@ -30,11 +30,11 @@ class Unit:
         done = self.process.wait(self._seconds + GRACE)
         if not done.returncode:
             return
-        words = said(done.stderr) or f"exit status {done.returncode}"
+        words = said(done.stderr.partition(" hint: ")[0]) or f"exit status {done.returncode}"
         if time.monotonic() - self._started >= self._seconds:
             words = late(self._seconds)
         hint = done.stderr.partition(" hint: ")[2].strip() or AGAIN
-        message = f"The {self.step} of {self.subject} failed: {words.partition(' hint: ')[0].rstrip('.')}."
+        message = f"The {self.step} of {self.subject} failed: {words}."
         if done.returncode == EXIT_REFUSED:
             raise RefusedError(message, hint=hint)
         raise CommandError(self.process.argv, done.returncode, done.stderr, message, hint=hint)
@@ -83,8 +83,10 @@ def in_memory(data: bytes) -> int:
 
 
 def said(stderr: str) -> str:
-    """What a worker said last, as the end of a sentence of ours."""
-    return " ".join(stderr.split())[-600:].removeprefix("bbhv: ").rstrip(".")
+    """What a worker said last, as the end of a sentence of ours: some of it may be the words of a server or an archive,
+    which give no hints in our name."""
+    words = " ".join(stderr.split())[-600:].removeprefix("bbhv: ").rstrip(".")
+    return words.replace(" hint: ", "; ")
 
 
 def read_frames(process: run.Process, staging: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -30,6 +30,7 @@ LAST_WORDS = 2000
 MAX_OUTPUT = 64 << 20
 CHUNK = 64 << 10
 DESCRIPTORS = 1 << 16
+LAST_OUTPUT_SEC = 2.0
 _interrupted = threading.Event()
 _living: set[subprocess.Popen[bytes]] = set()
 
@@ -243,9 +244,10 @@ def relay(argv: Sequence[str], terminal: str | None) -> int:
     for one in heard:
         one.start()
     try:
+        status = popen.wait()
         for one in heard:
-            one.join()
-        return popen.wait()
+            one.join(LAST_OUTPUT_SEC)  # for who holds a pipe open though the program has ended, nobody waits
+        return status
     finally:
         popen.kill()
         _living.discard(popen)

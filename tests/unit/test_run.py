@@ -27,6 +27,15 @@ def test_a_program_that_does_not_read_its_data_is_no_failure() -> None:
     assert run.run(["cat"], timeout=30).stdout == b""
 
 
+def test_what_somebody_talks_to_ends_with_the_program_and_not_with_its_pipes() -> None:
+    """A process that the program leaves behind has the pipes still, as one in a container may."""
+    code = ("import sys; sys.path.insert(0, sys.argv[1]); from bbhv.host import run; "
+            "sys.exit(run.relay(('sh', '-c', 'cat; echo words >&2; sleep 50 & exit 3'), None))")
+    done = subprocess.run([sys.executable, "-c", code, str(ROOT)], input="said", capture_output=True, text=True,
+                          timeout=40, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "said", "words\n")
+
+
 def test_a_file_is_handed_on_as_it_is() -> None:
     with open(__file__, "rb") as file:
         assert run.run(["cat"], timeout=30, stdin=file.fileno()).stdout == Path(__file__).read_bytes()

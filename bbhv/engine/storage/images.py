@@ -165,7 +165,10 @@ def sweep() -> None:
         path = f"{paths.IMAGES}/{name}"
         if not name.startswith(files.PREFIX):
             continue
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError:
+            continue  # whose it was has just ended
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             files.remove_tree(path)

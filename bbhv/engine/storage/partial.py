@@ -49,12 +49,15 @@ def going(tenant: str) -> Json:
         path = f"{folder(tenant)}/{name}"
         told = about(path) if not name.endswith(".json") else {}
         if told:
-            with open(path, "rb") as file:
-                try:
+            try:
+                with open(path, "rb") as file:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    received = os.fstat(file.fileno()).st_size
-                    return {"image": str(told.get("name")), "received": received, "size": told.get("size") or None}
+                    continue
+            except FileNotFoundError:
+                continue  # it has become an image of the store
+            except BlockingIOError:
+                received = os.stat(path).st_size
+                return {"image": str(told.get("name")), "received": received, "size": told.get("size") or None}
     return None
 
 

@@ -74,4 +74,8 @@ def visit(one: Workload, tenant: str, user: str, argv: Sequence[str], terminal: 
             *(f"--property={text}" for text in properties), "--",
             *entering(space, user, argv),
         )  # fmt: skip
-        return run.relay(command, terminal)
+        try:
+            return run.relay(command, terminal)
+        except BaseException:
+            systemd.urge("stop", [unit])  # systemd-run has ended with us, and the program would go on
+            raise

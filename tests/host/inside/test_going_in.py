@@ -84,6 +84,17 @@ def test_what_is_mixed_goes_through_pipes(make: Make) -> None:
     assert done.stdout.split() == ["pipe"] * 3
 
 
+def test_an_interruption_leaves_nothing_running_inside(make: Make) -> None:
+    running(make)
+    argv = ["env", "--default-signal=INT", "bbhv", "shell", "web.acme", "sleep", "1000"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        units = ["systemctl", "list-units", "--no-legend", "--plain", "bitbuilder-shell-*"]
+        wait_until("it runs", lambda: "running" in run(units).stdout)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    wait_until("it has ended", lambda: run(units).stdout == "")
+
+
 def test_what_cannot_be_entered_says_why(make: Make) -> None:
     acme = running(make)
     assert "Tenant acme has no workload wbe.\n      Did you mean web?" in shell("wbe.acme", status=5)
