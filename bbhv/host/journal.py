@@ -7,6 +7,8 @@ from . import log, run
 
 TIMEOUT = 20.0
 LINES = 5
+TRIES = 5
+PAUSE_SEC = 0.2
 
 
 def last_words(invocation: str) -> str:
@@ -18,8 +20,14 @@ def last_words(invocation: str) -> str:
         return ""
     wanted = (f"--lines={LINES}", "--output=cat", f"_SYSTEMD_INVOCATION_ID={invocation}")
     try:
-        run.run(("journalctl", "--sync"), timeout=TIMEOUT)
-        return run.run(("journalctl", "--quiet", "--no-pager", "--all", *wanted), timeout=TIMEOUT).text
+        for number in range(TRIES):  # a sync of older journals does not wait for what is still in the pipe of a program
+            if number:
+                run.pause(PAUSE_SEC)
+            run.run(("journalctl", "--sync"), timeout=TIMEOUT)
+            found = run.run(("journalctl", "--quiet", "--no-pager", "--all", *wanted), timeout=TIMEOUT).text
+            if found:
+                return found
+        return ""
     except CommandError as error:
         log.write("debug", str(error))
         return ""
