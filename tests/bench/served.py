@@ -1,7 +1,6 @@
 """Repositories that a real git serves over https on the loopback of a test host, and tenants that are registered there.
 
-The server runs outside of the host, in its network only: what it costs is counted for itself. Git makes the packs; what
-the branches are the server says itself, for it has the same processors as the host that is measured.
+The server runs outside of the host, in its network only: what it costs is counted for itself.
 """
 
 import json

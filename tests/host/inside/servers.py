@@ -322,21 +322,6 @@ def _tell(handler: Handler, kind: str, told: bytes) -> bool:
     return True
 
 
-def lean(handler: Handler) -> bool:
-    """Says itself what the branch main is, without a program; git makes the packs. For repositories with loose refs."""
-    if handler.headers.get("Git-Protocol") != "version=2":
-        return False
-    if handler.command == "GET":
-        return advertise(handler)
-    if b"command=ls-refs" not in handler.plain:
-        return False
-    folder = handler.owner.root / handler.path.removesuffix("/git-upload-pack").lstrip("/")
-    oid = (folder / "refs/heads/main").read_bytes().strip()
-    wanted = (b"HEAD", b"refs/heads/main")
-    found = (packet(oid + b" " + name + b"\n") for name in wanted if b"ref-prefix " + name + b"\n" in handler.plain)
-    return _tell(handler, "result", b"".join(found) + b"0000")
-
-
 def endless_refs(handler: Handler) -> bool:
     """Says that it speaks protocol version 2, and then tells of refs without end, whatever was asked for."""
     if handler.command == "GET":
@@ -438,9 +423,9 @@ class SshServer:
 
 
 def main(root: str, folder: str = "") -> None:
-    """Serve the repositories below a folder, at little cost, until standard input ends."""
+    """Serve the repositories below a folder until standard input ends."""
     certificate = authority(Path(folder)).certificate("localhost") if folder else None
-    with HttpServer(Path(root), certificate, behaviour=lean) as server:
+    with HttpServer(Path(root), certificate) as server:
         print(server.url(""), flush=True)
         sys.stdin.read()
 
