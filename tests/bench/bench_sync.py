@@ -36,17 +36,6 @@ def reloads(host: Host) -> str:
     return host.run(["systemctl", "show", "--property=UnitsLoadTimestampMonotonic"]).stdout
 
 
-def by_git(count: int, command: str) -> tuple[str, ...]:
-    """A shell that does something to the clone $t of each tenant, with git's own start-up as lean as it gets."""
-    lean = "export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0;"
-    tenants = " ".join(bench_change.names(count))
-    return ("sh", "-ec", f"{lean} for t in {tenants}; do cd /var/lib/tenants/$t/config.git; {command}; done")
-
-
-FETCH = "git fetch -q --no-tags --no-write-fetch-head --no-auto-maintenance --refmap= origin +main:refs/bench/main"
-ASK = "git ls-remote -q origin refs/heads/main"
-
-
 def over_https(dist: Path) -> None:
     """A hundred tenants that nothing happened to, over https, beside git."""
     folder = Path("served").absolute()
@@ -54,7 +43,9 @@ def over_https(dist: Path) -> None:
         served.prepare(host)
         with served.server(host, folder) as server:
             bench_change.populate(host, folder, server.address, HTTPS)
-            commands = {"sync": SYNC, "fetch": by_git(HTTPS, FETCH), "ask": by_git(HTTPS, ASK)}
+            known = bench_change.names(HTTPS)
+            fetch, ask = (served.by_git(known, command) for command in (served.FETCH, served.ASK))
+            commands = {"sync": SYNC, "fetch": fetch, "ask": ask}
             parts = [hosts.parts(host, SYNC) for _ in range(ROUNDS)]
             things = {name: partial(hosts.whole, host, argv) for name, argv in commands.items()}
             times = measure.by_turns(things, ROUNDS)

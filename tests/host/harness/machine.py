@@ -13,6 +13,7 @@ from pathlib import Path
 from . import cache
 from .shell import BuildError, Progress, run
 
+LOCK_SECONDS = 300
 # What the test hosts, the extension image and the tests need from the distribution.
 PACKAGES = (
     "debian-archive-keyring", "git", "man-db", "mmdebstrap", "mount", "squashfs-tools", "strace", "systemd-container",
@@ -59,8 +60,9 @@ def install(packages: list[str], progress: Progress) -> None:
         raise BuildError(f"Some Debian packages are missing. As root: {apt_command(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with progress.step(f"installing {', '.join(packages)}"):
-        run(["apt-get", "--quiet", "update"], env=environment)
-        run(["apt-get", "--quiet", "--yes", "install", "--no-install-recommends", *packages], env=environment)
+        apt = ["apt-get", "--quiet", "--yes", f"--option=DPkg::Lock::Timeout={LOCK_SECONDS}"]
+        run([*apt, "update"], env=environment)
+        run([*apt, "install", "--no-install-recommends", *packages], env=environment)
 
 
 def provide(progress: Progress) -> None:

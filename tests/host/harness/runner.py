@@ -12,8 +12,9 @@ from pathlib import Path
 from .host import Host
 from .shell import BuildError, Progress
 
-INSIDE_TIMEOUT = 3000
+INSIDE_TIMEOUT = 4000
 OUTSIDE_TIMEOUT = 1800
+GRACE = 120
 _PASSED, _NOTHING_SELECTED = 0, 5
 
 
@@ -23,10 +24,12 @@ def inside(release: str, sysext: Path, kit: Path, reports: Path, arguments: list
         host.install(sysext)
         host.boot()
         host.copy_in(kit, "/run/testkit.pyz")
-        argv = ["python3", "/run/testkit.pyz", "--junitxml=/run/inside.xml", *arguments]
+        # Who is interrupted still tells which tests failed, and writes the report.
+        late = ["timeout", "--signal=INT", f"--kill-after={GRACE}", str(INSIDE_TIMEOUT)]
+        argv = [*late, "python3", "/run/testkit.pyz", "--junitxml=/run/inside.xml", *arguments]
         status = subprocess.run(
-            host.command(argv, {"SHIV_ROOT": "/run/testkit"}), stdin=subprocess.DEVNULL, timeout=INSIDE_TIMEOUT,
-            check=False,
+            host.command(argv, {"SHIV_ROOT": "/run/testkit"}), stdin=subprocess.DEVNULL,
+            timeout=INSIDE_TIMEOUT + 2 * GRACE, check=False,
         ).returncode
         if not host.path("/run/inside.xml").exists():
             raise BuildError(f"The test kit ended with status {status} and no report. Console:\n{host.console_tail()}")
