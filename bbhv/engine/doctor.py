@@ -146,6 +146,10 @@ def _trust() -> Iterator[Check]:
         count = f"{len(usable)} key{'' if len(usable) == 1 else 's'} of {', '.join(authority.signers) or 'nobody'}"
         yield Check(f"trust of {whose}", bool(usable) and not lacking, f"{lacking}{authority.policy}, {count}",
                     authority.add)  # fmt: skip
+    for one in host.registrations.values():
+        authority, findings = known.of_images(one)
+        told |= dict.fromkeys(findings)
+        technologies |= {key.technology for key in authority.keys}
     for finding in told:
         yield Check("verifiers", False, str(finding), finding.hint)
     for technology in sorted(technologies):

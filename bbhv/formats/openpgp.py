@@ -21,7 +21,7 @@ from .pubkeys import (
     packets,
     secret_found,
 )  # fmt: skip
-from .signature import MAX_SIGNATURE, SignatureFormatError
+from .signature import MAX_SIGNATURE, SignatureFormatError, is_packet
 
 BEGIN, END = "-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----"
 _SIGNATURE, _USER_ID, _SUBKEY, _ATTRIBUTE = 2, 13, 14, 17
@@ -81,11 +81,11 @@ def key_id(of: str) -> str:
 
 
 def parse_signature(data: bytes) -> Signature:
-    """The one detached signature in its armor. Raises SignatureFormatError, also when its hash is too weak."""
+    """The one detached signature, also in its armor. Raises SignatureFormatError, also when its hash is too weak."""
     if len(data) > MAX_SIGNATURE:
         raise SignatureFormatError(f"The OpenPGP signature has more than {MAX_SIGNATURE >> 10} KiB.")
     try:
-        found = list(packets(armored(data.decode("ascii", "replace"), BEGIN, END)))
+        found = list(packets(data if is_packet(data) else armored(data.decode("ascii", "replace"), BEGIN, END)))
     except KeyFileError as error:
         raise SignatureFormatError(f"The OpenPGP signature cannot be read: {error}") from None
     if len(found) != 1 or found[0][0] != _SIGNATURE:

@@ -177,10 +177,10 @@ def packets(data: bytes) -> Iterator[tuple[int, bytes]]:
     while at < len(data):
         head = data[at]
         if not head & 0x80:
-            raise KeyFileError("The certificate is damaged: where a packet should start is none.")
+            raise KeyFileError("It is damaged: where a packet should start is none.")
         tag, at, size = (_new if head & 0x40 else _old)(data, at)
         if size > len(data) - at:
-            raise KeyFileError("The certificate is cut off.")
+            raise KeyFileError("It is cut off.")
         yield tag, data[at : at + size]
         at += size
 
@@ -194,14 +194,14 @@ def _new(data: bytes, at: int) -> tuple[int, int, int]:
         return tag, at + 3, (first - 192 << 8) + 192 + int.from_bytes(data[at + 2 : at + 3], "big")
     if first == 255:
         return tag, at + 6, int.from_bytes(data[at + 2 : at + 6], "big")
-    raise KeyFileError("The certificate has a packet in parts, which a key cannot be.")
+    raise KeyFileError("It has a packet in parts, which no key can be.")
 
 
 def _old(data: bytes, at: int) -> tuple[int, int, int]:
     """The same for a packet in the format of PGP 2."""
     octets = 1 << (data[at] & 3)
     if octets == 8:
-        raise KeyFileError("The certificate has a packet without a length.")
+        raise KeyFileError("It has a packet without a length.")
     return data[at] >> 2 & 0xF, at + 1 + octets, int.from_bytes(data[at + 1 : at + 1 + octets], "big")
 
 

@@ -1,4 +1,4 @@
-"""Signatures of commits: which technology made one (gitformat-signature(5)), and the error for a broken one."""
+"""Signatures of commits and files: which technology made one (gitformat-signature(5)), the error for a broken one."""
 
 from ..errors import RefusedError
 
@@ -17,5 +17,15 @@ class SignatureFormatError(RefusedError):
 
 
 def technology(signature: bytes) -> str:
-    """The technology of a signature by its first line, as git tells them apart; empty for another beginning."""
+    """The technology of a signature by its first line, as git tells them apart; empty for another beginning.
+
+    An OpenPGP packet without an armor begins with the highest bit set, and nothing else does.
+    """
+    if is_packet(signature):
+        return "openpgp"
     return next((name for start, name in BEGINNINGS if signature.startswith(start)), "")
+
+
+def is_packet(signature: bytes) -> bool:
+    """Whether an OpenPGP signature is without an armor."""
+    return signature[:1] >= b"\x80"

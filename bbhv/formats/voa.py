@@ -18,7 +18,7 @@ from .pubkeys import KeyFileError, openpgp_fingerprint, refuse_secret, ssh_finge
 LOAD_PATHS = ("/etc/voa", "/run/voa", "/usr/local/share/voa", "/usr/share/voa")
 EPHEMERAL = ("/run/voa",)
 WRITABLE = ("/etc/voa", "/run/voa")
-OS, TENANT_PURPOSE, SYSTEM_PURPOSE = "bitbuilder", "tenant-config", "system-config"
+OS, TENANT_PURPOSE, SYSTEM_PURPOSE, IMAGE_PURPOSE = "bitbuilder", "tenant-config", "system-config", "image"
 ANCHOR = "trust-anchor-"
 MAX_LINKS = 16
 MAX_FINDINGS = 200
@@ -308,8 +308,8 @@ def _unused(verifier: Verifier) -> str:
         return f"Verifiers are looked for below {OS} only, not below {verifier.os}"
     if verifier.is_anchor:
         return "Trust anchors are not used"
-    if verifier.purpose != TENANT_PURPOSE:
-        return f"Nothing asks for the purpose {verifier.purpose}, only for {TENANT_PURPOSE}"
+    if verifier.purpose not in (TENANT_PURPOSE, IMAGE_PURPOSE):
+        return f"Nothing asks for the purpose {verifier.purpose}, only for {TENANT_PURPOSE} and {IMAGE_PURPOSE}"
     if verifier.technology not in TECHNOLOGIES:
         return f"Signatures by {verifier.technology} are not verified by this version"
     return ""

@@ -14,7 +14,9 @@ from ..errors import CommandError, RefusedError
 from ..formats import gpgstatus
 from . import run
 
-SECONDS = 30.0
+SECONDS = 30
+# A verifier that reads fewer bytes than this in a second has stopped.
+SLOWEST = 16 << 20
 NOBODY = "65534"
 PACKAGES: Mapping[str, str] = {
     "ssh-keygen": "openssh-client (openssh on some systems)", "gpgv": "gpgv (gnupg2 on some systems) or sqv",
@@ -27,7 +29,7 @@ _CONFINED = (
     "unshare", "--net", "--ipc", "--",
     "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs", "--inh-caps=-all",
     "--bounding-set=-all", "--pdeathsig=KILL", "--",
-    "prlimit", "--as=1073741824", "--fsize=0", "--nproc=0", "--core=0", "--cpu=20", "--nofile=64", "--",
+    "prlimit", "--as=1073741824", "--fsize=0", "--nproc=0", "--core=0", "--nofile=64",
 )  # fmt: skip
 _CANNOT_RUN = (126, 127)
 
@@ -43,39 +45,53 @@ def program(technology: str) -> str:
     return found
 
 
-def is_made_by_ssh(line: str, armored: bytes, payload: bytes, namespace: str) -> bool:
-    """Whether the key `TYPE BASE64` made the signature over the payload. Raises RefusedError when nobody can say."""
+def is_made_by_ssh(line: str, armored: bytes, payload: bytes | int, namespace: str) -> bool:
+    """Whether the key `TYPE BASE64` made the signature over the payload, which may be a file that anybody could read if
+    they came to it, open at its start. Raises RefusedError when nobody can say."""
     name = program("ssh")
     allowed = f'signer namespaces="{namespace}" {line}\n'.encode()
-    with _memory(allowed) as keys, _memory(armored) as signature, _memory(payload) as data:
+    with _memory(allowed) as keys, _memory(armored) as signature, _readable(payload) as data:
         command = (name, "-Y", "verify", "-f", _path(keys), "-I", "signer", "-n", namespace, "-s", _path(signature))
         return _run(command, data, (keys, signature)).returncode == 0
 
 
-def is_made_by_openpgp(certificate: bytes, fingerprints: tuple[str, str], packet: bytes, payload: bytes) -> bool:
+def is_made_by_openpgp(
+    certificate: bytes, fingerprints: tuple[str, str], packet: bytes, payload: bytes | int
+) -> bool:
     """Whether a key of the certificate made the signature; `fingerprints` are those of the key and the certificate.
 
-    Raises RefusedError when nobody can say.
+    The payload is as for SSH. Raises RefusedError when nobody can say.
     """
     name = program("openpgp")
-    with _memory(certificate) as keys, _memory(packet) as signature, _memory(payload) as data:
+    with _memory(certificate) as keys, _memory(packet) as signature, _readable(payload) as data:
         if name == "gpgv":
             options = ("--status-fd", "1", "--weak-digest", "SHA1", "--keyring", _path(keys))
             done = _run((name, *options, _path(signature), "-"), data, (keys, signature))
             return done.returncode == 0 and gpgstatus.is_good(done.stdout, *fingerprints)
-        done = _run((name, "--keyring", _path(keys), _path(signature), _path(data)), None, (keys, signature, data))
+        done = _run((name, "--keyring", _path(keys), _path(signature), _path(data)), data, (keys, signature, data))
         return done.returncode == 0 and done.text.lower().split() == [fingerprints[1]]
 
 
-def _run(command: tuple[str, ...], stdin: int | None, handles: tuple[int, ...]) -> run.Result:
+def _run(command: tuple[str, ...], data: int, handles: tuple[int, ...]) -> run.Result:
+    seconds = SECONDS + os.fstat(data).st_size // SLOWEST
+    confined = (*_CONFINED, f"--cpu={seconds}", "--")
     try:
-        done = run.run((*_CONFINED, *command), timeout=SECONDS, stdin=stdin, ok=(), pass_fds=handles)
+        done = run.run((*confined, *command), timeout=seconds, stdin=data, ok=(), pass_fds=handles)
     except CommandError as error:
         raise RefusedError(f"{command[0]} could not say whether a signature is good: {error.message}") from error
     if done.returncode in _CANNOT_RUN:
         raise RefusedError(f"{command[0]} could not be run: {' '.join(done.stderr.split())[-300:]}",
                            hint=f"Reinstall {PACKAGES[command[0]]}.")  # fmt: skip
     return done
+
+
+@contextmanager
+def _readable(payload: bytes | int) -> Iterator[int]:
+    if isinstance(payload, int):
+        yield payload
+    else:
+        with _memory(payload) as handle:
+            yield handle
 
 
 @contextmanager

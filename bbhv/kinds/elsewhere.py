@@ -87,6 +87,7 @@ IMAGE: Mapping[str, str] = {
     **_each("Write Source=, with the SHA256= of what is there.", "url", "uri", "image", "location", "path", "file"),
     **_each("Write SHA256= with the 64 digits that sha256sum(1) prints.", "digest", "checksum", "hash", "sha256sum",
             "sha512", "verify"),
+    **_each("Write Signature= with the URL of its signature.", "sig", "asc", "gpg", "gpgsignature", "signatureurl"),
     "type": "Write Format=tar or Format=raw.",
     "[container]": "Write [Image].",
 }

@@ -1,7 +1,7 @@
 """An image of a tenant: infrastructure/NAME.image, which says where it comes from and what its digest is.
 
-The digest is what counts: whatever the source hands out, nothing else is taken for the image. Sources are https, http
-and file URLs.
+The digest is what counts: whatever the source hands out, nothing else is taken for the image. With Signature= it must
+be signed as well, by one who may sign images here. Sources are https, http and file URLs.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from .urls import file_path, normalise
 
 
 def image_source(value: str) -> str:
-    """The URL of an image, in normal form."""
+    """The URL of an image, or of its signature, in normal form."""
     url = normalise(value, ("https", "http", "file"))
     if url.endswith("/") or (url.startswith("file:") and v.path(file_path(url)).endswith("/")):
-        raise v.Unreadable(f"The source {v.quoted(value)} is not a file.")
+        raise v.Unreadable(f"The URL {v.quoted(value)} is not that of a file.")
     return url
 
 
@@ -51,7 +51,12 @@ SIZE = Setting(
     "How many bytes the file has at most. Without it, what is left of the storage that is granted.", show=v.show_size,
 )  # fmt: skip
 
-TABLE = Table(SOURCE, SHA256, FORMAT, SIZE, meant=elsewhere.IMAGE)
+SIGNATURE = Setting(
+    _SECTION, "Signature", _YES, image_source, Cost.NONE,
+    "Where a signature over the file is: the URL of what ssh-keygen(1) or gpg(1) made. Without it, SHA256= decides.",
+)  # fmt: skip
+
+TABLE = Table(SOURCE, SHA256, FORMAT, SIZE, SIGNATURE, meant=elsewhere.IMAGE)
 
 
 PACKERS = (".gz", ".xz", ".bz2", ".zst")
@@ -95,10 +100,22 @@ class Fetched(Declared):
 class Image(Fetched):
     """An image as declared."""
 
+    @property
+    def signature(self) -> str:
+        """Where its signature is, a URL in normal form; empty when the file does not say."""
+        return self.values.get(SIGNATURE) or ""
+
 
 def read_image(source: Source) -> tuple[Image | None, tuple[Finding, ...]]:
     """The image of a file, None when it has errors."""
-    return read_declared(source, TABLE, Image, always=doubts)
+    return read_declared(source, TABLE, Image, always=doubts, sound=_contradictions)
+
+
+def _contradictions(one: Image) -> Iterator[Finding]:
+    """A signature that is the image itself."""
+    if one.signature == one.source:
+        hint = "Name the file that was made from it, such as the one beside it that ends in .sig or .asc."
+        yield Finding(one.values.places(SIGNATURE)[0], "BB209", "Signature= names the same file as Source=.", hint)
 
 
 def doubts(one: Fetched) -> Iterator[Finding]:

@@ -52,3 +52,12 @@ class Proof:
 
     digest: str
     until_usec: int = NEVER_USEC
+
+
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """That a key signed an image: the digest of the image, the name of the key's file, and the key in that file."""
+
+    sha256: str
+    key: str
+    part: str

@@ -118,15 +118,10 @@ def _stored(tenant: Tenant) -> Iterator[tuple[str, int, Place]]:
 
 
 def _source(one: Fetched, grants: Grants, allow_file: bool, *, mounted: bool) -> Iterator[Finding]:
-    place = one.values.places(image.SOURCE)[0]
-    if not any(covers(prefix, one.source) for prefix in grants.image_sources):
-        granted = ", ".join(grants.image_sources) or "none"
-        message = f"Source={one.source} is outside the sources that are granted."
-        yield Finding(place, "BB403", message, f"Granted: {granted}.")
-    elif one.source.startswith("file:") and not allow_file:
-        message = "Source= is a file of the host, which this host does not allow."
-        hint = "The operator sets AllowFile=yes under [System] in /etc/bitbuilder/bitbuilder.conf."
-        yield Finding(place, "BB403", message, hint)
+    for setting in (image.SOURCE, image.SIGNATURE):
+        url = one.values.get(setting)
+        if url:
+            yield from _url(setting.key, url, one.values.places(setting)[0], grants, allow_file)
     if grants.storage is not None and one.size > grants.storage:
         message = f"Size={show_size(one.size)} is more than the {show_size(grants.storage)} of storage that is granted."
         yield Finding(one.values.places(image.SIZE)[0], "BB401", message, ASK)
@@ -134,6 +129,17 @@ def _source(one: Fetched, grants: Grants, allow_file: bool, *, mounted: bool) ->
         place = one.values.places(image.FORMAT)[0]
         message = "Format=raw needs the grant mountImages: the kernel of the host mounts the image."
         yield Finding(place, "BB404", message, "Use Format=tar, or ask the operator.")
+
+
+def _url(key: str, url: str, place: Place, grants: Grants, allow_file: bool) -> Iterator[Finding]:
+    """A place that something is fetched from."""
+    if not any(covers(prefix, url) for prefix in grants.image_sources):
+        granted = ", ".join(grants.image_sources) or "none"
+        yield Finding(place, "BB403", f"{key}={url} is outside the sources that are granted.", f"Granted: {granted}.")
+    elif url.startswith("file:") and not allow_file:
+        message = f"{key}= is a file of the host, which this host does not allow."
+        hint = "The operator sets AllowFile=yes under [System] in /etc/bitbuilder/bitbuilder.conf."
+        yield Finding(place, "BB403", message, hint)
 
 
 def _images(workload: Runs, tenant: Tenant, grants: Grants, offered: Collection[str]) -> Iterator[Finding]:

@@ -28,7 +28,8 @@ class ImageRef:
 
     `format` "offered" is an image that the operator put on the host: it is used where it lies and `source` is empty,
     except for an offered archive, whose `source` is a file:// URL. Every other image is fetched from `source`, has the
-    digest `sha256`, and is present when `path` exists. `identity` differs whenever the content does.
+    digest `sha256`, and is present when `path` exists. `identity` differs whenever the content does. `signature` is
+    where a signature over it is; empty where none is asked for.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ImageRef:
     sha256: str
     identity: str
     path: str
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,7 @@ def _image_to(image: ImageRef) -> Json:
         "sha256": image.sha256,
         "identity": image.identity,
         "path": image.path,
+        **({"signature": image.signature} if image.signature else {}),
     }
 
 
@@ -224,6 +227,7 @@ def _image_from(value: Json) -> ImageRef:
         sha256=it.text("sha256"),
         identity=it.text("identity"),
         path=it.text("path"),
+        signature=it.text("signature") if it.has("signature") else "",
     )
     it.finish()
     return image
@@ -268,6 +272,9 @@ class _Object:
         if key not in self._left:
             raise ValueError(f"{self._what} has no {key!r}")
         return self._left.pop(key)
+
+    def has(self, key: str) -> bool:
+        return key in self._left
 
     def text(self, key: str) -> str:
         return _text(self.take(key))

@@ -10,12 +10,12 @@ from dataclasses import replace
 from ..findings import Finding, Place
 from ..formats import voa
 from ..formats.pubkeys import KeyFileError, ssh_key
-from ..formats.voa import LOAD_PATHS, OS, SYSTEM_PURPOSE, TECHNOLOGIES, TENANT_PURPOSE, Node, Wanted
-from .authority import NEVER_USEC, Authority, Key, Validity
+from ..formats.voa import IMAGE_PURPOSE, LOAD_PATHS, OS, SYSTEM_PURPOSE, TECHNOLOGIES, TENANT_PURPOSE, Node, Wanted
+from .authority import NEVER_USEC, SIGNED, Authority, Key, Validity
 from .registration import Registration
 
 REPOSITORY, CREDENTIAL = "trust", "credential bitbuilder.signers"
-SYSTEM_SIGNER = "default"
+SYSTEM_SIGNER = IMAGE_SIGNER = "default"
 MAX_KEYS = 1000
 _PGP = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 
@@ -63,6 +63,21 @@ def of_tenant(one: Registration, nodes: Mapping[str, Node], read: Read) -> tuple
     authority = Authority(
         policy=one.trust.value, whose=one.tenant, add=add, signers=one.signers, keyless=keyless,
         keys=tuple(key for keys, _ in found for key in keys), revoked=frozenset(one.revoked),
+    )  # fmt: skip
+    return authority, tuple(finding for _, findings in found for finding in findings)
+
+
+def of_images(one: Registration, nodes: Mapping[str, Node], read: Read) -> tuple[Authority, tuple[Finding, ...]]:
+    """Who may sign a tenant's images: whom the operator names for everybody, and the signers of this tenant, as far as
+    they have a key for images."""
+    names = tuple(dict.fromkeys((IMAGE_SIGNER, *one.signers)))
+    found = [keys_of(name, IMAGE_PURPOSE, nodes, (*LOAD_PATHS, REPOSITORY), read) for name in names]
+    below = f"{OS}/{IMAGE_PURPOSE}/{names[-1]}/ssh/SHA256.pub"
+    add = f"Add the key as {REPOSITORY}/{below} to the system repository, or as /etc/voa/{below} on this host; SHA256 "
+    add += "is that of the key, see TRUST/ in bbhv.system(5)."
+    authority = Authority(
+        policy=SIGNED, whose=one.tenant, add=add, signers=names, revoked=frozenset(one.revoked),
+        keys=tuple(key for keys, _ in found for key in keys),
     )  # fmt: skip
     return authority, tuple(finding for _, findings in found for finding in findings)
 

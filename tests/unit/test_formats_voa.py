@@ -307,7 +307,7 @@ def test_a_good_trust_tree_has_no_finding() -> None:
         (f"{SYSTEM}/{SSH_ID}.pub", ED25519, "error", "cannot say who signs it", "/etc/voa"),
         (f"{ANCHOR}/{SSH_ID}.pub", ED25519, "error", "cannot say who signs it", "/etc/voa"),
         (f"trust/debian/tenant-config/acme/ssh/{SSH_ID}.pub", ED25519, "warning", "not below debian, ignoring.", ""),
-        (f"trust/bitbuilder/image/acme/ssh/{SSH_ID}.pub", ED25519, "warning", "asks for the purpose image, only", ""),
+        (f"trust/bitbuilder/package/a/ssh/{SSH_ID}.pub", ED25519, "warning", "asks for the purpose package, only", ""),
         (f"trust/bitbuilder/trust-anchor-tenant-config/a/ssh/{SSH_ID}.pub", ED25519, "warning", "Trust anchors", ""),
         (f"{TREE}/minisign/acme.pub", b"key", "warning", "Signatures by minisign are not verified", ""),
     ],

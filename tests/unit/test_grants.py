@@ -108,6 +108,22 @@ def test_a_source_lies_below_a_granted_prefix(prefix: str, found: list[str]) -> 
     assert check(tenant(), replace(GRANTS, image_sources=(prefix,))) == found
 
 
+@pytest.mark.parametrize(
+    ("url", "allow_file", "found"),
+    [
+        ("https://h/own.sig", True, []),
+        ("https://other/own.sig", True, ["infrastructure/own.image:5 BB403"]),
+        ("file:///srv/images/own.tar.sig", True, []),
+        ("file:///srv/own.tar.sig", True, ["infrastructure/own.image:5 BB403"]),
+        ("file:///srv/images/own.sig", False, ["infrastructure/own.image:2 BB403", "infrastructure/own.image:5 BB403"]),
+    ],
+)
+def test_a_signature_comes_from_where_an_image_may_come_from(url: str, allow_file: bool, found: list[str]) -> None:
+    one = tenant(infrastructure__own_image=f"{FILES['infrastructure/own.image'].decode()}Signature={url}\n")
+    sources = replace(GRANTS, image_sources=("file:///srv/images/", "https://h/"))
+    assert check(one, sources, allow_file=allow_file) == found
+
+
 def test_a_file_of_the_host_needs_the_hosts_word_too() -> None:
     assert check(tenant(), allow_file=False) == ["infrastructure/own.image:2 BB403"]
 

@@ -72,6 +72,12 @@ def test_an_image_whose_name_says_nothing_else_is_fine(url: str, form: str) -> N
     assert (found.source, found.format, found.sha256) == (url, form, "a" * 64)
 
 
+def test_a_signature_is_not_the_image_itself() -> None:
+    text = f"[Image]\nSource=https://h/a.raw\nSHA256={'a' * 64}\nFormat=raw\nSignature=HTTPS://h:443/a.raw\n"
+    found, [finding] = read_image(source(text, "infrastructure/data.image"))
+    assert found is None and (finding.code, finding.place.line) == ("BB209", 5) and ".sig" in finding.hint
+
+
 @pytest.mark.parametrize(
     ("url", "form", "hint"),
     [

@@ -24,6 +24,15 @@ def test_a_manifest_reads_back() -> None:
     assert from_json(to_json(least)) == least
 
 
+def test_an_image_that_is_to_be_signed_says_so_and_any_other_says_nothing() -> None:
+    text = FILES["infrastructure/own.image"] + b"Signature=https://images.example.com/own.sig\n"
+    tenant, _ = read_tenant({**FILES, "infrastructure/own.image": text}, "acme", METADATA_SCHEMA)
+    assert tenant is not None and '"signature"' not in to_json(manifest())
+    signed = compile_tenant(tenant, registration(), FACTS, COMMIT, "1").manifest
+    assert from_json(to_json(signed)) == signed
+    assert {one.name: one.signature for one in signed.images}["own"] == "https://images.example.com/own.sig"
+
+
 def test_the_text_is_canonical() -> None:
     assert to_json(from_json(to_json(manifest()))) == to_json(manifest())
 

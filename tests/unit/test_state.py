@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bbhv.engine.storage.state import Hold, Outcome, Quarantined, State, Store, Trial, decode, encode
-from bbhv.model.authority import Proof
+from bbhv.model.authority import Proof, Voucher
 from bbhv.model.manifest import Manifest
 
 FULL = State(
@@ -19,6 +19,7 @@ FULL = State(
     tried="e" * 40,
     images=("f" * 64,),
     proof=Proof("9" * 64, 12),
+    vouchers=(Voucher("f" * 64, "7" * 64, "8" * 40),),
 )
 
 

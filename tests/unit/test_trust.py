@@ -11,7 +11,7 @@ from bbhv.formats.gitobject import Commit
 from bbhv.formats.pubkeys import KeyFileError, ssh_key
 from bbhv.formats.signature import MAX_SIGNATURE, SignatureFormatError, technology
 from bbhv.formats.voa import Node
-from bbhv.model import signers, trust
+from bbhv.model import makers, signers, trust
 from bbhv.model.authority import Authority, Proof
 from bbhv.model.registration import Registration, Trust
 
@@ -65,7 +65,7 @@ def test_an_openpgp_signature_names_the_primary_key_or_a_subkey() -> None:
     for name, key in (("primary.sig", PRIMARY), ("subkey.sig", SUBKEY)):
         found = trust.candidate(known, "c" * 40, commit(name), NOW)
         assert (found.key.fingerprint, found.part.fingerprint) == (PRIMARY, key)
-    assert trust.until_usec(found) == 1_830_297_600 * SECOND, "the subkey ends before its certificate"
+    assert makers.until_usec(found) == 1_830_297_600 * SECOND, "the subkey ends before its certificate"
 
 
 def test_what_no_known_key_made_is_refused_and_says_whose_it_is() -> None:

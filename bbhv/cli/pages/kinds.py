@@ -145,6 +145,13 @@ IMAGE = About(
     registration. What has come of an image when its server breaks off, hangs, or takes longer than a sync has time for,
     is kept for a week: the next sync goes on behind it, if the server can do that.
 
+    With `Signature=` the image must be signed as well. The URL is that of a file with one signature over the very bytes
+    that `SHA256=` is of, of at most 64 KiB, and lies below a granted prefix too. `ssh-keygen -Y sign -n file -f` <KEY>
+    <FILE> makes one, and so does `gpg --detach-sign` <FILE>, with or without `--armor`. It counts if the key is one
+    that may sign images here: the operator says which, see TRUST/ in `bbhv.system`(5). The signature is fetched first,
+    and verified when the image has come and before it is used for anything. That is remembered; only when the key does
+    not count any more are both fetched again, with the next change of the tenant. What runs runs on.
+
     An image that the operator offers needs no such file: a workload names it, if the grant `images` fits its name. A
     declared image goes before an offered one of the same name.
 

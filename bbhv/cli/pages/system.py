@@ -76,6 +76,11 @@ The host may have verifiers too, in `/etc/voa`, `/run/voa`, `/usr/local/share/vo
 or `/run/voa` masks the verifier of its name wherever it is; of an OpenPGP certificate all copies count together, so a
 revocation in one of them is one. What others than root could change is left out.
 
+Who may sign images has the purpose `image` instead of `tenant-config`, in the same places: the keys below
+`bitbuilder/image/default/` count for the images of all tenants, those below `bitbuilder/image/`<SIGNER>`/` for the
+tenants whose registration has this name in `trust.signers`. They matter only for an image that is declared with
+`Signature=`, see `bbhv.image`(5); `trust.revoked` and masks count for them as well.
+
 Who may sign the system repository itself is never read from it: it comes from these directories of the host, with the
 purpose `system-config` and the context `default`, or, where they have nothing for it, from the credential
 `bitbuilder.signers`: lines of OpenSSH keys as in a `.pub` file, or one OpenPGP certificate in ASCII armor."""

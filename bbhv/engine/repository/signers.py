@@ -11,9 +11,10 @@ from ...findings import Finding
 from ...formats.pubkeys import KeyFileError, MAX_KEY
 from ...formats.voa import LOAD_PATHS, Node
 from ...host import files, signatures, verifiers
-from ...model import signers, trust
+from ...model import signers
 from ...model.authority import Authority, UNSIGNED
 from ...model.hostconf import HostSettings
+from ...model.makers import Candidate
 from ...model.registration import Registration
 
 
@@ -32,6 +33,11 @@ class Signers:
         if one.trust == UNSIGNED:
             return Authority(policy=UNSIGNED, whose=one.tenant), ()
         found, findings = signers.of_tenant(one, self._listed(), self._read)
+        return found, (*self._left_out, *findings)
+
+    def of_images(self, one: Registration) -> tuple[Authority, tuple[Finding, ...]]:
+        """Who may sign a tenant's images, and what was left out. Raises BbhvError."""
+        found, findings = signers.of_images(one, self._listed(), self._read)
         return found, (*self._left_out, *findings)
 
     def of_system(self, host: HostSettings) -> tuple[Authority, tuple[Finding, ...]]:
@@ -65,10 +71,11 @@ class Signers:
         return self._cache[path]
 
 
-def is_made_by(found: trust.Candidate, payload: bytes) -> bool:
-    """Whether the verifier program of its technology says that the key made the signature. Raises RefusedError."""
+def is_made_by(found: Candidate, payload: bytes | int, namespace: str) -> bool:
+    """Whether the verifier program of its technology says that the key made the signature over the payload, which may
+    be an open file. Raises RefusedError."""
     key = found.key
     if key.technology == "ssh":
-        return signatures.is_made_by_ssh(key.data.decode(), found.signature, payload, trust.NAMESPACE)
+        return signatures.is_made_by_ssh(key.data.decode(), found.signature, payload, namespace)
     names = found.part.fingerprint, key.fingerprint
     return signatures.is_made_by_openpgp(key.data, names, found.signature, payload)

@@ -123,10 +123,10 @@ class _Judge:
 
     def _check(self, oid: str, commit: Commit) -> int:
         """Until when the signature of one commit counts, in microseconds since the epoch. Raises RefusedError."""
-        from ...model import trust
+        from ...model import makers, trust
         from .signers import is_made_by
 
         found = trust.candidate(self.authority, oid, commit, self.now_usec)
-        if not is_made_by(found, commit.signed_payload):
+        if not is_made_by(found, commit.signed_payload, trust.NAMESPACE):
             raise trust.not_made(self.authority, oid, found)
-        return trust.until_usec(found)
+        return makers.until_usec(found)

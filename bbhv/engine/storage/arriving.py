@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Callable
 
@@ -133,29 +135,18 @@ def _receive(image: ImageRef, customer: Customer, here: _Partial, most: Callable
     """Takes one answer, and returns at which byte it began. Raises _BrokenError when it broke off."""
     seconds = max(1, round(until - time.monotonic()))
     tag = str(partial.about(here.path, image.source).get("tag", ""))
-    question = json.dumps([image.source, customer.granted, customer.authority, customer.patience, here.size, tag])
-    sandbox = systemd.Sandbox(
-        properties=sandboxes.lend(""), network=True, memory="256M", file_size=1 << 20, seconds=seconds
-    )
-    stdin = sandboxes.in_memory(question.encode())
-    try:
-        with sandboxes.unit("image", customer.tenant, image.name, ("download",), sandbox, stdin) as unit:
-            handle = unit.process.stdout.fileno()
-            line = b""
-            while not line.endswith(b"\n") and len(line) < MAX_LINE and (byte := os.read(handle, 1)):
-                line += byte
-            head = _head(line)
-            if head is not None:
-                start, size, tag = head
-                if start != here.size:
-                    here.empty()
-                about = {"name": image.name, "source": image.source, "size": size, "tag": tag}
-                files.write(f"{here.path}.json", json.dumps(about).encode(), 0o600)
-                room = min(customer.most, here.size + most())
-                _take(image, customer, here, handle, size, room)
-            done = unit.process.wait(seconds + sandboxes.GRACE)
-    finally:
-        os.close(stdin)
+    with asking(customer, image.name, image.source, seconds, here.size, tag) as unit:
+        handle = unit.process.stdout.fileno()
+        head = read_head(handle)
+        if head is not None:
+            start, size, tag = head
+            if start != here.size:
+                here.empty()
+            about = {"name": image.name, "source": image.source, "size": size, "tag": tag}
+            files.write(f"{here.path}.json", json.dumps(about).encode(), 0o600)
+            room = min(customer.most, here.size + most())
+            _take(image, customer, here, handle, size, room)
+        done = unit.process.wait(seconds + sandboxes.GRACE)
     if done.returncode or head is None:
         late = time.monotonic() >= until
         words = sandboxes.late(customer.seconds) if late else sandboxes.said(done.stderr)
@@ -163,8 +154,28 @@ def _receive(image: ImageRef, customer: Customer, here: _Partial, most: Callable
     return start
 
 
-def _head(line: bytes) -> tuple[int, int, str] | None:
-    """The start of an answer: first byte, size of the file, ETag. None when there is none."""
+@contextmanager
+def asking(
+    customer: Customer, name: str, url: str, seconds: int, start: int = 0, tag: str = ""
+) -> Iterator[sandboxes.Unit]:
+    """The unit that asks the server of a URL, from byte `start` on; its answer is on its standard output."""
+    question = json.dumps([url, customer.granted, customer.authority, customer.patience, start, tag])
+    sandbox = systemd.Sandbox(
+        properties=sandboxes.lend(""), network=True, memory="256M", file_size=1 << 20, seconds=seconds
+    )
+    stdin = sandboxes.in_memory(question.encode())
+    try:
+        with sandboxes.unit("image", customer.tenant, name, ("download",), sandbox, stdin) as unit:
+            yield unit
+    finally:
+        os.close(stdin)
+
+
+def read_head(handle: int) -> tuple[int, int, str] | None:
+    """The start of an answer: first byte, size of the file, ETag. None when there is none. Raises BbhvError."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) < MAX_LINE and (byte := os.read(handle, 1)):
+        line += byte
     try:
         found = json.loads(line or b"null")
         return None if found is None else (int(found["start"]), int(found["size"]), str(found["tag"]))

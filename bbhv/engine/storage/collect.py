@@ -112,7 +112,9 @@ def _forget(tenant: str, digests: tuple[str, ...]) -> bool:
         except BusyError:
             return False
         state = store.load()
-        store.save(replace(state, images=tuple(one for one in state.images if one not in digests)))
+        kept = tuple(one for one in state.images if one not in digests)
+        vouchers = tuple(one for one in state.vouchers if one.sha256 in kept)
+        store.save(replace(state, images=kept, vouchers=vouchers))
     return True
 
 

@@ -12,7 +12,7 @@ What comes from a server is in `arriving`.
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO
@@ -81,10 +81,13 @@ def is_here(image: ImageRef, known: tuple[str, ...]) -> bool:
     return os.path.lexists(image.path) and (image.format == "offered" or image.sha256 in known)
 
 
-def ensure(image: ImageRef, known: tuple[str, ...], customer: Customer) -> bool:
+def ensure(
+    image: ImageRef, known: tuple[str, ...], customer: Customer, check: Callable[[str], None] = lambda path: None
+) -> bool:
     """Makes sure that an image is there; says whether it had to be fetched. `known` are the tenant's digests.
 
-    Raises BbhvError when the image is missing, has another digest, or cannot be unpacked.
+    `check` looks at the whole file, with its digest, before it is used. Raises BbhvError when the image is missing, has
+    another digest, or cannot be unpacked, and what `check` raises.
     """
     if is_here(image, known):
         return False
@@ -97,6 +100,7 @@ def ensure(image: ImageRef, known: tuple[str, ...], customer: Customer) -> bool:
             _fetch(image, ready, customer)
         else:
             ready = arriving.pull(image, customer, lambda: _room()[0])
+        check(ready)
         if not os.path.lexists(image.path):
             _publish(image, staging, ready, customer.unpacked)
         partial.forget(ready)

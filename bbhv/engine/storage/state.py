@@ -19,7 +19,7 @@ from functools import lru_cache
 from ...errors import BbhvError
 from ...formats.jsontext import Json, dump, parse
 from ...host import files, log
-from ...model.authority import Proof
+from ...model.authority import Proof, Voucher
 from ...model.manifest import Manifest, from_json, to_json
 from ...names import is_name
 from .. import paths
@@ -94,6 +94,7 @@ class State:
     images: tuple[str, ...] = field(default=())
     last: int = 0
     proof: Proof | None = None
+    vouchers: tuple[Voucher, ...] = ()
 
     def quarantined(self, commit: str) -> Quarantined | None:
         """The quarantine of a commit, if it is in one."""
@@ -131,6 +132,7 @@ def encode(state: State) -> bytes:
         "images": list(state.images),
         "last": state.last,
         "proof": None if proof is None else {"digest": proof.digest, "untilUSec": proof.until_usec},
+        "vouchers": [{"sha256": one.sha256, "key": one.key, "part": one.part} for one in state.vouchers],
     }  # fmt: skip
     return dump(value).encode()
 
@@ -162,6 +164,10 @@ def decode(data: bytes) -> State:
         images=tuple(_str(one) for one in _list(value["images"])),
         last=_int(value["last"]),
         proof=Proof(_str(proof["digest"]), _int(proof["untilUSec"])) if proof else None,
+        vouchers=tuple(
+            Voucher(_str(one["sha256"]), _str(one["key"]), _str(one["part"]))
+            for one in map(_dict, _list(value.get("vouchers", []))) if one
+        ),
     )  # fmt: skip
 
 

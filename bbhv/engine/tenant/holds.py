@@ -14,6 +14,7 @@ from ...model.plan import plan
 from ...model.registration import Registration
 from ...names import tenant_unit
 from ..manager import open_world, start
+from ..repository.signers import Signers
 from ..storage import publish
 from ..storage.state import Hold, Outcome, known_tenants
 from ..world import World, written
@@ -152,4 +153,7 @@ def _job(host: World, tenant: str, asked: Asked) -> Job:
         registration = Registration(tenant=tenant, repository="")
     else:
         registration = host.registered(tenant)
-    return Job(registration=registration, mode=Mode.APPLY, allow_file=host.settings.allow_file, asked=asked)
+    return Job(
+        registration=registration, mode=Mode.APPLY, allow_file=host.settings.allow_file, asked=asked,
+        signers=Signers(host.trust),
+    )  # fmt: skip

@@ -33,9 +33,10 @@ from ..repository.read import read
 from ..repository.signers import Signers
 from ..storage import collect, images, partial, publish
 from ..storage.arriving import SECONDS, Customer, UnfinishedError
+from ..storage.state import State
 from ..world import World
 from . import activate, batches, confirming, gate, healing, planning, recovery, room, scripts, sight, still
-from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
+from .job import Asked, Job, Mode, each, is_active, now_usec, say_waiting, sentence
 
 START_SECONDS = 1500  # less than a start has time for
 
@@ -308,11 +309,20 @@ def take_images(job: Job, generation: Generation, sizes: Mapping[str, int] = Map
     wanted = generation.manifest.images
     partial.keep(job.tenant, [image.sha256 for image in wanted])
     for image in wanted:
-        if not images.is_here(image, job.state.images):
+        if not images.is_here(image, job.state.images) or _lacks_voucher(job, image):
             others = sum(room.taken(one.path) for one in wanted if one.sha256 and one.path != image.path)
             storage = job.registration.grants.storage
             left = images.MAX_IMAGE if storage is None else max(0, storage - others)
             _take_image(job, image, min(left, sizes.get(image.name, left)), left)
+
+
+def _lacks_voucher(job: Job, image: ImageRef) -> bool:
+    """Whether an image is to be signed, and nothing is known of a signature by somebody who may sign it."""
+    if not image.signature:
+        return False
+    from ...model import imagetrust  # only who has such an image pays for it
+
+    return not imagetrust.stands(job.state.vouchers, image, job.signers.of_images(job.registration)[0], now_usec())
 
 
 def _take_image(job: Job, image: ImageRef, most: int, unpacked: int) -> None:
@@ -329,22 +339,38 @@ def _take_image(job: Job, image: ImageRef, most: int, unpacked: int) -> None:
         seconds=job.fetch_seconds if others_wait else START_SECONDS if job.mode is Mode.START else SECONDS,
         patience=min(PATIENCE, job.fetch_seconds),
     )  # fmt: skip
-    name, way = f"{job.tenant}.image", crc32(repr((image.source, image.sha256, one.grants, one.fetch)).encode())
+    decides = image.source, image.signature, image.sha256, one.grants, one.fetch, one.signers, one.revoked
+    name, way = f"{job.tenant}.image", crc32(repr(decides).encode())
     if job.asked.backoff and retry.waits(name, way):
         message = f"Image {image.name} could not be fetched from {image.source} a short while ago."
         raise NotYetError(message, hint=f"It is tried again later; bbhv sync {job.tenant} tries now.")
-    if not image.source.startswith("file:"):
+    if any(url and not url.startswith("file:") for url in (image.source, image.signature)):
         job.slow()
     try:
-        fetched = images.ensure(image, job.state.images, customer)
+        fetched = _fetch_image(job, image, customer)
     except UnfinishedError:
         raise
     except (BbhvError, OSError):
         retry.failed(name, way)
         raise
     retry.forget(name)
-    if fetched:
-        job.remember(replace(job.state, images=(*job.state.images, image.sha256)))
+    if fetched is not None:
+        job.remember(fetched)
+
+
+def _fetch_image(job: Job, image: ImageRef, customer: Customer) -> State | None:
+    """What is to be remembered of an image, None when it had not to be fetched. One that is to be signed is fetched
+    again when it is not known to be."""
+    if not image.signature:
+        fetched = images.ensure(image, job.state.images, customer)
+        return replace(job.state, images=(*job.state.images, image.sha256)) if fetched else None
+    from ..storage import vouching  # only who has such an image pays for it
+
+    seal = vouching.obtain(image, customer, job.signers.of_images(job.registration)[0])
+    images.ensure(image, (), customer, seal.check)
+    known = tuple(one for one in job.state.images if one != image.sha256)
+    others = tuple(one for one in job.state.vouchers if one.sha256 != image.sha256)
+    return replace(job.state, images=(*known, image.sha256), vouchers=(*others, seal.voucher))
 
 
 def _plan(job: Job, generation: Generation) -> None:

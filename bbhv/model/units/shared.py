@@ -72,6 +72,7 @@ def image(name: str, tenant: Tenant, facts: HostFacts) -> ImageRef:
             sha256=own.sha256,
             identity=f"sha256:{own.sha256}{EXPANDED if own.is_packed else ''}",
             path=image_path(facts.image_store, f"{own.sha256}{'.expanded' if own.is_packed else ''}", own.format),
+            signature=own.signature,
         )
     offered = facts.offered[name]
     identity = f"offered:{offered.identity}"

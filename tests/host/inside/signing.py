@@ -31,6 +31,13 @@ class SshKey:
         self.options: tuple[str, ...] = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={self.path}")
         self.environment: dict[str, str] = {}
 
+    def sign(self, path: Path) -> Path:
+        """Signs a file; the signature lies beside it."""
+        beside = Path(f"{path}.sig")
+        beside.unlink(missing_ok=True)
+        run(["ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-f", self.path, path])
+        return beside
+
     def valid(self, **options: str) -> str:
         """The public key with options before it, such as valid_after="20260101"."""
         return ",".join(f'{name.replace("_", "-")}="{value}"' for name, value in options.items()) + f" {self.public}"
@@ -57,6 +64,12 @@ class PgpKey:
         """What gpg prints."""
         environment = {"GNUPGHOME": str(self.home)}
         return run(["gpg", "--quiet", "--batch", *arguments], input=input, env=environment).stdout
+
+    def sign(self, path: Path, *how: str) -> Path:
+        """Signs a file; the signature lies beside it, and has no armor unless it is asked for."""
+        beside = Path(f"{path}.sig")
+        self.gpg("--yes", *how, "--output", str(beside), "--detach-sign", str(path))
+        return beside
 
     def subkey(self) -> None:
         """A subkey that signs from now on."""
@@ -103,9 +116,9 @@ def trust(signer: Signer, name: str, purpose: str = "tenant-config", text: str =
     return path
 
 
-def in_repository(signer: Signer, name: str) -> dict[str, str | None]:
+def in_repository(signer: Signer, name: str, purpose: str = "tenant-config") -> dict[str, str | None]:
     """The verifier as a file of a system repository."""
-    path = f"trust/bitbuilder/tenant-config/{name}/{signer.technology}/{signer.fingerprint}{signer.suffix}"
+    path = f"trust/bitbuilder/{purpose}/{name}/{signer.technology}/{signer.fingerprint}{signer.suffix}"
     return {path: signer.public}
 
 
