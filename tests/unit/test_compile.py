@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -100,6 +101,28 @@ def test_the_root_is_made_by_a_script_that_becomes_nspawn() -> None:
     assert argv[8] == "/usr/bin/systemd-nspawn"
     assert "--directory=/run/bitbuilder/roots/web.acme/root" in argv
     assert "--private-users=1000000000:65536" in argv
+
+
+# What makes systemd-nspawn look into an image, for partitions, hashes or signatures.
+LOOKING = ("--image=", "-i", "--root-hash", "--verity", "--template", "--mstack", "--oci-bundle", "--ephemeral", "-x")
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize("format", ["tree", "raw", "tar", "own tar", "own raw"])
+def test_nspawn_never_looks_into_an_image_and_would_take_no_partition_of_one(format: str, persistent: bool) -> None:
+    own, keep = format.startswith("own "), b"Persistent=yes\n" if persistent else b""
+    text = FILES["infrastructure/own.image"].replace(b"=tar\n", b"=raw\n" if format == "own raw" else b"=tar\n")
+    web = FILES["containers/web.nspawn"].replace(b"Image=debian-13\n", b"Image=own\n" if own else b"Image=debian-13\n")
+    formats: dict[str, Literal["tree", "tar", "raw"]] = {"raw": "raw", "tar": "tar"}
+    offered = replace(FACTS.offered["debian-13"], format=formats.get(format, "tree"))
+    facts = replace(FACTS, offered={**FACTS.offered, "debian-13": offered})
+    one = generation(facts, containers__web_nspawn=web + b"[X-Bitbuilder]\n" + keep, infrastructure__own_image=text)
+    argv = exec_argv(one)
+    program = argv.index("/usr/bin/systemd-nspawn")
+    switches = argv[program : argv.index("--")]
+    assert "--image-policy=~" in switches and "--directory=/run/bitbuilder/roots/web.acme/root" in switches
+    assert not [word for word in switches if word.startswith(LOOKING)]
+    assert argv[5] == ("raw" if format in ("raw", "own raw") else "tree")
 
 
 def test_an_image_of_the_tenant_lies_in_the_store() -> None:

@@ -81,6 +81,7 @@ def test_a_booting_container_is_called_with_everything_on_the_command_line() -> 
         "--keep-unit",
         "--register=yes",
         "--settings=no",
+        "--image-policy=~",
         "--machine=web.acme",
         "--uuid=70f5d611-f29c-44e7-aad8-839e9259923a",
         "--directory=/run/r",

@@ -159,7 +159,12 @@ IMAGE = About(
     gzip, xz, bzip2 or zstd. So may a raw image whose name ends in `.raw`, `.img`, `.squashfs` or `.erofs`, and `.gz`,
     `.xz`, `.bz2` or `.zst`; it is used without that. What comes of a file counts against the grant `storage`, and is
     not unpacked beyond it. A raw image of a container is a squashfs or erofs and is mounted by the kernel of the host,
-    which needs the grant `mountImages`; one that a machine starts from has a partition table.""",
+    which needs the grant `mountImages`; nothing of one with a partition table is ever mounted.
+
+    A raw image that a machine starts from has a GPT. It is refused when a checksum of it is wrong, when partitions
+    overlap or lie outside of the disk, when a root or /usr partition, its hashes and its signature do not belong
+    together, or when such a file system is cut off; with `Linux=` also when there is neither a root or /usr partition
+    nor a word `root=`. What else is on the disk is for the machine; what is odd about it is a warning.""",
     example="""
 # infrastructure/app.image
 [Image]

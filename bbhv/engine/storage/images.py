@@ -18,11 +18,11 @@ from dataclasses import replace
 from typing import IO
 
 from ...errors import BbhvError, CommandError
-from ...findings import errors
+from ...findings import Finding, Place, errors
 from ...host import files, run, systemd
 from ...host.lock import Lock
 from ...model.host import Offered
-from ...model.manifest import EXPANDED, ImageRef
+from ...model.manifest import EXPANDED, ImageRef, Workload
 from ...names import is_name
 from .. import paths
 from ..sandboxes import lend, said, unit
@@ -107,26 +107,24 @@ def ensure(
     return True
 
 
-def check(image: ImageRef, kind: str) -> None:
-    """Looks into a raw image before a container or a machine starts from it. Raises BbhvError."""
-    from ...formats.images import ddi, filesystem, gpt  # only who has such an image pays for it
-    from ...formats.images.reader import Report
-    from ...host import inspect
+def check(workload: Workload) -> tuple[Finding, ...]:
+    """Looks into the raw image of a container or a machine before it starts from it, and returns what is odd about it.
+    One that the operator offers may be a link.
 
-    with inspect.opened(image.path) as file:
-        report = Report(image.path)
-        if kind == "machine":
-            table, found = gpt.parse(file.reader)
-            report.take(found if table else [replace(one, hint="systemd-repart(1) makes them.") for one in found])
-        else:
-            name = filesystem.identify(file.reader)
-            if name not in ("squashfs", "erofs"):
-                message = f"There is {name or 'no file system'} in it; of a container's the host mounts only squashfs "
-                report.error("BB112", f"{message}and erofs.", "Make one of these, or an archive with Format=tar.")
-            ddi.check_whole(file.reader, name, report)
-    for one in errors(report.all):
-        message = f"Image {image.name} from {image.source} is not what a {kind} starts from: {one.message}"
+    Raises BbhvError when nothing could start from it.
+    """
+    from ...host import inspect  # only who has such an image pays for it
+    from ...model import rawimages
+
+    image = workload.image
+    with inspect.opened(os.path.realpath(image.path)) as file:
+        found = rawimages.check(file.reader, workload)
+    for one in errors(found):
+        origin = image.source or image.path
+        message = f"Image {image.name} from {origin} is not what a {workload.kind} starts from: {one.message}"
         raise BbhvError(message, hint=one.hint)
+    place = Place(f"infrastructure/{image.name}.image")
+    return tuple(replace(one, place=place) for one in found)
 
 
 def _take_offered(image: ImageRef) -> None:

@@ -239,8 +239,8 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
     if job.active:
         take_images(job, generation, {name: one.size for name, one in tenant.images.items() if one.size})
         for workload in generation.manifest.workloads:
-            if workload.image.format == "raw":
-                images.check(workload.image, workload.kind)
+            if workload.kind == "machine" or workload.image.format == "raw":
+                job.warnings = tuple(dict.fromkeys((*job.warnings, *images.check(workload))))
         if too_much := room.findings(job, tenant, generation):
             _refuse(job, commit.oid, (*job.warnings, *too_much))
             return

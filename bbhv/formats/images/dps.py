@@ -15,6 +15,8 @@ from .gpt import Partition, Table
 from .reader import Reader, Report
 
 READ_ONLY, NO_AUTO, GROW = 60, 63, 59
+# The label of a partition that systemd-sysupdate(8) fills later.
+EMPTY = "_empty"
 MAX_SIGNATURE = 64 << 10
 _BLOCK = 4096
 _HEX = frozenset("0123456789abcdef")
@@ -88,6 +90,11 @@ def having(table: Table, designator: str, architecture: str | None = None) -> tu
     return tuple(found)
 
 
+def offering(table: Table, designator: str, architecture: str | None = None) -> tuple[Partition, ...]:
+    """Those of `having` that systemd looks at: not what is kept for a version to come, and not what says no-auto."""
+    return tuple(one for one in having(table, designator, architecture) if one.name != EMPTY and not one.flag(NO_AUTO))
+
+
 def check(image: Reader, table: Table, report: Report) -> None:
     """The rules of the specification: flags, and that data, verity and signature partitions belong together."""
     for one in table.partitions:
@@ -124,7 +131,8 @@ class _Siblings:
 
     def check(self) -> None:
         data, hashes, signatures = (
-            having(self.table, f"{self.designator}{part}", self.architecture) for part in ("", "-verity", "-verity-sig")
+            offering(self.table, f"{self.designator}{part}", self.architecture)
+            for part in ("", "-verity", "-verity-sig")
         )
         if hashes and not data:
             message = f"{hashes[0]} has hashes for a {self.designator} partition, which the image does not have."

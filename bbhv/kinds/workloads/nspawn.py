@@ -13,6 +13,8 @@ from .handing import arguments
 from .workload import VOLUME
 
 UID_COUNT = 65536
+# The root is a folder that is made before: of an image with partitions none is ever looked at.
+NO_IMAGE = "--image-policy=~"
 FAMILIES = "--restrict-address-families=AF_UNIX AF_INET AF_INET6 AF_NETLINK"
 FAMILIES_SINCE = 261
 
@@ -36,6 +38,7 @@ def command(
         "--keep-unit",
         "--register=yes",
         "--settings=no",
+        NO_IMAGE,
         f"--machine={machine}",
         f"--uuid={machine_id(machine)}",
         f"--directory={root}",

@@ -216,6 +216,7 @@ LAYOUTS = {
     "hidden root": ([f'type={ROOT}, attrs="GUID:63"'], False),
     "two homes": ([f"type={ROOT}", f"type={HOME}", f"type={HOME}"], True),
     "hashes alone": (["type=2c7357ed-ebd2-46d9-aec1-23d437ec2bf5"], False),
+    "a version to come": ([f"type={ROOT}", 'type=77ff5f63-e7b6-4633-acf4-1565b864c0e6, name="_empty"'], True),
 }
 
 

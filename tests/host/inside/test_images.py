@@ -6,6 +6,7 @@ import gzip
 import importlib
 import lzma
 import os
+import shutil
 import struct
 import subprocess
 import tarfile
@@ -120,6 +121,20 @@ def test_a_raw_image_needs_the_grant(make: Make) -> None:
     assert "infrastructure/tiny.image:4:" in acme.said and "BB404" in acme.said and "mountImages" in acme.said
 
 
+def partitioned(path: Path) -> Path:
+    """Makes it a disk image with a squashfs as its root, the hashes over that, and nobody's signature."""
+    definitions = path.with_suffix(".d")
+    definitions.mkdir(exist_ok=True)
+    root = "Type=root\nFormat=squashfs\nCopyFiles=/etc/os-release\nVerity=data\nVerityMatchKey=r\nMinimize=best"
+    hashes = "Type=root-verity\nVerity=hash\nVerityMatchKey=r\nMinimize=best"
+    for name, text in (("1", root), ("2", hashes)):
+        (definitions / f"{name}.conf").write_text(f"[Partition]\n{text}\n")
+    path.unlink(missing_ok=True)
+    run(["systemd-repart", "--empty=create", "--size=auto", "--offline=yes", f"--definitions={definitions}", path])
+    shutil.rmtree(definitions)
+    return path
+
+
 def test_a_file_system_that_the_host_does_not_mount_for_tenants_touches_nothing(
     make: Make, put: Callable[[str, bytes], Path]
 ) -> None:
@@ -130,6 +145,7 @@ def test_a_file_system_that_the_host_does_not_mount_for_tenants_touches_nothing(
         (disk, "There is ext4 in it; of a container's the host mounts only squashfs and erofs."),
         (put("words", b"words, words"), "There is no file system in it"),
         (put("cut.squashfs", squashfs[: len(squashfs) // 2]), "it is cut off"),
+        (partitioned(put("parts.raw", b"")), "There is a partition table in it"),
     ):
         declare(acme, path, "raw")
         assert acme.sync(status=1) == "failed" and "is not what a container starts from: " in acme.said

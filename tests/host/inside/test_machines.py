@@ -83,6 +83,10 @@ def with_machines(make: Make) -> None:
     assert acme.sync(1) == "failed" and "is not what a machine starts from: There is no GPT" in acme.said
     assert qemu(acme, "db") == running
     acme.repo.commit({"infrastructure/disk.image": image(disk("linux-generic"), "raw")})
+    assert acme.sync(1) == "failed" and "None of its partitions is a root or /usr partition" in acme.said
+    assert qemu(acme, "db") == running
+    (IMAGES / "broken-kernel").write_bytes(b"no kernel" * 100)
+    acme.repo.commit({**images(), "infrastructure/linux.image": image(IMAGES / "broken-kernel", "raw")})
     assert acme.sync(1) == "rolled-back", acme.said
     await_up(acme, "db")
 
