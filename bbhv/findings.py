@@ -4,10 +4,10 @@ A finding prints as ``file:line:col: error[BB123]: sentence. hint: sentence``. R
 them at once; nothing here raises or prints. The codes are the table `CODES`: a code is never given a second meaning.
 """
 
-from dataclasses import dataclass
 from typing import Iterable, Literal, Sequence
 
 from .errors import printable as printable
+from .records import dataclass
 
 Severity = Literal["error", "warning"]
 

@@ -1,6 +1,6 @@
 """What is said about one code of findings: why it is one, what to do, and an example of wrong and of right."""
 
-from dataclasses import dataclass
+from ..records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

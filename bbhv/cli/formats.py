@@ -5,11 +5,11 @@ say things, but never be taken for a finding or a command of its own.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..findings import CODES, MAX_SHOWN, Finding, errors, foremost, printable
 from ..formats.jsontext import Json
+from ..records import dataclass
 from ..version import VERSION
 from .output import Output, total
 

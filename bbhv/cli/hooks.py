@@ -8,7 +8,6 @@ the push with a sentence; standard output is what the pusher sees.
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from ..engine.repository.read import read_tree
 from ..errors import BbhvError, EXIT_FAILED, EXIT_OK, UsageError
@@ -18,6 +17,7 @@ from ..host import git
 from ..model.bounds import is_complete
 from ..model.fleet import not_checked
 from ..model.registration import Registration
+from ..records import dataclass, replace
 from .main import Call
 from .output import MOST, Output, total
 from .pushed import HEADS, is_wanted, standard_input, updates

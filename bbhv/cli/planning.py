@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from ..engine import world
 from ..engine.tenant import foreseeing
@@ -19,6 +18,7 @@ from ..model import facts, planview
 from ..model.facts import Facts, MAX_SIZE, from_json
 from ..model.forecast import check, count, forecast
 from ..model.planview import View
+from ..records import replace
 from ..version import VERSION
 from . import formats
 from .changing import worst

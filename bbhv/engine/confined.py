@@ -16,12 +16,12 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from io import FileIO
 from itertools import islice
 
 from ..errors import BbhvError
 from ..host import files, git, run, systemd, transient
+from ..records import dataclass
 from . import emptyroot, paths, sandboxes
 
 REPOSITORY = "repo.git"

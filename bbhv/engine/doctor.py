@@ -2,7 +2,6 @@
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import Callable, Iterator
 
 from ..errors import BbhvError, RefusedError
@@ -13,6 +12,7 @@ from ..model.authority import UNSIGNED
 from ..model.drift import GOING, sentence
 from ..model.retention import reason
 from ..names import tenant_unit
+from ..records import dataclass
 from . import paths, world
 from .repository.signers import Signers
 from .storage import collect

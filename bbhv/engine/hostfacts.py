@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
@@ -13,6 +12,7 @@ from ..model.hostconf import HostSettings
 from ..model.manifest import Manifest
 from ..model.tenant import Tenant
 from ..names import workload
+from ..records import dataclass
 from . import paths, world
 from .storage import images
 from .storage.numbers import CIDS, RANGES

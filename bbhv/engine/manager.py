@@ -7,7 +7,6 @@ committed: that is the tenant's outcome.
 import os
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Callable, Mapping, Sequence
 
 from ..errors import BbhvError, BusyError, CommandError
@@ -16,6 +15,7 @@ from ..host import files, log, systemd
 from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
+from ..records import dataclass
 from . import paths, requests, system, world
 from .repository import offline
 from .storage import collect, publish

@@ -1,7 +1,6 @@
 """What the host is told: its settings and its registrations. Everything is read, nothing is changed."""
 
 import os
-from dataclasses import dataclass, field
 from typing import Iterable, Mapping, Sequence
 
 from ..errors import BbhvError, NotFoundError, RefusedError
@@ -24,6 +23,7 @@ from ..model.registration import (
     parse_system,
 )  # fmt: skip
 from ..names import is_name
+from ..records import dataclass, field
 from . import paths
 from .repository import memory, verify
 from .repository.read import read, read_tree

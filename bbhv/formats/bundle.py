@@ -4,10 +4,9 @@ Promises: raises BundleIncompleteError while more bytes could make a header, Bun
 never reads more than MAX_HEADER bytes. What follows the header is a pack, and is none of our business.
 """
 
-from dataclasses import dataclass
-
 from ..errors import BbhvError
 from ..names import is_object_id
+from ..records import dataclass
 from .gitobject import Algorithm, is_ref_name
 
 MAX_HEADER = 64 << 10

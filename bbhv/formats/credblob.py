@@ -15,7 +15,8 @@ encrypted part, so whether a blob is for this host, or has the right name, only 
 import base64
 import binascii
 import struct
-from dataclasses import dataclass
+
+from ..records import dataclass
 
 # CREDENTIAL_ENCRYPTED_SIZE_MAX: one MiB of secret and what goes around it.
 MAX_BLOB = (1 << 20) + (128 << 10)

@@ -4,11 +4,11 @@ Promises: every reader accepts only what git itself would write, raises nothing 
 Nothing here trusts an object id that it did not compute: `object_id` is how a reader proves what it holds.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import BbhvError
 from ..names import is_object_id
+from ..records import dataclass
 
 Algorithm = Literal["sha1", "sha256"]
 

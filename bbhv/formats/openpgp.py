@@ -7,8 +7,8 @@ revocation counts, whoever made it, and the newest self-signature says until whe
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from ..records import dataclass
 from .pubkeys import (
     MAX_PACKETS,
     PUBLIC_KEY,

@@ -6,10 +6,10 @@ are what it takes but os-release(5) forbids. `mismatch` gives the answer of syst
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from ..findings import Finding, Place
+from ..records import dataclass
 
 MAX_SIZE = 64 << 10
 MAX_ASSIGNMENTS = 1000

@@ -11,8 +11,9 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from ..records import dataclass
 
 MAX_KEY = 256 << 10
 MAX_PACKETS = 10_000

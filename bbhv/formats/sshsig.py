@@ -7,8 +7,8 @@ was read is written again by `armored`, so that the verifier sees the very bytes
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
 
+from ..records import dataclass
 from .signature import MAX_SIGNATURE, SignatureFormatError
 
 BEGIN, END = b"-----BEGIN SSH SIGNATURE-----", b"-----END SSH SIGNATURE-----"

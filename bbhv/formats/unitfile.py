@@ -7,10 +7,10 @@ writes only what `parse` reads back unchanged. Lines and columns count from 1, i
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Iterator, NamedTuple, Sequence
 
 from ..findings import Finding, Place
+from ..records import dataclass
 
 MAX_SIZE = 2 << 20
 MAX_LINES = 100_000

@@ -8,10 +8,10 @@ are refused. Bounded: `MAX_MESSAGE` bytes, `MAX_DEPTH` levels.
 """
 
 import json
-from dataclasses import dataclass
 from typing import NoReturn
 
 from ..errors import BbhvError
+from ..records import dataclass
 from .jsontext import Json
 
 MAX_MESSAGE = 1 << 20

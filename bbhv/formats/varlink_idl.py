@@ -6,10 +6,10 @@ never raises, and is strict: true is not 1, 1.5 is not 2, a field that the type 
 """
 
 import re
-from dataclasses import dataclass, field
 from typing import Iterator, Mapping, NamedTuple
 
 from ..errors import BbhvError
+from ..records import dataclass, field
 from .jsontext import Json
 
 MAX_NESTING = 16

@@ -9,10 +9,10 @@ files of one name count together. `check_tree` is for trust/ of a system reposit
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from ..findings import Finding, Place
+from ..records import dataclass
 from .pubkeys import KeyFileError, openpgp_fingerprint, refuse_secret, ssh_fingerprint
 
 LOAD_PATHS = ("/etc/voa", "/run/voa", "/usr/local/share/voa", "/usr/share/voa")

@@ -10,13 +10,13 @@ import os
 import stat
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Callable, Iterator, Mapping, NamedTuple
 
 from ..errors import BbhvError, CommandError, NotFoundError
 from ..findings import printable
 from ..formats.images import filesystem
 from ..formats.images.reader import Reader
+from ..records import dataclass
 from . import run
 
 MAX_NAMES = 10_000

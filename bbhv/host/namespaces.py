@@ -8,10 +8,10 @@ import ctypes
 import os
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from signal import pidfd_send_signal
 
 from ..errors import BbhvError
+from ..records import dataclass, field
 from . import run
 
 KINDS = ("net", "uts", "ipc", "cgroup", "pid", "mnt", "user")

@@ -7,9 +7,9 @@ import os
 import socket
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Iterable, Iterator, Mapping, Sequence
 
+from ..records import dataclass
 from . import log, run
 
 QUICK = 60.0

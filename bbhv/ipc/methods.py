@@ -6,7 +6,6 @@ nothing from its parameters. Handlers look things up through `Backend` and decid
 tenant's own users too is open to everybody, and it is the backend that refuses.
 """
 
-from dataclasses import dataclass
 from typing import Callable, Mapping, Protocol
 
 from ..errors import BbhvError, NotFoundError, RefusedError
@@ -14,6 +13,7 @@ from ..formats import varlink, varlink_idl
 from ..formats.jsontext import Json
 from ..formats.varlink import Call, VarlinkError
 from ..names import is_name
+from ..records import dataclass
 from .peer import Caller
 
 VARLINK = "org.varlink.service"

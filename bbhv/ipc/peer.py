@@ -7,9 +7,9 @@ user or process numbers do not describe, because it lives in other namespaces, i
 import grp
 import socket
 import struct
-from dataclasses import dataclass
 
 from ..errors import RefusedError
+from ..records import dataclass
 
 _SO_PEERGROUPS = 59  # not in Python's socket module
 _MAX_GROUPS = 256  # getsockopt() of Python gives at most 1024 bytes

@@ -11,13 +11,13 @@ import selectors
 import socket
 import sys
 import time
-from dataclasses import dataclass
 from typing import Callable, Iterable
 
 from ..errors import BbhvError, RefusedError
 from ..formats import varlink
 from ..formats.varlink import Call, Framer, Reply, VarlinkError, WireError
 from ..host import log, resources, systemd
+from ..records import dataclass
 from . import activation, methods, peer
 
 _READ = 1 << 16

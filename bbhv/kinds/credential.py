@@ -6,10 +6,9 @@ secret in clear text, and a blob that everybody can decrypt, are refused. Whethe
 and is still valid is in its encrypted part: the host tries it before a commit is activated (`UNCHECKED`).
 """
 
-from dataclasses import dataclass
-
 from ..findings import Finding, Place
 from ..formats.credblob import Blob, BlobError, parse
+from ..records import dataclass
 from .source import Source
 
 # In words that follow "not checked".

@@ -15,12 +15,12 @@ belong together: Extension=NAME lays both over.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..findings import Finding, Place, did_you_mean, errors
 from ..formats import osrelease
 from ..formats.osrelease import Class, OsRelease
+from ..records import dataclass
 from . import values as v
 from .image import SHA256, SIZE, SOURCE, Fetched, doubts
 from .settings import Cost, Setting, Table, Verdict

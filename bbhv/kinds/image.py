@@ -5,11 +5,11 @@ be signed as well, by one who may sign images here. Sources are https, http and 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from ..findings import Finding
 from ..names import is_sha256
+from ..records import dataclass
 from . import elsewhere
 from . import values as v
 from .settings import Cost, Setting, Table, Verdict

@@ -1,7 +1,8 @@
 """How a tenant wants its changes to be made: the part of metadata.json that a generation remembers."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from ..records import dataclass
 
 OnFailure = Literal["rollback"]
 

@@ -3,9 +3,8 @@
 The host writes the slice itself, from these values and the grants; a tenant may ask for less than it was granted.
 """
 
-from dataclasses import dataclass
-
 from ..findings import Finding
+from ..records import dataclass
 from . import elsewhere
 from . import values as v
 from .settings import Cost, Setting, Table, Verdict, refused

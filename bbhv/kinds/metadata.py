@@ -1,10 +1,10 @@
 """metadata.json: who a tenant is and how its changes are to be made. Its form is schemas/metadata.schema.json."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ..findings import Finding, Place, errors
 from ..formats.jsontext import Json, Located
+from ..records import dataclass, field
 from .lifecycle import Consent
 from .lifecycle import Lifecycle as Lifecycle
 from .plain import document, members, text, texts, whole

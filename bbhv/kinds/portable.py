@@ -13,9 +13,9 @@ image is not in the repository.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from ..findings import Finding, Place
+from ..records import dataclass, replace
 from . import elsewhere
 from . import values as v
 from .settings import Cost, Setting, Table, Verdict, refused

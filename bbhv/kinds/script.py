@@ -8,10 +8,10 @@ how. A script that needs what is in an image belongs into it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..findings import Finding, Place, errors
+from ..records import dataclass
 from .source import Source
 
 MAX_SCRIPT = 256 << 10

@@ -7,13 +7,13 @@ do not exist. Findings: BB102, BB105, BB201 … BB208.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Generic, TypeAlias, TypeVar, cast
 
 from ..findings import Finding, Place, did_you_mean, nearest
 from ..formats.unitfile import Entry, UnitFile
+from ..records import KW_ONLY, dataclass
 from .elsewhere import fold
 from .values import NotYet, Unreadable, text
 

@@ -1,12 +1,12 @@
 """What a reader of a kind is given, and the one way in which all readers of unit files work."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ..findings import Finding, Place, errors
 from ..formats.schema.compiler import Schema
 from ..formats.unitfile import parse
+from ..records import dataclass, field
 from .settings import Table, Values, read
 
 MAX_FILE = 64 << 10

@@ -5,11 +5,11 @@ any repository: dot files, README*, LICENSE*, *.md, and everything in docs/.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..findings import Finding, Place, did_you_mean
 from ..names import NAME_RULE, is_name
+from ..records import dataclass
 from . import elsewhere
 from .credential import Credential, read_credential
 from .extension import NOUNS, READERS, Extension

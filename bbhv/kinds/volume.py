@@ -5,10 +5,10 @@ host that the machine's own kernel mounts): the kernel of the host never mounts 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from ..findings import Finding, Place
+from ..records import dataclass
 from . import elsewhere
 from . import values as v
 from .settings import Cost, Setting, Table, Verdict

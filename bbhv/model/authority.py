@@ -1,6 +1,6 @@
 """Whose signatures count: the keys of a repository's signers, and the policy. Only types; `trust` decides."""
 
-from dataclasses import dataclass
+from ..records import dataclass
 
 UNSIGNED, SIGNED, STRICT = "unsigned", "signed", "strict"
 NEVER_USEC = 253_402_300_800_000_000  # the end of the year 9999

@@ -6,8 +6,9 @@ the same tenant: a server that comes back is not met by all of its tenants at on
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from zlib import crc32
+
+from ..records import dataclass
 
 FIRST_SEC = 60
 CEILING_SEC = 3600

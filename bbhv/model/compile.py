@@ -7,10 +7,10 @@ of workload says is in units/, a file for each kind.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from ..formats.jsontext import Json, dump
+from ..records import dataclass, field
 from . import credentials, patience
 from .host import HostFacts
 from .manifest import Manifest

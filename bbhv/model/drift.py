@@ -15,11 +15,11 @@ are read only when the kernel says that something was touched since. systemd's o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .. import names
 from ..formats.jsontext import Json
+from ..records import dataclass, field
 from .manifest import Manifest, Workload
 from .registration import DriftPolicy
 

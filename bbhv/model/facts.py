@@ -6,7 +6,6 @@ and those of a registration.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -14,6 +13,7 @@ from ..findings import Finding, errors
 from ..formats.jsontext import Json, dump
 from ..formats.schema.compiler import Schema
 from ..kinds.plain import document, members, text, texts, whole
+from ..records import dataclass, replace
 from . import manifest
 from .host import HostFacts, Offered
 from .forecast import Has, digest

@@ -4,9 +4,10 @@ Pure. Of the request nothing is secret: a key or password reaches the unit as a 
 a shell string of anybody but ourselves, and no text of a registration is an option of a program.
 """
 
-from dataclasses import dataclass
 from shlex import join
 from typing import Sequence
+
+from ..records import dataclass
 
 PROTOCOLS = ("https", "ssh")
 MAX_SECRET = 64 << 10

@@ -7,7 +7,6 @@ BB506.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ..findings import Finding, Place, did_you_mean, printable
@@ -19,6 +18,7 @@ from ..kinds.plain import members, text
 from ..kinds.source import Source
 from ..kinds.table import Kind, is_beside
 from ..names import NAME_RULE, is_name
+from ..records import dataclass, field, replace
 from . import grants, hostversion, neighbours
 from .bounds import MAX_FINDINGS, is_complete
 from .neighbours import Claim

@@ -6,12 +6,12 @@ where the files are right all the same, so that only a guard says no, the plan i
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from ..findings import Finding, errors, ordered
 from ..formats.schema.compiler import Schema
 from ..kinds.table import KINDS
 from ..names import workload
+from ..records import dataclass, field, replace
 from . import credentials, grants, guards, hostmachines, hoststorage, hostversion
 from .bounds import is_complete
 from .compile import Generation, compile_tenant

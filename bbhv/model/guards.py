@@ -4,11 +4,10 @@ A commit that removes everything is more often a mistake than a wish: an empty c
 rendered nothing. Pure functions from what was and what is wanted to findings. Findings: BB601, BB602, BB604.
 """
 
-from dataclasses import dataclass
-
 from ..findings import Finding, Place
 from ..kinds.lifecycle import Consent
 from ..kinds.values import show_size
+from ..records import dataclass
 from .emptied import some
 from .manifest import STORAGE, Manifest, sizes
 from .plan import Plan

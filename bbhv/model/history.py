@@ -7,10 +7,10 @@ were wrong. The walk is bounded.
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..errors import RefusedError
 from ..formats.gitobject import Commit
+from ..records import dataclass
 
 MAX_WALK = 20_000
 

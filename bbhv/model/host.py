@@ -1,8 +1,9 @@
 """What compiling may know of a host: its programs, what it offers, and the numbers that its workloads have."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from ..records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

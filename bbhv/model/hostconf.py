@@ -4,12 +4,12 @@ Pure: takes the bytes of the files, in the order of the Configuration Files Spec
 credentials. A credential may set or tighten trust; it never loosens what a file says.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any, Callable, Mapping, Sequence
 
 from ..findings import Finding, Place, did_you_mean
 from ..formats import unitfile
 from ..kinds import values
+from ..records import dataclass, replace
 
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 TRUST = ("unsigned", "signed", "strict")

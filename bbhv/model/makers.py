@@ -4,13 +4,13 @@ Pure. Nothing is proven here: a verifier program has to say that the key made th
 sentence that names the key, and a hint that says which file to add or to change.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ..errors import RefusedError
 from ..formats import signature, sshsig
 from ..formats.sshsig import SshSignature
+from ..records import dataclass
 from .authority import NEVER_USEC, Authority, Key, Validity
 
 if TYPE_CHECKING:

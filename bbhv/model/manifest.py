@@ -7,11 +7,11 @@ normalised form. The text is canonical JSON: the same manifest has the same byte
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeVar, get_args
 
 from ..formats.jsontext import Json, dump
 from ..kinds.lifecycle import Lifecycle, OnFailure
+from ..records import dataclass, field
 
 API_VERSION = "bitbuilder.io/v1"
 ImageFormat = Literal["tree", "tar", "raw", "offered"]

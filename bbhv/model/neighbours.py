@@ -7,7 +7,6 @@ Findings: BB115 (too much to compare), BB305.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from ipaddress import ip_network
@@ -17,6 +16,7 @@ from ..findings import Finding, Place, Severity
 from ..kinds.workloads.container import PORT
 from ..kinds.workloads.workload import ADDRESS
 from ..names import interface_name
+from ..records import dataclass
 from .registration import Registration
 from .tenant import Tenant
 

@@ -6,7 +6,6 @@ those that it waits for.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .. import names
@@ -16,6 +15,7 @@ from ..kinds.table import settings_of
 from ..kinds.workloads.health import check
 from ..kinds.workloads.machine import LINUX
 from ..kinds.workloads.workload import CREDENTIAL, IMAGE, PERSISTENT, VOLUME
+from ..records import dataclass, replace
 from .manifest import Manifest, Workload
 
 SHOWN = 60

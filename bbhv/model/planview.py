@@ -5,10 +5,10 @@ nothing within them can end. Both are bounded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ..findings import MAX_SHOWN, Finding, foremost, printable
 from ..formats.jsontext import Json
+from ..records import dataclass
 from .forecast import counts
 from .plan import Action, Plan, Step
 

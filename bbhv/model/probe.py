@@ -6,11 +6,11 @@ active.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 
 from ..findings import printable
 from ..kinds.workloads.health import Check, check
 from ..names import health_unit, script_unit
+from ..records import dataclass
 from .manifest import Manifest
 
 DEFAULT_TIMEOUT_SEC = 30.0

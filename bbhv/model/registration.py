@@ -5,7 +5,6 @@ a schema cannot say is checked here. Findings: BB101 … BB105, BB501 (registere
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -18,6 +17,7 @@ from ..kinds.plain import document, items, members, number, text, texts, whole
 from ..kinds.urls import normalise
 from ..kinds.values import Unreadable, memory, quoted, size
 from ..names import is_name
+from ..records import dataclass, field, fields
 
 MAX_FILE = 256 << 10
 MAX_DEPTH = 16

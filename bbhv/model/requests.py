@@ -5,11 +5,11 @@ times asks for no more than once. Pure; the names travel by a folder in /run.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ..kinds.urls import file_path
 from ..kinds.values import Unreadable
 from ..names import is_name
+from ..records import dataclass
 from .registration import Registration
 
 VERBS = ("sync", "confirm")

@@ -6,8 +6,8 @@ generation that cannot be read may need any of them, so then nothing is given up
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from ..records import dataclass, field
 from .manifest import ImageRef, Manifest, kept_name
 
 PERSISTENT = "X-Bitbuilder.Persistent"

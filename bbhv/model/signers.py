@@ -5,12 +5,12 @@ trust/ and the credential are the last ones, so that a link to /dev/null in /etc
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from ..findings import Finding, Place
 from ..formats import voa
 from ..formats.pubkeys import KeyFileError, ssh_key
 from ..formats.voa import IMAGE_PURPOSE, LOAD_PATHS, OS, SYSTEM_PURPOSE, TECHNOLOGIES, TENANT_PURPOSE, Node, Wanted
+from ..records import replace
 from .authority import NEVER_USEC, SIGNED, Authority, Key, Validity
 from .registration import Registration
 

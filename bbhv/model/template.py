@@ -16,7 +16,6 @@ parameter is left out when that parameter is empty.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..findings import Finding, Place, did_you_mean, errors
@@ -26,6 +25,7 @@ from ..kinds import values as v
 from ..kinds.image import digest
 from ..kinds.settings import Cost, Setting, Table, Values, Verdict, read
 from ..kinds.urls import normalise
+from ..records import dataclass
 
 DECLARATION = "template.conf"
 TENANT = "TENANT"

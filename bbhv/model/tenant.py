@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
@@ -27,6 +26,7 @@ from ..kinds.volume import Volume
 from ..kinds.workloads.container import Container
 from ..kinds.workloads.machine import Machine
 from ..kinds.workloads.workload import Workload
+from ..records import dataclass, field
 from . import credentials, relations
 from .bounds import MAX_FINDINGS, Bounds, is_complete, too_many
 from .relations import Runs

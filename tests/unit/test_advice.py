@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ from bbhv.model.harvest import MAX_FILE, MAX_TOTAL
 from bbhv.model.plan import plan
 from bbhv.model.registration import Registration, merge
 from bbhv.model.tenant import Tenant, read_tenant
+from bbhv.records import replace
 
 from . import images
 from .model import FACTS, METADATA_SCHEMA

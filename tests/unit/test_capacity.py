@@ -1,13 +1,12 @@
 """What workloads may use against what their tenant has: errors for what can never be, a warning for what is shared."""
 
-from dataclasses import replace
-
 import pytest
 
 from bbhv.findings import Finding
 from bbhv.model import grants
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import Tenant, read_tenant
+from bbhv.records import replace
 
 from .model import FILES, GRANTS, METADATA_SCHEMA, registration
 

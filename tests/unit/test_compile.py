@@ -1,7 +1,6 @@
 """Compile: the same input gives the same bytes, and no text of a tenant means anything to systemd."""
 
 import random
-from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -14,6 +13,7 @@ from bbhv.model.host import HostFacts, Offered
 from bbhv.model.manifest import ImageRef, kept_name
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import read_tenant
+from bbhv.records import replace
 
 from .model import COMMIT, DIGEST, FACTS, FILES, GRANTS, METADATA_SCHEMA, OFFERED, registration
 

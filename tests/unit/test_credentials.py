@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from bbhv.model.compile import Generation, compile_tenant
 from bbhv.model.forecast import check
 from bbhv.model.plan import Action, plan
 from bbhv.model.tenant import Tenant, read_tenant
+from bbhv.records import replace
 
 from .model import COMMIT, FACTS, FILES, METADATA_SCHEMA, WEB, read, registration
 from .test_formats_credblob import HOST, NOT_AFTER, header

@@ -1,11 +1,10 @@
 """How it stands with a generation that waits to be confirmed."""
 
-from dataclasses import replace
-
 import pytest
 
 from bbhv.engine.tenant.deadline import Standing, begin, of, seconds_left, span, standing, until_usec
 from bbhv.engine.storage.state import Trial
+from bbhv.records import replace
 
 WAITS = Trial(7, "a" * 40, confirm_usec=1000, boot="this")
 

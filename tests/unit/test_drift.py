@@ -1,7 +1,6 @@
 """Drift: which differences are one, what is said about them, and which policy sets them right by which steps."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from bbhv.model.registration import DriftPolicy
 from bbhv.model.remedy import ACTIONS, remedy
 from bbhv.model.tenant import read_tenant
 from bbhv.names import workload_of
+from bbhv.records import replace
 
 from .model import COMMIT, FACTS, FILES, METADATA_SCHEMA, registration
 

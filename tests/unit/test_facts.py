@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from bbhv.kinds.credential import UNCHECKED
 from bbhv.model import facts
 from bbhv.model.facts import Facts
 from bbhv.model.forecast import Has, digest
+from bbhv.records import replace
 
 from .model import FACTS, FILES, registration
 from .test_formats_credblob import HOST as HOST_BLOB

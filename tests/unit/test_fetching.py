@@ -2,7 +2,6 @@
 
 import shlex
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from bbhv.kinds.urls import normalise
 from bbhv.kinds.values import Unreadable
 from bbhv.model.fetching import Request, advice, answer, git_configuration, server, ssh_command
+from bbhv.records import replace
 
 PLAIN = Request(url="https://git.example.com/acme.git", branch="main")
 FULL = Request(

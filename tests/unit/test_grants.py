@@ -1,13 +1,13 @@
 """Grants: nothing is given by default, and every excess is found where it was asked for."""
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import pytest
 
 from bbhv.model import grants
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import Tenant, read_tenant
+from bbhv.records import replace
 
 from .model import FILES, GRANTS, METADATA_SCHEMA, registration, told
 

@@ -1,7 +1,5 @@
 """Guards: what a commit must say in so many words before it may take something away."""
 
-from dataclasses import replace
-
 import pytest
 
 from bbhv.findings import Place
@@ -12,6 +10,7 @@ from bbhv.model.forecast import Forecast, Has, check, forecast, guard
 from bbhv.model.manifest import Manifest
 from bbhv.model.plan import plan
 from bbhv.model.registration import SystemConfig, parse_system
+from bbhv.records import replace
 
 from .model import COMMIT, FACTS, FILES, METADATA_SCHEMA, load_schema, registration, told
 from .test_plan import OLD

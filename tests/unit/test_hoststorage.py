@@ -1,7 +1,6 @@
 """What a host must have for the storage of a tenant."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -10,6 +9,7 @@ from bbhv.model.compile import compile_tenant
 from bbhv.model.grants import check, stored
 from bbhv.model.host import HostFacts
 from bbhv.model.tenant import Tenant, read_tenant
+from bbhv.records import replace
 
 from .model import COMMIT, FACTS, FILES, GRANTS, METADATA_SCHEMA, registration, told
 from .test_compile import as_systemd_runs, settings

@@ -1,7 +1,6 @@
 """Trust in images, the pure part: who may sign them, which key may have made a signature, how long it counts."""
 
 import base64
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from bbhv.model import imagetrust, signers
 from bbhv.model.authority import Authority, Voucher
 from bbhv.model.manifest import ImageRef
 from bbhv.model.registration import Registration, Trust
+from bbhv.records import replace
 
 from .test_trust import NOW, PRIMARY, SECOND, SSH, SUBKEY, fixture
 

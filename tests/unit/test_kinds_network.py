@@ -1,6 +1,5 @@
 """Netdevs and networks: the tables against the manual, what one file contradicts, and how the files are wired."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from bbhv.kinds.source import Source
 from bbhv.model import grants, netgrants
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import Tenant, read_tenant
+from bbhv.records import replace
 
 from .model import FILES, METADATA_SCHEMA, registration, told
 

@@ -1,7 +1,5 @@
 """The unit of a machine: what it is lent, how vmspawn is called, and what a host must have for it."""
 
-from dataclasses import replace
-
 import pytest
 
 from bbhv.kinds.workloads import vmcommand
@@ -13,6 +11,7 @@ from bbhv.model.plan import plan
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import Tenant, read_tenant
 from bbhv.names import machine_user
+from bbhv.records import replace
 
 from .model import COMMIT, DIGEST, FACTS, GRANTS, METADATA_SCHEMA, registration
 from .test_compile import as_systemd_runs, settings

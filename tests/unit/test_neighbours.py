@@ -1,6 +1,5 @@
 """What two tenants of one host cannot both have: names, ports, addresses, VLANs."""
 
-from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -14,6 +13,7 @@ from bbhv.model import neighbours
 from bbhv.model.neighbours import Claim, against, collisions, findings, granted, may_meet
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import Tenant
+from bbhv.records import replace
 from tests.unit import model
 
 EVERYWHERE: dict[str, tuple[str, ...]] = {}

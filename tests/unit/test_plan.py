@@ -1,7 +1,5 @@
 """Plans: what a change costs, in which order it is done, and that nothing else is touched."""
 
-from dataclasses import replace
-
 import pytest
 
 from bbhv.kinds.settings import Cost
@@ -12,6 +10,7 @@ from bbhv.model.plan import Action, Plan, cost_of, joined, plan, resting
 from bbhv.model.planview import View
 from bbhv.model.planview import text as shown
 from bbhv.model.tenant import read_tenant
+from bbhv.records import replace
 
 from .model import COMMIT, DB, DIGEST, FACTS, FILES, METADATA_SCHEMA, WEB, registration
 

@@ -1,7 +1,6 @@
 """What is asked of workloads, what systemd says about it, and what an HTTP server may answer."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -9,6 +8,7 @@ from bbhv.formats import httpstatus
 from bbhv.kinds.workloads.health import check
 from bbhv.model.manifest import Health, ImageRef, Manifest, Workload
 from bbhv.model.probe import Answer, Probe, answer, probes, sentence
+from bbhv.records import replace
 
 IMAGE = ImageRef(name="i", format="offered", source="", sha256="", identity="x", path="/x")
 UNIT = "tenant-container@web.acme.service"

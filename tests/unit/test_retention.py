@@ -1,11 +1,10 @@
 """Retention: an image stays as long as any generation that is kept may need it, and no longer."""
 
-from dataclasses import replace
-
 from bbhv.model.compile import compile_tenant
 from bbhv.model.manifest import ImageRef, Manifest
 from bbhv.model.retention import Kept, Surplus, reason, surplus
 from bbhv.model.tenant import read_tenant
+from bbhv.records import replace
 
 from .model import COMMIT, FACTS, FILES, METADATA_SCHEMA, registration
 

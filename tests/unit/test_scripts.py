@@ -1,7 +1,6 @@
 """Scripts: the units of a stop, what a plan has of them, which stand between stopping and starting, how they fail."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -11,6 +10,7 @@ from bbhv.model import scripts
 from bbhv.model.compile import Generation, compile_tenant
 from bbhv.model.plan import Action, plan
 from bbhv.model.tenant import read_tenant
+from bbhv.records import replace
 
 from .model import COMMIT, FACTS, FILES, METADATA_SCHEMA, registration
 

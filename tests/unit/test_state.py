@@ -1,6 +1,5 @@
 """What the host remembers: links win over the state file, nothing is half written, old generations go."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from bbhv.engine.storage.state import Hold, Outcome, Quarantined, State, Store, Trial, decode, encode
 from bbhv.model.authority import Proof, Voucher
 from bbhv.model.manifest import Manifest
+from bbhv.records import replace
 
 FULL = State(
     trial=Trial(8, "a" * 40, 2, True, 99, "boot", True),

@@ -1,6 +1,5 @@
 """Trust, the pure part: which key may have made a signature, whether it was valid then and is now, and the clock."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from bbhv.formats.voa import Node
 from bbhv.model import makers, signers, trust
 from bbhv.model.authority import Authority, Proof
 from bbhv.model.registration import Registration, Trust
+from bbhv.records import replace
 
 FIXTURES = Path(__file__).parent / "fixtures/formats/signatures"
 SSH = "a172ff319362b0af14b26279a74169ee1f31b9f638705d9692888d32a7b26b63"

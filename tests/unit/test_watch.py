@@ -1,13 +1,12 @@
 """The judgement of the watch: what systemd says of a unit, and what it means."""
 
-from dataclasses import replace
-
 import pytest
 
 from bbhv.engine.tenant.probes import Asked
 from bbhv.engine.tenant.watch import Watched, judge
 from bbhv.kinds.workloads.health import check
 from bbhv.model.probe import Probe
+from bbhv.records import replace
 
 ACTIVE = {"ActiveState": "active", "SubState": "running", "NRestarts": "0", "ActiveEnterTimestampMonotonic": "10000000"}
 

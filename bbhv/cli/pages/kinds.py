@@ -4,11 +4,11 @@ What a row has no words for comes from the settings table of the kind: a new key
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ...formats.pages.page import Block, Example, Heading, Page, Paragraph, items
 from ...kinds.script import SCRIPTS
 from ...kinds.table import KINDS, Kind
+from ...records import dataclass
 from . import reference
 
 

@@ -4,11 +4,10 @@ The two ways to a verified commit: `fetch` with a network, `choose` without. Bot
 clone's ref `tried` and in state.json, so that history is never rewound, not even by a lost file.
 """
 
-from dataclasses import replace
-
 from ...errors import BbhvError, CommandError, RefusedError
 from ...host import log
 from ...model.hostconf import ALLOW_FILE
+from ...records import replace
 from .. import paths
 from ..tenant.job import Job, Mode
 from . import obtain, refusals, retry, verify

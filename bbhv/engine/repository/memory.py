@@ -4,12 +4,11 @@ Either may be lost, with the clone or without; a new commit must go on from what
 object id in its first line, and the proof that goes with it in the second.
 """
 
-from dataclasses import dataclass
-
 from ...errors import BbhvError
 from ...host import files, git, log
 from ...model.authority import Proof
 from ...names import is_object_id
+from ...records import dataclass
 from .. import paths
 
 

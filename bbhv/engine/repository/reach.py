@@ -7,7 +7,6 @@ one unit that fetches for this tenant; it is in no argument, in no file of ours,
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from zlib import crc32
 
 from ...errors import BbhvError, BusyError
@@ -15,6 +14,7 @@ from ...host import files, git
 from ...host.lock import Lock
 from ...model.fetching import PROTOCOLS, Request, server
 from ...model.registration import Fetch
+from ...records import dataclass, field
 from .. import paths
 
 CONNECTIONS = 4

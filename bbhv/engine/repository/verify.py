@@ -7,13 +7,13 @@ program has to say that it is good; whatever keeps it from saying so is a refusa
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...errors import RefusedError
 from ...formats.gitobject import Commit
 from ...host import git
 from ...model import history
 from ...model.authority import Authority, Proof, STRICT, UNSIGNED
+from ...records import dataclass
 
 MAX_SIGNATURES = 1000
 _MAKER = object()

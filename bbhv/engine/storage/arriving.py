@@ -11,13 +11,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, Callable
 
 from ...errors import BbhvError
 from ...host import files, log, systemd
 from ...kinds.values import show_about, show_progress, show_size
 from ...model.manifest import ImageRef
+from ...records import dataclass
 from .. import paths, sandboxes
 from . import partial
 

@@ -13,13 +13,13 @@ import fcntl
 import os
 import time
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 from ...errors import BbhvError, BusyError
 from ...host import files, log
 from ...host.lock import together
 from ...model.retention import Kept, Surplus, surplus
 from ...names import is_name
+from ...records import replace
 from .. import paths
 from ..tenant.job import sentence, tenant_lock
 from . import images, partial, publish

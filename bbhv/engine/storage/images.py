@@ -14,7 +14,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import IO
 
 from ...errors import BbhvError, CommandError
@@ -24,6 +23,7 @@ from ...host.lock import Lock
 from ...model.host import Offered
 from ...model.manifest import EXPANDED, ImageRef, Workload
 from ...names import is_name
+from ...records import replace
 from .. import paths
 from ..sandboxes import lend, said, unit
 from . import arriving, partial

@@ -9,13 +9,13 @@ import hashlib
 import os
 import pwd
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ...errors import BbhvError
 from ...formats.jsontext import dump, parse
 from ...host import files
 from ...host.lock import Lock
+from ...records import dataclass
 from .. import paths
 
 FIRST_UID = 524288

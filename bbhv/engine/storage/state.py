@@ -13,7 +13,6 @@ links win, and only the reasons are forgotten. Every change is atomic and durabl
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ...errors import BbhvError
@@ -22,6 +21,7 @@ from ...host import files, log
 from ...model.authority import Proof, Voucher
 from ...model.manifest import Manifest, from_json, to_json
 from ...names import is_name
+from ...records import dataclass, field, replace
 from .. import paths
 
 MAX_STATE = 4 << 20

@@ -18,11 +18,11 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
 from ...errors import BbhvError
 from ...host import run
+from ...records import dataclass, field
 
 # Extended attributes that make sense in another user namespace; everything else would speak about this host.
 _XATTRS = ("SCHILY.xattr.security.capability", "SCHILY.xattr.user.")

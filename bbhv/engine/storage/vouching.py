@@ -7,7 +7,6 @@ verifier program reads it, before it gets a name in the store. What it proved is
 
 import os
 import time
-from dataclasses import dataclass
 
 from ...errors import BbhvError
 from ...formats.signature import MAX_SIGNATURE
@@ -16,6 +15,7 @@ from ...model import imagetrust
 from ...model.authority import Authority, Voucher
 from ...model.makers import Candidate
 from ...model.manifest import ImageRef
+from ...records import dataclass
 from ..repository.signers import is_made_by
 from ..sandboxes import GRACE, lend, said, unit
 from . import arriving

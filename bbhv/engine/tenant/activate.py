@@ -6,7 +6,6 @@ tenants of the run; then units are reloaded, restarted and started. `good` moves
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from typing import Mapping, Sequence
 
 from ...errors import BbhvError
@@ -17,6 +16,7 @@ from ...model.plan import Action, Plan, ordered, plan
 from ...model.probe import probes
 from ...model.scripts import begins, stopping, stops, takes_time
 from ...names import infra_unit, tenant_unit, workload_of
+from ...records import dataclass, replace
 from .. import paths
 from ..storage import copies, publish
 from ..storage.state import Outcome, Store, Trial

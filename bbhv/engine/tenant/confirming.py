@@ -4,13 +4,12 @@ While it waits nobody holds a lock and nothing newer is looked at. `confirm` kee
 first, lets it wait, or goes back when the time has passed. What was left half done is done again.
 """
 
-from dataclasses import replace
-
 from ...errors import BbhvError, CommandError, NotFoundError
 from ...host import log
 from ...model.compile import Generation
 from ...model.plan import plan
 from ...model.registration import Registration
+from ...records import replace
 from ..storage.state import known_tenants
 from ..world import World
 from . import activate, deadline

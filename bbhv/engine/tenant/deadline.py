@@ -5,11 +5,11 @@ so the trial names the boot as well. The timer is a convenience: whoever looks n
 """
 
 import time
-from dataclasses import replace
 from enum import Enum
 
 from ...host import files, systemd
 from ...names import confirm_unit
+from ...records import replace
 from ..storage.state import Trial
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

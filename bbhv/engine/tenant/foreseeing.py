@@ -5,7 +5,6 @@ the functions that a sync uses.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 
 from ...errors import CommandError, NotFoundError, RefusedError
@@ -20,6 +19,7 @@ from ...model.facts import Facts
 from ...model.forecast import Forecast, Has, check, count, forecast
 from ...model.hostconf import ALLOW_FILE
 from ...model.plan import plan
+from ...records import dataclass, replace
 from ...version import VERSION
 from .. import hostfacts, paths, secrets, world
 from ..hostfacts import Running

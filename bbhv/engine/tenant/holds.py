@@ -5,14 +5,13 @@ stays at its older generation until a newer commit. Both are noted in state.json
 suspends or makes absent, no verb starts.
 """
 
-from dataclasses import replace
-
 from ...errors import NotFoundError, RefusedError
 from ...host import log, systemd
 from ...model.compile import Generation
 from ...model.plan import plan
 from ...model.registration import Registration
 from ...names import tenant_unit
+from ...records import replace
 from ..manager import open_world, start
 from ..repository.signers import Signers
 from ..storage import publish

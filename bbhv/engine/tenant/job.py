@@ -6,7 +6,6 @@ A job is made by `sync`, filled step by step, and carries the tenant's lock from
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Callable, Iterable, Mapping, Sequence
 
@@ -22,6 +21,7 @@ from ...model.manifest import Manifest
 from ...model.plan import Plan
 from ...model.registration import Fetch, Registration
 from ...names import tenant_unit
+from ...records import dataclass, field, replace
 from .. import paths
 from ..repository.reach import Repository
 from ..repository.signers import Signers

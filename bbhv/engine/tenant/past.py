@@ -4,12 +4,11 @@ What a commit says of itself is read from the clone by its id; a commit that is 
 a tenant's text: bounded here, and escaped by whoever shows it.
 """
 
-from dataclasses import dataclass
-
 from ...errors import BbhvError
 from ...formats.gitobject import Commit
 from ...formats.jsontext import Json
 from ...host import git
+from ...records import dataclass
 from .. import paths, world
 from ..storage.state import Hold, Store, known_tenants
 

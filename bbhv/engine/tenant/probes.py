@@ -5,7 +5,6 @@ tenant, and systemd tells how it went: probes are answered by the same question 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from ...errors import BbhvError, CommandError
 from ...host import files, log, namespaces, run, systemd
@@ -13,6 +12,7 @@ from ...kinds.script import interpreter
 from ...model.probe import Answer, Probe, answer, sentence
 from ...model.scripts import SCRIPT_PATH, sandbox
 from ...names import tenant_slice, workload
+from ...records import dataclass, field
 from .. import emptyroot
 from . import inside
 

@@ -5,11 +5,11 @@ durably, and is removed then: whoever is interrupted finds the old state or none
 """
 
 import os
-from dataclasses import dataclass
 
 from ...errors import NotFoundError, RefusedError, printable
 from ...host import files, removal, systemd
 from ...names import infra_unit, is_name, tenant_unit
+from ...records import dataclass
 from .. import paths
 from ..manager import open_world
 from ..storage import publish

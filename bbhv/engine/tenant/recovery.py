@@ -4,10 +4,9 @@ The links and the memory are set right first of all, by whoever has the tenant's
 they run.
 """
 
-from dataclasses import replace
-
 from ...host import log, systemd
 from ...model.plan import plan
+from ...records import replace
 from ..storage.state import Outcome, State, Store, Trial
 from . import deadline
 from .activate import Move, everything, settled, switch

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ...errors import BbhvError
 from ...host import systemd
 from ...model import drift
 from ...model.drift import Drift, Kind, Override, Sight
+from ...records import replace
 from .. import paths
 from ..storage import publish
 from ..storage.state import Store

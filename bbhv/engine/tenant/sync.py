@@ -7,7 +7,6 @@ What goes wrong with one tenant is that tenant's outcome; the others go on.
 """
 
 from contextlib import ExitStack
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Mapping, Sequence
 from zlib import crc32
@@ -23,6 +22,7 @@ from ...model.manifest import ImageRef
 from ...model.registration import Registration
 from ...model.tenant import Tenant
 from ...names import tenant_unit
+from ...records import replace
 from ...version import VERSION
 from .. import hostfacts, paths, secrets, world
 from ..hostfacts import Running

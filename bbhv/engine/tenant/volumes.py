@@ -10,13 +10,13 @@ be; what is left without a name goes with the next call.
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from ...errors import BbhvError, CommandError, NotFoundError, RefusedError
 from ...host import files, removal, run, systemd
 from ...model.manifest import DRIVE, Manifest
 from ...names import is_name
+from ...records import dataclass
 from .. import emptyroot, paths, world
 from ..sandboxes import said
 from ..storage.state import Store, known_tenants

@@ -6,12 +6,12 @@ tenants of a run.
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Callable, Mapping, Sequence
 
 from ...host import run, systemd
 from ...model.manifest import Workload
 from ...model.probe import Probe
+from ...records import dataclass, field
 from .probes import Asked, sweep
 
 PROPERTIES = (

@@ -6,10 +6,10 @@ BB205 (value), BB206 (repeated key), BB208 (nothing to boot), BB209 (two things 
 """
 
 import re
-from dataclasses import dataclass
 from typing import Callable, Iterable, Mapping, NamedTuple
 
 from ...findings import Finding, Place, did_you_mean
+from ...records import dataclass
 from .. import versions
 
 MAX_SIZE = 64 << 10

@@ -4,10 +4,10 @@ Promises: `check_partitions` and `check_tree` never raise and report BB111 (dama
 and BB113 (extension release). What is in a file system is asked of a `Tree`, which somebody else reads.
 """
 
-from dataclasses import dataclass
 from typing import Callable, Iterable, Mapping, Protocol
 
 from ...findings import Finding, did_you_mean
+from ...records import dataclass
 from .. import osrelease, versions
 from . import dps
 from .filesystem import identify, needed

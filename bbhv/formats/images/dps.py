@@ -5,9 +5,9 @@ never raises and reads a bounded part of the verity and signature partitions. Fi
 """
 
 from base64 import b64decode
-from dataclasses import dataclass
 from typing import Mapping
 
+from ...records import dataclass
 from .. import jsontext
 from ..jsontext import Json
 from . import verity

@@ -6,10 +6,10 @@ byte. The table is read from the backup when the primary one is damaged. Sectors
 """
 
 from binascii import crc32
-from dataclasses import dataclass
 from typing import Iterator
 
 from ...findings import Finding
+from ...records import dataclass
 from .reader import Reader, Report, integer
 
 MAGIC = b"EFI PART"

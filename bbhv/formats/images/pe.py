@@ -4,10 +4,10 @@ Promises: `parse` never raises for what the bytes say; it reads the headers only
 headers. Findings: BB111; each says at which byte.
 """
 
-from dataclasses import dataclass
 from typing import Mapping
 
 from ...findings import Finding
+from ...records import dataclass
 from .reader import Reader, Report, integer
 
 # Far more than any boot file has; a header may announce 65535.

@@ -5,10 +5,10 @@ was narrowed to. Who makes a reader brings the function that really reads; what 
 A report holds at most MAX_FINDINGS findings.
 """
 
-from dataclasses import dataclass, field, replace
 from typing import Callable, Iterable
 
 from ...findings import Finding, Place
+from ...records import dataclass, field, replace
 
 # Nothing that is parsed is larger; what is larger (a kernel, a file system) is never read whole.
 MAX_READ = 1 << 20

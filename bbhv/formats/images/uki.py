@@ -5,11 +5,11 @@ Promises: `check` never raises and reads of each section at most MAX_TEXT bytes.
 """
 
 from base64 import b64decode
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Callable, Mapping, NamedTuple
 
 from ...findings import Finding
+from ...records import dataclass
 from .. import jsontext, osrelease
 from . import pe
 from .pe import Program, Section

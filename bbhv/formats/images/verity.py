@@ -4,9 +4,9 @@ Promises: reads the superblock and one block, whatever the tree's size; never ra
 hashes is for the kernel to say, which reads all of them.
 """
 
-from dataclasses import dataclass
 from hashlib import new
 
+from ...records import dataclass
 from .reader import Reader, integer
 
 _SUPERBLOCK = 512

@@ -6,8 +6,9 @@ and examples may hold any character.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
+
+from ...records import KW_ONLY, dataclass
 
 _MARKED = re.compile(r"`[^`]+`|<[A-Za-z][^<>`]*>")
 

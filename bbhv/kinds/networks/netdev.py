@@ -6,9 +6,9 @@ anew, with interface names of its own. Other kinds, and all keys that are refuse
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ...findings import Finding, Place, did_you_mean
+from ...records import dataclass
 from .. import elsewhere
 from .. import values as v
 from ..settings import Cost, Setting, Table, Verdict

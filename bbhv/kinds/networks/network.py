@@ -6,9 +6,9 @@ rules.py, and what only shows across files in wiring.py.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from ...findings import Finding, Place
+from ...records import dataclass
 from ..source import Declared, Source, read_declared
 from . import keys, rules
 from .address import IPNetwork

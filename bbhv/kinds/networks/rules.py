@@ -4,10 +4,10 @@ Findings: BB209 (settings that contradict each other), BB304 (two things that ar
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
 from ...findings import Finding, Place
+from ...records import dataclass
 from ..settings import Setting, Values, Verdict
 from ..values import show_boolean, show_span
 from . import keys

@@ -1,7 +1,6 @@
 """How a workload is attached to the networks of its tenant: Network= in [X-Bitbuilder]."""
 
-from dataclasses import dataclass
-
+from ...records import dataclass
 from ..networks.address import IPAddress, address
 from ..values import name
 

@@ -13,8 +13,8 @@ of a pattern move at once, one step for each character, so a line of n character
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ...records import dataclass
 from ..values import Unreadable, quoted
 
 MAX_PATTERN = 256

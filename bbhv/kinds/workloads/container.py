@@ -6,9 +6,9 @@ Which verdict a key has, and why, is the row's business; what a row cannot say a
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 from ...findings import Finding
+from ...records import dataclass, replace
 from .. import elsewhere
 from .. import values as v
 from ..settings import Cost, Setting, Table, Verdict, refused

@@ -1,8 +1,7 @@
 """How values read that have a meaning inside a container: its processes, its users, its files."""
 
-from dataclasses import dataclass
-
 from ...findings import did_you_mean
+from ...records import dataclass
 from ..values import Unreadable, bounded_size, integer, name, path, quoted, words
 
 _SIGNALS = tuple(

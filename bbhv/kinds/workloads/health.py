@@ -9,9 +9,9 @@
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 from ...findings import did_you_mean
+from ...records import dataclass
 from .. import values as v
 from ..script import SCRIPTS
 from .console import pattern

@@ -6,9 +6,9 @@ vmspawn.py says for every switch which key stands for it. What a row cannot say 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 from ...findings import Finding, Place
+from ...records import dataclass, replace
 from .. import elsewhere
 from .. import values as v
 from ..settings import Cost, Setting, Table, Values, Verdict, refused

@@ -1,9 +1,9 @@
 """Ports of the host that lead into a workload: Port= of systemd.nspawn(5), and the ranges that a grant has."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ...findings import did_you_mean
+from ...records import dataclass
 from ..values import Unreadable, integer, quoted
 
 PROTOCOLS = ("tcp", "udp")

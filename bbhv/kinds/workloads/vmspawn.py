@@ -4,8 +4,7 @@ What a tenant may set comes from the table's rows (`Values.argv`); what the row 
 The manual of each switch says since when there is one; 0 is for those of which it does not.
 """
 
-from dataclasses import dataclass
-
+from ...records import dataclass
 from ..settings import Verdict
 from .machine import TABLE
 

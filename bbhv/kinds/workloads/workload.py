@@ -5,10 +5,10 @@ row of the same key made from the one here: with another parser (`replace`), or 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ...findings import Finding, Place
+from ...records import dataclass, replace
 from .. import values as v
 from ..networks.address import address
 from ..settings import Cost, Setting, Values, Verdict, refused

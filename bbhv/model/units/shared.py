@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ... import names
@@ -18,6 +17,7 @@ from ...kinds.workloads.workload import (
     VOLUME,
     Workload as Declared,
 )  # fmt: skip
+from ...records import dataclass
 from ..host import HostFacts
 from ..manifest import EXPANDED, Health, ImageRef, Workload, image_path
 from ..registration import Grants
