@@ -2,9 +2,10 @@
 
 from typing import Callable
 
-from .verbs import COMMON, GROUPS, UNITS, Option, Verb, shown
+from .verbs import COMMON, GROUPS, UNITS, Action, Option, Verb, shown
 
 WIDTH = 24
+ACTION_WIDTH = 36
 STATUSES = "0 done, 1 failed, 2 usage, 3 input, 4 refused, 5 not found, 75 busy"
 
 
@@ -14,6 +15,8 @@ def help_text(verb: Verb | None, heading: Callable[[str], str] = str) -> str:
     # What --no-pager does is nothing, which the manual says.
     common = [option for option in COMMON if option.name != "--no-pager"]
     if verb:
+        if verb.actions:
+            lines += [heading("Actions:"), *map(_action, verb.actions)]
         lines += [heading("Options:"), *map(_option, (*verb.options, *common))]
     else:
         lines.append(f"{heading('Options:')} {', '.join(map(_short, common))}")
@@ -43,6 +46,10 @@ def _one(verb: Verb) -> list[str]:
 
 def _short(option: Option) -> str:
     return option.short or option.name + (f"={option.value}" if option.value else "")
+
+
+def _action(one: Action) -> str:
+    return f"  {f'{one.name} {one.arguments}':<{ACTION_WIDTH}}{one.help}"
 
 
 def _option(option: Option) -> str:

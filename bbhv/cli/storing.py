@@ -12,20 +12,17 @@ from ..names import InvalidNameError, parse_name
 from .main import Call
 from .output import Output
 
-# How many words each action takes, the tenant among them.
-ACTIONS = {"list": 1, "snapshot": 3, "restore": 3, "discard": 3, "export": 2}
 KIBI = 1 << 10
 
 
 def volume(call: Call, output: Output) -> int:
     """bbhv volume list|snapshot|restore|discard|export TENANT [VOLUME [SNAPSHOT]]."""
     action, *words = call.arguments
-    if action not in ACTIONS:
-        hint = f"There are {', '.join(ACTIONS)}."
-        raise UsageError(f"There is no bbhv volume {ascii(action[:40])}.", hint=hint)
-    if len(words) != ACTIONS[action]:
-        takes = " ".join(("TENANT", "VOLUME", "SNAPSHOT")[: ACTIONS[action]])
-        raise UsageError(f"bbhv volume {action} takes {takes}.")
+    takes = {one.name: one.arguments for one in call.verb.actions}
+    if action not in takes:
+        raise UsageError(f"There is no bbhv volume {ascii(action[:40])}.", hint=f"There are {', '.join(takes)}.")
+    if len(words) != len(takes[action].split()):
+        raise UsageError(f"bbhv volume {action} takes {takes[action]}.")
     try:
         tenant, *rest = (parse_name(word, what) for word, what in zip(words, ("tenant", "volume", "snapshot")))
     except InvalidNameError as error:

@@ -24,6 +24,14 @@ class Option(NamedTuple):
     repeated: bool = False
 
 
+class Action(NamedTuple):
+    """What a verb can do that does several things: the word for it, what follows that, a sentence."""
+
+    name: str
+    arguments: str
+    help: str
+
+
 class Verb(NamedTuple):
     """A verb: its arguments as the usage line shows them, how many there may be, what for, who does it, its options.
 
@@ -44,6 +52,7 @@ class Verb(NamedTuple):
     rootless: str = ""
     sandboxed: bool = False
     root: bool = False
+    actions: tuple[Action, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -147,7 +156,13 @@ VERBS = (
         WAIT,
     )),
     Verb("volume", "list|snapshot|restore|discard|export TENANT [NAME…]", 2, 4, CHANGE, "storing:volume",
-         "Show, copy and export a tenant's volumes", (WAIT,)),
+         "Show, copy and export a tenant's volumes", (WAIT,), actions=(
+        Action("list", "TENANT", "Show the volumes that are here"),
+        Action("snapshot", "TENANT VOLUME SNAPSHOT", "Keep a copy of one"),
+        Action("restore", "TENANT VOLUME SNAPSHOT", "Make it what the copy is"),
+        Action("discard", "TENANT VOLUME SNAPSHOT", "Remove the copy"),
+        Action("export", "TENANT VOLUME", "Write it to standard output"),
+    )),
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),

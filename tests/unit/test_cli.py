@@ -71,6 +71,15 @@ def test_the_texts_of_all_rows_of_a_help_stand_in_one_column() -> None:
         assert line[25] == " " and line[26:] == text, line
 
 
+def test_the_help_of_a_verb_says_what_each_of_its_actions_takes() -> None:
+    verb = next(one for one in VERBS if one.actions)
+    screen = help_text(verb).splitlines()
+    first = verb.arguments.split()[0]
+    assert first.split("|") == [one.name for one in verb.actions]
+    for one in verb.actions:
+        assert any(line.split() == [one.name, *one.arguments.split(), *one.help.split()] for line in screen), one.name
+
+
 @pytest.mark.parametrize("words", [("--help",), ("-h",), ("help",)])
 def test_the_help_names_every_verb_that_people_use(bbhv: Run, words: tuple[str, ...]) -> None:
     done = bbhv(*words)

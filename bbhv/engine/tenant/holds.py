@@ -142,7 +142,7 @@ def _go(job: Job, number: int, hold: Hold) -> None:
         activate.activate([job])
     else:
         store.point("current", number)
-        activate.keep(job)
+        activate.keep(job, "held", f"; {sync.stopped(job)}")
 
 
 def _job(host: World, tenant: str, asked: Asked) -> Job:

@@ -246,7 +246,7 @@ def _take_commit(job: Job, host: World, schema: Schema) -> None:
             return
     job.clone.align(commit.oid, job.registration.branch, job.lock.handle)
     if not job.active:
-        job.end("held", f"commit {commit.oid[:12]} is checked; {_stopped(job)}")
+        job.end("held", f"commit {commit.oid[:12]} is checked; {stopped(job)}")
         return
     _plan(job, generation)
 
@@ -278,10 +278,11 @@ def _nothing_new(job: Job) -> None:
     if job.active:
         job.end("unchanged", healing.told(job))
     else:
-        job.end("held", _stopped(job))
+        job.end("held", stopped(job))
 
 
-def _stopped(job: Job) -> str:
+def stopped(job: Job) -> str:
+    """That a tenant does not run, and how it would."""
     return f"tenant@{job.tenant} is stopped hint: To run it: systemctl start {tenant_unit(job.tenant)}"
 
 

@@ -120,8 +120,8 @@ def test_a_rollback_counts_again_after_a_suspension(make: Make) -> None:
 def test_a_rollback_of_a_stopped_tenant_is_what_starts(make: Make) -> None:
     acme, (first, _) = two(make)
     run(["systemctl", "stop", "tenant@acme"])
-    bbhv("rollback", "acme")
-    assert acme.state("web") == "inactive" and acme.status()["good"] == 1
+    assert "tenant@acme is stopped" in bbhv("rollback", "acme")
+    assert (acme.state("web"), acme.status()["good"], acme.status()["outcome"]) == ("inactive", 1, "held")
     run(["systemctl", "start", "tenant@acme"])
     assert acme.state("web") == "active" and acme.status()["commit"] == first
 
