@@ -52,10 +52,13 @@ class Archive(zipimporter):
 
     def get_source(self, fullname: str) -> str:
         """The text of a module, for another Python and for a traceback. Raises ImportError when it cannot be read."""
-        if self._pieces[fullname][1]:
-            return (self._sources or self._texts(self.get_data(SOURCES)))[fullname]
-        self._slow = self._slow or self._texts(self._others)
-        return self._slow[fullname]
+        try:
+            if self._pieces[fullname][1]:
+                return (self._sources or self._texts(self.get_data(SOURCES)))[fullname]
+            self._slow = self._slow or self._texts(self._others)
+            return self._slow[fullname]
+        except (KeyError, EOFError, OSError) as error:
+            raise self._damaged(error) from error
 
     def get_filename(self, fullname: str) -> str:
         """The path that a traceback shows."""
@@ -75,10 +78,13 @@ class Archive(zipimporter):
         from lzma import LZMAError, decompress
 
         try:
-            found: dict[str, str] = marshal.loads(decompress(packed))
-        except LZMAError as error:
-            raise ImportError(f"{self.archive} is damaged, or was replaced: {error}") from error
+            found: dict[str, str] = dict(marshal.loads(decompress(packed)))
+        except (LZMAError, EOFError, TypeError, ValueError) as error:
+            raise self._damaged(error) from error
         return found
+
+    def _damaged(self, error: Exception) -> ImportError:
+        return ImportError(f"{self.archive} is damaged, or was replaced: {error or type(error).__name__}")
 
 
 class Finder:

@@ -214,6 +214,27 @@ except Exception:
     assert "bbhv.names.InvalidNameError" in said
 
 
+@pytest.mark.parametrize("packed", [
+    b"", b"no xz", lzma.compress(b""), lzma.compress(b"?"), lzma.compress(marshal.dumps({"a": "b"})[:-1]),
+    lzma.compress(marshal.dumps(5)), lzma.compress(marshal.dumps({})),
+])  # fmt: skip
+def test_sources_that_are_damaged_are_told_from_a_defect(archive: bytes, packed: bytes, tmp_path: Path) -> None:
+    place = tmp_path / "bbhv"
+    with opened(archive) as source, zipfile.ZipFile(place, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == importer.MODULES:
+                data = marshal.dumps((*marshal.loads(data)[:3], packed), 2)
+            target.writestr(name, packed if name == importer.SOURCES else data)
+    found = importer.Archive(str(place))
+    for name in ("bbhv.names", "bbhv.formats.versions"):
+        with pytest.raises(ImportError, match="is damaged, or was replaced: ."):
+            found.get_source(name)
+    place.unlink()
+    with pytest.raises(ImportError, match="is damaged, or was replaced: .|can't read"):
+        found.get_source("bbhv.names")
+
+
 @pytest.mark.parametrize("way", ["native", "foreign"])
 def test_a_traceback_shows_the_lines_of_fast_and_of_slow_modules(archives: dict[str, Path], way: str) -> None:
     probe = ("import sys, traceback; sys.path[:0] = [sys.argv[1]]\n"
