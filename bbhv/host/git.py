@@ -105,14 +105,14 @@ class ObjectReader:
         """
         if not is_object_id(oid):
             raise DamagedError(f"{ascii(oid[:80])} is not an object id.")
-        found, size = self._ask("info", oid)
-        if size > limit:
-            raise TooLargeError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
         try:
-            return self._checked(oid, kind, found)
-        except TooLargeError:
-            self.end()
+            found, size = self._ask("info", oid)
+            if size <= limit:
+                return self._checked(oid, kind, found)
+        except (BbhvError, OSError):
+            self.end()  # whatever is still to come from it answers no other question
             raise
+        raise TooLargeError(f"Object {oid} is {size} bytes, more than the {limit} that are read.")
 
     def _checked(self, oid: str, kind: str, found: str) -> bytes:
         if found != kind:
@@ -144,7 +144,7 @@ class ObjectReader:
         except BrokenPipeError:
             raise self._died() from None
         header = self._line().decode("ascii", "replace").split()
-        if len(header) != 3 or not header[2].isdigit():
+        if len(header) != 3 or header[0] != oid or not header[2].isdigit():
             raise DamagedError(f"Object {oid} is missing in {self._gitdir}.", hint=_DAMAGED)
         return header[1], int(header[2])
 

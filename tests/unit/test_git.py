@@ -132,13 +132,25 @@ def test_a_reader_answers_for_garbage_and_goes_on(work: Work) -> None:
 
 def test_a_pipe_to_git_that_fails_names_the_command(work: Work) -> None:
     oid = work.commit(a="1")
-    with pytest.raises(OSError, match=f"No space left on device: 'git --git-dir={work.clone.gitdir}"):
-        with ObjectReader(work.clone.gitdir) as reader:
-            stdin = reader._process.popen.stdin
-            assert stdin is not None
-            with open("/dev/full", "wb") as full:
-                os.dup2(full.fileno(), stdin.fileno())
+    with ObjectReader(work.clone.gitdir) as reader:
+        stdin = reader._process.popen.stdin
+        assert stdin is not None
+        with open("/dev/full", "wb") as full:
+            os.dup2(full.fileno(), stdin.fileno())
+        with pytest.raises(OSError, match=f"No space left on device: 'git --git-dir={work.clone.gitdir}"):
             reader.commit(oid)
+        assert reader.commit(oid).parents == (), "by another git"
+
+
+def test_an_answer_to_another_question_is_none(work: Work) -> None:
+    first, second = work.commit(a="1"), work.commit(a="2")
+    with ObjectReader(work.clone.gitdir) as reader:
+        stdin = reader._process.popen.stdin
+        assert stdin is not None
+        stdin.write(f"info {first}\n".encode())
+        with pytest.raises(DamagedError):
+            reader.commit(second)
+        assert reader.commit(second).parents == (first,)
 
 
 def test_who_reads_within_a_reading_shares_its_git_and_what_came_meanwhile_is_there(work: Work) -> None:
