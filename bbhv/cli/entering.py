@@ -39,18 +39,19 @@ def shell(call: Call, output: Output) -> int:
 
 
 def console(call: Call, output: Output) -> int:
-    """bbhv console NAME.TENANT: what it writes to its console since it was started, until interrupted."""
+    """bbhv console NAME.TENANT: what it writes to its console since it was started, and when it is started again, until
+    interrupted."""
     _no_json(output, "console")
     name, tenant = _named(call.arguments[0], parse_workload)
     unit = inside.find(name, tenant).unit
-    invocation = systemd.show((unit,), ("InvocationID",)).get(unit, {}).get("InvocationID", "")
-    if not invocation:
+    since = systemd.show((unit,), ("InactiveExitTimestamp",)).get(unit, {}).get("InactiveExitTimestamp", "")
+    if not since:
         hint = f"bbhv logs {call.arguments[0]} shows what it has logged before."
         raise BbhvError(f"{call.arguments[0]} was not started since this host was.", hint=hint)
     if output.legend and not output.quiet and sys.stderr.isatty():
         print(f"Watching the console of {workload(name, tenant)}; Ctrl-C ends it.", file=sys.stderr)
     try:
-        for line in listening.read(invocation, _lines(call)):
+        for line in listening.read((f"_SYSTEMD_UNIT={unit}", f"--since={since}"), _lines(call)):
             output.line(line)
             sys.stdout.flush()
     except KeyboardInterrupt:

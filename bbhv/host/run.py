@@ -17,12 +17,13 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import IO, Callable, Iterator, Mapping, NoReturn, Sequence
+from typing import IO, Callable, Iterator, Mapping, NoReturn, Sequence, TypeVar
 
 from ..errors import CommandError
 from ..findings import printable
 from ..records import dataclass
 
+T = TypeVar("T")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Mapping[str, str] = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 WITHOUT_SYSTEMD = "A rescue shell or a chroot has no systemd to ask; bbhv history TENANT and bbhv doctor need none."
@@ -256,13 +257,50 @@ def relay(argv: Sequence[str], terminal: str | None) -> int:
 def _pump(source: int, target: int, close: Callable[[], None]) -> None:
     """Copies until there is nothing more to read, or nobody who reads."""
     try:
-        while data := os.read(source, CHUNK):
+        while data := _insist(source, select.POLLIN, lambda: os.read(source, CHUNK)):
             while data:
-                data = data[os.write(target, data) :]
+                data = data[_insist(target, select.POLLOUT, lambda: os.write(target, data)) :]
     except OSError:
         pass  # whoever does not read any more has heard enough
     finally:
         close()
+
+
+def _insist(handle: int, event: int, act: Callable[[], T]) -> T:
+    """Does what has to wait until it can be done: whoever shares a pipe with us may have made it one that does not."""
+    while True:
+        try:
+            return act()
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(handle, event)
+            poll.poll()
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Has whoever asks this process to end interrupt it first, so that it can leave nothing running; then it ends.
+
+    Only for the main thread.
+    """
+    asked: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        asked.append(number)
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    ours = [number for number, handler in before.items() if handler is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+        if asked:
+            os.kill(os.getpid(), asked[0])
 
 
 def interrupt() -> None:

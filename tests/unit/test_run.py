@@ -36,6 +36,25 @@ def test_what_somebody_talks_to_ends_with_the_program_and_not_with_its_pipes() -
     assert (done.returncode, done.stdout, done.stderr) == (3, "said", "words\n")
 
 
+def test_pipes_that_do_not_wait_are_waited_for() -> None:
+    code = ("import sys; sys.path.insert(0, sys.argv[1]); from bbhv.host import run; "
+            "sys.exit(run.relay(('sh', '-c', 'echo ready; cat; head -c 1000000 /dev/zero'), None))")
+    (theirs, ours), (hears, says) = os.pipe(), os.pipe()
+    for one in (theirs, says):
+        os.set_blocking(one, False)
+    with subprocess.Popen([sys.executable, "-c", code, str(ROOT)], stdin=theirs, stdout=says) as process:
+        os.close(theirs)
+        os.close(says)
+        assert os.read(hears, 100) == b"ready\n"
+        os.write(ours, b"said")
+        os.close(ours)
+        heard = b""
+        while data := os.read(hears, 1 << 12):
+            heard += data
+        assert process.wait(40) == 0 and heard == b"said" + bytes(1_000_000)
+    os.close(hears)
+
+
 def test_a_file_is_handed_on_as_it_is() -> None:
     with open(__file__, "rb") as file:
         assert run.run(["cat"], timeout=30, stdin=file.fileno()).stdout == Path(__file__).read_bytes()

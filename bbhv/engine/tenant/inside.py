@@ -67,7 +67,7 @@ def visit(one: Workload, tenant: str, user: str, argv: Sequence[str], terminal: 
         *SANDBOX, *denied(one.settings.get("Exec.SystemCallFilter", "").splitlines()), "LimitCORE=0", "UMask=0022",
         f"Slice={tenant_slice(tenant)}", "KillSignal=SIGHUP", "TimeoutStopSec=5",
     )  # fmt: skip
-    with systemd.owned(unit):
+    with run.ending(), systemd.owned(unit):
         command = (
             "/usr/bin/systemd-run", "--quiet", "--collect", "--wait", "--pipe" if terminal is None else "--pty",
             f"--description=Shell in {workload(one.name, tenant)}", "--expand-environment=no", f"--unit={unit}",

@@ -5,7 +5,7 @@ says for itself (which goes to the journal by another way) is not read.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from ...host import run, systemd
@@ -18,7 +18,7 @@ def listen(invocation: str, text: str) -> None:
     """Returns when a line of this run of a unit has the pattern, and not before."""
     wanted = pattern(text)
     while True:
-        for count, line in enumerate(read(invocation), 1):
+        for count, line in enumerate(read((f"_SYSTEMD_INVOCATION_ID={invocation}",)), 1):
             if wanted.found(line):
                 return
             if count & (count - 1) == 0 or count % 100 == 0:  # not for each line of a guest that says a lot
@@ -26,10 +26,10 @@ def listen(invocation: str, text: str) -> None:
         time.sleep(PAUSE_SEC)  # the journal was rotated away under it, or has ended
 
 
-def read(invocation: str, lines: str = "all") -> Iterator[str]:
-    """What the console of this run of a unit says, so many of the newest lines first, and goes on to say."""
+def read(which: Sequence[str], lines: str = "all") -> Iterator[str]:
+    """What consoles say, so many of the newest lines first, and go on to say. `which` they are, journalctl is told."""
     journal = run.spawn(("journalctl", "--quiet", "--no-pager", "--output=cat", "--all", f"--lines={lines}", "--follow",
-                         f"_SYSTEMD_INVOCATION_ID={invocation}", "_TRANSPORT=stdout"))  # fmt: skip
+                         *which, "_TRANSPORT=stdout"))  # fmt: skip
     try:
         yield from map(plain, _lines(journal.stdout))
     finally:

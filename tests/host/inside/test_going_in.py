@@ -3,8 +3,11 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
+
+import pytest
 
 from .conftest import Make
 from .support import run, wait_until
@@ -84,14 +87,15 @@ def test_what_is_mixed_goes_through_pipes(make: Make) -> None:
     assert done.stdout.split() == ["pipe"] * 3
 
 
-def test_an_interruption_leaves_nothing_running_inside(make: Make) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGHUP, -1)])
+def test_an_interruption_leaves_nothing_running_inside(make: Make, number: signal.Signals, status: int) -> None:
     running(make)
-    argv = ["env", "--default-signal=INT", "bbhv", "shell", "web.acme", "sleep", "1000"]
+    argv = ["env", "--default-signal=INT,TERM,HUP", "bbhv", "shell", "web.acme", "sleep", "1000"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         units = ["systemctl", "list-units", "--no-legend", "--plain", "bitbuilder-shell-*"]
         wait_until("it runs", lambda: "running" in run(units).stdout)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        process.send_signal(number)
+        assert process.wait(30) == status
     wait_until("it has ended", lambda: run(units).stdout == "")
 
 
@@ -115,6 +119,24 @@ def test_the_console_is_text_and_follows(make: Make) -> None:
         process.send_signal(signal.SIGINT)
         assert (process.wait(30), process.stderr and process.stderr.read()) == (0, "")
     assert lines == ["red and 0;titleplain\n"] * 3
+
+
+def test_the_console_goes_on_when_the_workload_is_started_again(make: Make) -> None:
+    acme = running(make, 'Parameters=/bin/sh -c "echo begins; while sleep 0.2; do echo goes on; done"', boot=False)
+    with subprocess.Popen(["bbhv", "console", "web.acme"], stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout
+
+        def line() -> bytes:
+            assert process.stdout and select.select([process.stdout], [], [], 30)[0], "nothing more is said"
+            return process.stdout.readline()
+
+        try:
+            assert [line(), line()] == [b"begins\n", b"goes on\n"]
+            run(["systemctl", "restart", acme.unit("web")], timeout=120)
+            while line() != b"begins\n":
+                pass
+        finally:
+            process.terminate()
 
 
 def test_logs_are_those_of_the_workload_or_of_all_of_the_tenant_and_of_nobody_else(make: Make) -> None:
