@@ -50,11 +50,12 @@ SLOW = (
                                          "repositories shelf storing validating").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
-    *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/download", "storage/unpack",
-                                             "tenant/foreseeing", "tenant/holds", "tenant/past", "tenant/purge",
-                                             "tenant/volumes")),
+    *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/arriving", "storage/download", "storage/unpack",
+                                             "storage/vouching", "tenant/foreseeing", "tenant/holds", "tenant/past",
+                                             "tenant/purge", "tenant/volumes")),
     "bbhv/host/inspect.py",
-    *(f"bbhv/model/{name}.py" for name in "facts fleet neighbours planview template".split()),
+    *(f"bbhv/model/{name}.py" for name in ("facts fleet imagetrust neighbours planview rawimages sources "
+                                           "template").split()),
 )
 # Of marshal. What later versions write depends on how often an object is used in this process.
 FORMAT = 2

@@ -11,7 +11,7 @@ from ..records import dataclass
 
 PROTOCOLS = ("https", "ssh")
 MAX_SECRET = 64 << 10
-_PORTS = {"https": "443", "ssh": "22"}
+_PORTS = {"https": "443", "http": "80", "ssh": "22"}
 _SSH = (
     "BatchMode=yes", "StrictHostKeyChecking=yes", "UpdateHostKeys=no", "GlobalKnownHostsFile=/dev/null",
     "IdentitiesOnly=yes", "IdentityAgent=none", "PreferredAuthentications=publickey", "ProxyCommand=none",

@@ -97,13 +97,17 @@ def _storage(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
 
 def stored(tenant: Tenant, grants: Grants, images: int, clone: int) -> tuple[Finding, ...]:
     """Whether what is declared fits beside the tenant's own images and its clone, which take so many bytes."""
-    declared = sum(size for _, size, _ in _stored(tenant))
-    if grants.storage is None or declared + images + clone <= grants.storage:
+    if grants.storage is None or declared(tenant) + images + clone <= grants.storage:
         return ()
-    parts = (("what it declares", declared), ("its images", images), ("its repository", clone))
+    parts = (("what it declares", declared(tenant)), ("its images", images), ("its repository", clone))
     shown = ", ".join(f"{show_size(-(-size // MEBI) * MEBI)} for {what}" for what, size in parts if size)
     message = f"The tenant needs {shown}, but {show_size(grants.storage)} of storage are granted."
     return (Finding(Place("metadata.json"), "BB401", message, ASK),)
+
+
+def declared(tenant: Tenant) -> int:
+    """The bytes that everything takes that is declared with a size."""
+    return sum(size for _, size, _ in _stored(tenant))
 
 
 def _stored(tenant: Tenant) -> Iterator[tuple[str, int, Place]]:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -58,40 +58,35 @@ def test_everybody_is_prepared_and_activated_once_within_the_bounds() -> None:
     Run(4, seen.prepare, seen.activate).run([])
 
 
-def test_those_that_are_ready_do_not_wait_for_those_that_hang() -> None:
+def the_quick_go_on(parallel: int, slow: Sequence[Job], begins: Callable[[Job], None] = lambda one: None) -> None:
+    """Nine quick jobs are activated while the slow ones, which begin like this, are still at it."""
     seen, over = Seen(), threading.Event()
 
     def prepare(one: Job) -> None:
-        if one.tenant.startswith("slow"):
+        if one in slow:
+            begins(one)
             assert over.wait(PATIENCE)
 
-    jobs = [*(job(f"slow{number}", "slow") for number in range(9)), *(job(f"quick{number}") for number in range(9))]
-    running = threading.Thread(target=Run(4, prepare, seen.activate).run, args=(jobs,))
+    jobs = [*slow, *(job(f"quick{number}") for number in range(9))]
+    running = threading.Thread(target=Run(parallel, prepare, seen.activate).run, args=(jobs,))
     running.start()
     assert all(seen.activated.acquire(timeout=PATIENCE) for _ in range(9))
     assert {name for batch in seen.batches for name in batch} == {f"quick{number}" for number in range(9)}
     over.set()
     running.join(PATIENCE)
-    assert not running.is_alive() and sum(map(len, seen.batches)) == 18
+    assert not running.is_alive() and sum(map(len, seen.batches)) == len(jobs)
+
+
+def test_those_that_are_ready_do_not_wait_for_those_that_hang() -> None:
+    the_quick_go_on(4, [job(f"slow{number}", "slow") for number in range(9)])
 
 
 def test_those_that_wait_for_images_leave_their_places_to_others() -> None:
-    seen, over = Seen(), threading.Event()
+    def begins(one: Job) -> None:
+        one.slow()
+        one.slow()
 
-    def prepare(one: Job) -> None:
-        if one.tenant.startswith("slow"):
-            one.slow()
-            one.slow()
-            assert over.wait(PATIENCE)
-
-    jobs = [*(job(f"slow{number}") for number in range(9)), *(job(f"quick{number}") for number in range(9))]
-    running = threading.Thread(target=Run(2, prepare, seen.activate).run, args=(jobs,))
-    running.start()
-    assert all(seen.activated.acquire(timeout=PATIENCE) for _ in range(9))
-    assert {name for batch in seen.batches for name in batch} == {f"quick{number}" for number in range(9)}
-    over.set()
-    running.join(PATIENCE)
-    assert not running.is_alive() and sum(map(len, seen.batches)) == 18
+    the_quick_go_on(2, [job(f"slow{number}") for number in range(9)], begins)
 
 
 def test_a_server_is_free_for_the_next_as_soon_as_it_gave_what_it_has() -> None:

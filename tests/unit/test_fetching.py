@@ -21,7 +21,8 @@ FULL = Request(
 
 @pytest.mark.parametrize(("url", "name"), [
     ("https://git.example.com/a.git", "git.example.com:443"), ("https://a.example:8443/a", "a.example:8443"),
-    ("ssh://git.example.com/a", "git.example.com:22"), ("file:///srv/a.git", ""),
+    ("ssh://git.example.com/a", "git.example.com:22"), ("http://images.example.com/a?b:c", "images.example.com:80"),
+    ("file:///srv/a.git", ""),
 ])  # fmt: skip
 def test_the_server_of_a_url(url: str, name: str) -> None:
     assert server(url) == name

@@ -142,8 +142,13 @@ IMAGE = About(
     only if they have the digest. Once they are here, the server is not asked again.
 
     A server is believed if one of the authorities that the host trusts signed for it, or the one in `fetch.ca` of the
-    registration. What has come of an image when its server breaks off, hangs, or takes longer than a sync has time for,
-    is kept for a week: the next sync goes on behind it, if the server can do that.
+    registration. It is not asked at an address of the host itself, such as 127.0.0.1, unless the prefix that is granted
+    says `localhost` or such an address, nor at a link-local one. At most three images come from a server at once.
+
+    All images of a sync share the time that it has: `FetchTimeoutSec=` where the timer asked for it. What has come of
+    an image when its server breaks off, hangs, or takes too long, is kept for a week as long as the commit wants it,
+    and counts as storage: the next sync goes on behind it, if the server can do that. The timer leaves a server alone
+    for a while that gave less than a tenth of the file and less than 64 MiB, or that began anew.
 
     With `Signature=` the image must be signed as well. The URL is that of a file with one signature over the very bytes
     that `SHA256=` is of, of at most 64 KiB, and lies below a granted prefix too. `ssh-keygen -Y sign -n file -f` <KEY>

@@ -154,7 +154,8 @@ HOST_SETTINGS = {
     ("System", "CAFile"): "A file with the certificate authority of the server, in PEM form.",
     ("Sync", "IntervalSec"): "The time from the end of a sync to the next one.",
     ("Sync", "Parallel"): "How many tenants are prepared at the same time.",
-    ("Sync", "FetchTimeoutSec"): "How long fetching one repository may take before it is ended, at most an hour.",
+    ("Sync", "FetchTimeoutSec"): """How long fetching one repository may take before it is ended, at most an
+    hour. All images of a tenant together have as long, where the timer asked for them.""",
     ("Host", "Name"): "The name by which registrations know this host in `hosts`; default: its host name.",
     ("Host", "OperatorsGroup"): "The group that may ask the varlink interface everything.",
 }

@@ -4,13 +4,15 @@ A key or a password is a credential of the host, found by its name in the creden
 one unit that fetches for this tenant; it is in no argument, in no file of ours, and in no other unit.
 """
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from zlib import crc32
 
-from ...errors import BbhvError, BusyError
-from ...host import files, git
+from ...errors import BbhvError, BusyError, NotYetError
+from ...host import files, git, run
 from ...host.lock import Lock
 from ...model.fetching import PROTOCOLS, Request, server
 from ...model.registration import Fetch
@@ -18,6 +20,8 @@ from ...records import dataclass, field
 from .. import paths
 
 CONNECTIONS = 4
+FOR_IMAGES = CONNECTIONS - 1  # they take long, and no repository waits for them
+PAUSE = 0.1
 PATIENCE = 30
 _STORES = tuple(f"{root}/credstore" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib"))
 # System credentials, as they came and encrypted.
@@ -93,17 +97,24 @@ def _users() -> str:
 
 
 @contextmanager
-def slot(url: str) -> Iterator[None]:
-    """One of the connections that this host has to a server at the same time; waits for it when all are taken."""
+def slot(url: str, places: int = CONNECTIONS, until: float = math.inf) -> Iterator[None]:
+    """One of the connections that this host has to a server at the same time: it has CONNECTIONS, and who takes one of
+    fewer `places` leaves the others to those who need one for a short time only. Waits for it when all are taken.
+
+    Raises NotYetError when there is none until then, by the monotonic clock.
+    """
     name = server(url)
     if not name:
         yield
         return
-    first = os.urandom(1)[0] % CONNECTIONS
-    locks = [Lock(f"{paths.RUN_LOCK}/_to-{name}.{(first + one) % CONNECTIONS}", name) for one in range(CONNECTIONS)]
-    with next((lock for lock in locks if _is_free(lock)), locks[0]) as lock:
-        if lock.handle < 0:
-            lock.take(f"fetching {url}", wait=True)
+    first = os.urandom(1)[0] % places
+    locks = [Lock(f"{paths.RUN_LOCK}/_to-{name}.{(first + one) % places}", name) for one in range(places)]
+    while (lock := next((lock for lock in locks if _is_free(lock)), None)) is None:
+        if time.monotonic() >= until:
+            message = f"{name} is busy: this host fetches from it as often as it may at the same time."
+            raise NotYetError(message, hint="The next sync tries again.")
+        run.pause(PAUSE)
+    with lock:
         yield
 
 

@@ -1,6 +1,7 @@
 """When a repository that could not be fetched is asked for again: remembered in memory, until the next boot.
 
-    /run/bitbuilder/retry/acme      failures in a row, and until when nobody asks
+    /run/bitbuilder/retry/acme          failures in a row, and until when nobody asks
+    /run/bitbuilder/retry/acme.image    the same of the servers of its images
 """
 
 import os
@@ -10,6 +11,11 @@ from ...errors import BbhvError
 from ...host import files
 from ...model.backoff import Retry, decode, encode
 from .. import paths
+
+
+def of_images(tenant: str) -> str:
+    """The name under which is remembered what was with a tenant's images."""
+    return f"{tenant}.image"
 
 
 def load(name: str) -> Retry:

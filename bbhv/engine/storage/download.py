@@ -5,12 +5,14 @@ the file it goes on, how many bytes the file has (0: the server does not say) an
 Nobody has to believe it: see `arriving`, which starts this and compares the digest.
 
 A server has some seconds of `patience` to answer, and to bring each LEAST bytes, counted while it is waited for. It may
-send us elsewhere a few times: to places that are granted, and from https not to http.
+send us elsewhere a few times: to places that are granted, and from https not to http. To another server only `arriving`
+goes, which knows how many already talk to that: where it is, is all of the answer then.
 """
 
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,13 +21,12 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from urllib.parse import urljoin
 
 from ...errors import BbhvError
-from ...kinds.urls import covers, normalise
-from ...kinds.values import Unreadable
+from ...model.fetching import server
+from ...model.sources import REDIRECTS, TOO_OFTEN, elsewhere, forbidden
 from ...version import VERSION
 from ..repository.refs import context
 
 LEAST = 64 << 10
-REDIRECTS = 5
 CHUNK = 1 << 20
 MAX_TAG = 200
 _ELSEWHERE = (301, 302, 303, 307, 308)
@@ -54,25 +55,30 @@ def download(url: str, granted: Sequence[str], authority: str, patience: int, st
     for _ in range(REDIRECTS + 1):
         name = url.split("/")[2]
         with _within(patience, f"{name} does not answer within {patience} s"):
-            reply = _ask(url, authority, patience, start, tag)
+            reply = _ask(url, granted, authority, patience, start, tag)
         if reply.status == 416 and start:
             start = 0  # it has less by now
         elif reply.status in _ELSEWHERE:
-            url = _elsewhere(url, reply.headers.get("Location", ""), granted)
+            before, url = url, _elsewhere(url, reply.headers.get("Location", ""), granted)
+            if server(url) != server(before):
+                return _write(json.dumps({"elsewhere": url}).encode() + b"\n")
         else:
             return _pass_on(reply, name, patience, start)
-    raise BbhvError(f"The server sends us elsewhere more than {REDIRECTS} times")
+    raise BbhvError(TOO_OFTEN)
 
 
-def _ask(url: str, authority: str, patience: int, start: int, tag: str) -> HTTPResponse:
-    scheme, _, server, path = url.split("/", 3)
+def _ask(url: str, granted: Sequence[str], authority: str, patience: int, start: int, tag: str) -> HTTPResponse:
+    scheme, _, name, path = url.split("/", 3)
     if scheme == "https:":
         trusted = context("")
         if authority:
             trusted.load_verify_locations(cadata=authority)
-        connection: HTTPConnection = HTTPSConnection(server, timeout=patience, context=trusted)
+        connection: HTTPConnection = HTTPSConnection(name, context=trusted)
+        channel = _connected(url, granted, patience)
+        connection.sock = trusted.wrap_socket(channel, server_hostname=name.partition(":")[0])
     else:
-        connection = HTTPConnection(server, timeout=patience)
+        connection = HTTPConnection(name)
+        connection.sock = _connected(url, granted, patience)
     headers = {"User-Agent": f"bbhv/{VERSION}", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
@@ -83,18 +89,32 @@ def _ask(url: str, authority: str, patience: int, start: int, tag: str) -> HTTPR
 
 
 def _elsewhere(url: str, location: str, granted: Sequence[str]) -> str:
-    target, mark, query = urljoin(url, location).partition("?")
     if not location:
         raise BbhvError("The server sends us elsewhere, and does not say where")
     try:
-        target = normalise(target, ("https",) if url.startswith("https:") else ("https", "http"))
-    except Unreadable as error:
-        raise BbhvError(f"The server sends us elsewhere: {error}") from None
-    if not any(covers(prefix, target) for prefix in granted):
-        raise BbhvError(f"The server sends us to {target}, which is outside the sources that are granted")
-    if not query.isascii() or not query.isprintable() or " " in query or "#" in query:
-        raise BbhvError("The server sends us elsewhere, to what is no URL")
-    return target + mark + query
+        target = urljoin(url, location)
+    except ValueError:
+        raise BbhvError("The server sends us elsewhere, to what is no URL") from None
+    return elsewhere(url, target, granted)
+
+
+def _connected(url: str, granted: Sequence[str], patience: int) -> socket.socket:
+    """A connection to the host that a URL names, at the first of its addresses that is allowed and answers."""
+    host, _, port = server(url).rpartition(":")
+    problem: Exception = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        if what := forbidden(str(address[0]), url, granted):
+            problem = BbhvError(f"{host} has the address {address[0]}, which is {what}, and is not asked")
+            continue
+        channel = socket.socket(family, kind, protocol)
+        try:
+            channel.settimeout(patience)
+            channel.connect(address)
+            return channel
+        except OSError as error:
+            channel.close()
+            problem = error
+    raise problem
 
 
 def _pass_on(reply: HTTPResponse, name: str, patience: int, start: int) -> None:

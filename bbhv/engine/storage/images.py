@@ -25,13 +25,13 @@ from ...model.manifest import EXPANDED, ImageRef, Workload
 from ...names import is_name
 from ...records import replace
 from .. import paths
-from ..sandboxes import lend, said, unit
-from . import arriving, partial
-from .arriving import SECONDS, Customer, other_digest, too_large, unfetched
+from ..sandboxes import GRACE, lend, said, unit
+from . import partial
+from .customer import MAX_IMAGE, Bound, Customer, bound_of, left, other_digest, too_large, unfetched
 
-MAX_IMAGE = 16 << 30
 MAX_FILES = 1_000_000
 UNPACK_SECONDS = 1200
+SYNC_SECONDS = 3600
 MAX_RESERVE = 2 << 30
 _ENDINGS = (".raw", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2")
 _UNPACK = (
@@ -81,30 +81,30 @@ def is_here(image: ImageRef, known: tuple[str, ...]) -> bool:
     return os.path.lexists(image.path) and (image.format == "offered" or image.sha256 in known)
 
 
-def ensure(
-    image: ImageRef, known: tuple[str, ...], customer: Customer, check: Callable[[str], None] = lambda path: None
-) -> bool:
-    """Makes sure that an image is there; says whether it had to be fetched. `known` are the tenant's digests.
+def ensure(image: ImageRef, known: tuple[str, ...], customer: Customer, proven: Callable[[str], None]) -> None:
+    """Makes sure that an image is there. `known` are the tenant's digests; `proven` is called with the path of what the
+    source gave, when it has the digest and before it gets a name in the store: what that raises keeps it out, and what
+    it remembers need not be proven again after an interruption.
 
-    `check` looks at the whole file, with its digest, before it is used. Raises BbhvError when the image is missing, has
-    another digest, or cannot be unpacked, and what `check` raises.
+    Raises BbhvError when the image is missing, has another digest, or cannot be unpacked.
     """
     if is_here(image, known):
-        return False
+        return
     if image.format == "offered":
         _take_offered(image)
-        return False
+        return
     with _staging(image) as staging:
         if image.source.startswith("file:"):
             ready = f"{staging}/image"
             _fetch(image, ready, customer)
         else:
+            from . import arriving  # only who fetches something pays for it
+
             ready = arriving.pull(image, customer, lambda: _room()[0])
-        check(ready)
+        proven(ready)
         if not os.path.lexists(image.path):
-            _publish(image, staging, ready, customer.unpacked)
+            _publish(image, staging, ready, customer)
         partial.forget(ready)
-    return True
 
 
 def check(workload: Workload) -> tuple[Finding, ...]:
@@ -138,7 +138,7 @@ def _take_offered(image: ImageRef) -> None:
     with open(handle, "rb") as archive, _staging(image) as staging:
         if image.identity != f"offered:{_identity(os.fstat(handle))}":
             raise BbhvError(f"Offered image {image.name} at {path} was replaced just now.", hint="Sync again.")
-        _publish(image, staging, "", MAX_IMAGE, archive)
+        _publish(image, staging, "", None, archive)
 
 
 @contextmanager
@@ -180,20 +180,23 @@ def sweep() -> None:
             os.close(handle)
 
 
-def _publish(image: ImageRef, staging: str, ready: str, most: int, archive: IO[bytes] | None = None) -> None:
-    if image.identity.endswith(EXPANDED):
+def _publish(
+    image: ImageRef, staging: str, ready: str, customer: Customer | None, archive: IO[bytes] | None = None
+) -> None:
+    """Gives an image its name. Without a customer it is the operator's, who takes as much as there is room for."""
+    if customer and image.identity.endswith(EXPANDED):
         packed, ready = ready, f"{staging}/expanded"
         with open(packed, "rb") as source:
-            _expand(image, source, ready, most)
+            _expand(image, source, ready, bound_of(image, customer, customer.unpacked, _room()[0]))
     if image.format == "raw":
         os.chmod(ready, 0o444)  # for who is lent it; nobody else comes through the store
     else:
         tree = f"{staging}/tree"
         os.mkdir(tree, 0o755)
         with archive or open(ready, "rb") as source:
-            _unpack(image, source, tree, most)
+            _unpack(image, source, tree, customer.unpacked if customer else MAX_IMAGE)
         ready = tree
-        run.run(("sync", "--file-system", ready), timeout=SECONDS)
+        run.run(("sync", "--file-system", ready), timeout=SYNC_SECONDS)
     try:
         os.rename(ready, image.path)
     except OSError:
@@ -211,23 +214,23 @@ def _room() -> tuple[int, int]:
 
 
 def _fetch(image: ImageRef, target: str, customer: Customer) -> None:
-    sandbox = systemd.Sandbox(properties=lend(""), file_size=MAX_IMAGE, seconds=SECONDS)
+    sandbox = systemd.Sandbox(properties=lend(""), file_size=MAX_IMAGE, seconds=left(customer.until))
     with unit("image", customer.tenant, image.name, ("image", image.source), sandbox, None) as running:
-        digest, size = _stream(running.process, target, image, min(customer.most, _room()[0]))
-        done = running.process.wait(SECONDS)
+        digest, size = _stream(running.process, target, image, bound_of(image, customer, customer.most, _room()[0]))
+        done = running.process.wait(sandbox.seconds + GRACE)
     if done.returncode:
         raise unfetched(image, said(done.stderr) or f"exit status {done.returncode}")
     if digest != image.sha256:
         raise other_digest(image, digest, size)
 
 
-def _stream(process: run.Process, target: str, image: ImageRef, most: int) -> tuple[str, int]:
+def _stream(process: run.Process, target: str, image: ImageRef, bound: Bound) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     with open(target, "xb") as file:
         while chunk := process.stdout.read(1 << 20):
             size += len(chunk)
-            if size > most:
-                raise too_large(image, most)
+            if size > bound.most:
+                raise too_large(image, bound)
             digest.update(chunk)
             try:
                 if chunk.count(0) == len(chunk):  # so that a disk image takes no more than what is in it
@@ -241,11 +244,11 @@ def _stream(process: run.Process, target: str, image: ImageRef, most: int) -> tu
     return digest.hexdigest(), size
 
 
-def _expand(image: ImageRef, source: IO[bytes], target: str, most: int) -> None:
+def _expand(image: ImageRef, source: IO[bytes], target: str, bound: Bound) -> None:
     """Takes the compression from a raw image. Raises BbhvError."""
     sandbox = systemd.Sandbox(properties=lend(""), file_size=MAX_IMAGE, seconds=UNPACK_SECONDS)
     with unit("expand", "image", image.name, ("expand",), sandbox, source.fileno()) as running:
-        _stream(running.process, target, image, min(most, _room()[0]))
+        _stream(running.process, target, image, bound)
         done = running.process.wait(UNPACK_SECONDS)
     if done.returncode:
         words = said(done.stderr) or f"exit status {done.returncode}"
@@ -262,7 +265,7 @@ def _unpack(image: ImageRef, archive: IO[bytes], tree: str, most: int) -> None:
     command = systemd.sandbox_command(name, sandbox, (*run.program(), *work), {})
     try:
         with systemd.owned(name):
-            run.run(command, stdin=archive.fileno(), timeout=SECONDS)
+            run.run(command, stdin=archive.fileno(), timeout=UNPACK_SECONDS + GRACE)
     except CommandError as error:
         words = said(error.stderr) or f"exit status {error.returncode}"
         raise BbhvError(f"Image {image.name} from {image.source} cannot be unpacked: {words}.") from error

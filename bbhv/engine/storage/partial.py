@@ -8,6 +8,7 @@ They are a tenant's own: what another one downloaded is not taken from here. The
 
 import fcntl
 import json
+import math
 import os
 import time
 from collections.abc import Collection
@@ -25,15 +26,35 @@ def folder(tenant: str) -> str:
 
 
 def sweep(tenants: Collection[str]) -> None:
-    """Removes what has come for other tenants than these, and what nobody has gone on with for long."""
+    """Removes what has come for other tenants than these, and what nobody has gone on with for long; not while somebody
+    does."""
     for tenant in _names(paths.PARTIAL):
         names = _names(folder(tenant))
-        if tenant not in tenants or not names:
+        for digest in {name.partition(".")[0] for name in names}:
+            if tenant not in tenants or _age(tenant, digest) > KEEP_SEC:
+                _give_up(f"{folder(tenant)}/{digest}")
+        if not _names(folder(tenant)):
             files.remove_tree(folder(tenant))
-            continue
-        for path in [f"{folder(tenant)}/{name}" for name in names]:
-            if os.stat(path).st_mtime < time.time() - KEEP_SEC:
-                files.discard(path)
+
+
+def _age(tenant: str, digest: str) -> float:
+    """For how many seconds nothing has come of an image."""
+    try:
+        return time.time() - os.stat(f"{folder(tenant)}/{digest}").st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
+def _give_up(path: str) -> None:
+    """Removes what is there of an image, unless somebody has locked it."""
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            forget(path)
+    except FileNotFoundError:
+        forget(path)
+    except BlockingIOError:
+        return
 
 
 def keep(tenant: str, digests: Collection[str]) -> None:
@@ -41,6 +62,11 @@ def keep(tenant: str, digests: Collection[str]) -> None:
     for name in _names(folder(tenant)):
         if name.partition(".")[0] not in digests:
             files.discard(f"{folder(tenant)}/{name}")
+
+
+def of_others(tenant: str, digest: str) -> list[str]:
+    """The paths of what has come for a tenant of other images than this."""
+    return [f"{folder(tenant)}/{name}" for name in _names(folder(tenant)) if name.partition(".")[0] != digest]
 
 
 def going(tenant: str) -> Json:

@@ -70,7 +70,10 @@ class _Room:
 
 
 def unpack(source: BinaryIO, folder: str, max_bytes: int, max_files: int) -> None:
-    """Extracts the archive (tar, gz, bz2 or xz) and writes to standard error what was skipped. Raises BbhvError."""
+    """Extracts the archive (tar, as it is, or by gzip, bzip2, xz or zstd); writes to standard error what was skipped.
+
+    Raises BbhvError.
+    """
     plain, _ = _decompressed(source)
     os.chroot(folder)
     os.chdir("/")

@@ -19,7 +19,7 @@ from ...records import dataclass
 from ..repository.signers import is_made_by
 from ..sandboxes import GRACE, lend, said, unit
 from . import arriving
-from .arriving import Customer
+from .customer import Customer, left
 
 SECONDS = 120
 
@@ -67,9 +67,9 @@ def _local(image: ImageRef, customer: Customer) -> bytes:
 
 
 def _remote(image: ImageRef, customer: Customer) -> bytes:
-    seconds = min(SECONDS, customer.seconds)
-    with arriving.asking(customer, image.name, image.signature, seconds) as running:
-        head = arriving.read_head(running.process.stdout.fileno())
+    until = min(customer.until, time.monotonic() + SECONDS)
+    seconds = left(until)
+    with arriving.asking(customer, image.name, image.signature, until) as (running, head):
         data = _bounded(image, running.process.stdout.fileno()) if head else b""
         done = running.process.wait(seconds + GRACE)
     if done.returncode or head is None:

@@ -4,8 +4,8 @@ No tenant waits for a slow one, whatever makes it slow: those that are ready sha
 daemon-reload, while the others go on. An activation that takes long, by a script or a workload that does not become
 healthy, keeps the next from beginning for a bounded time only. A server is asked for a few repositories at the same
 time only, so that one that hangs keeps no more than these few from being prepared; its place is free again as soon as
-what it gave is there. Some may wait for servers of images beside all others. Whose repository failed last time comes
-last.
+what it gave is there. Some may wait for servers of images beside all others. Whose repository or image failed last
+time comes last.
 """
 
 import os
@@ -170,6 +170,12 @@ def _server(job: Job) -> str:
 
 
 def in_order(jobs: Sequence[Job]) -> Sequence[Job]:
-    """The jobs as they are best done: whose fetch failed last come last, the others in an order of this host's own."""
+    """The jobs as they are best done: whose fetch failed last, of a repository or an image, come last, the others in an
+    order of this host's own."""
     host = os.uname().nodename
-    return sorted(jobs, key=lambda job: (retry.load(job.tenant).failures, spread(f"{host} {job.tenant}"), job.tenant))
+
+    def place(job: Job) -> tuple[int, int, str]:
+        failures = retry.load(job.tenant).failures + retry.load(retry.of_images(job.tenant)).failures
+        return failures, spread(f"{host} {job.tenant}"), job.tenant
+
+    return sorted(jobs, key=place)

@@ -14,10 +14,10 @@ from ...names import tenant_unit
 from ...records import replace
 from ..manager import open_world, start
 from ..repository.signers import Signers
-from ..storage import publish
+from ..storage import collect, publish
 from ..storage.state import Hold, Outcome, known_tenants
 from ..world import World, written
-from . import activate, confirming, recovery, sync
+from . import activate, confirming, recovery, supply, sync
 from .job import Asked, Job, Mode, is_active, now_usec, say_waiting
 
 RESUME, NEWER = "bbhv resume", "a newer commit"
@@ -94,7 +94,7 @@ def rollback(tenant: str, to: int | None, who: str, asked: Asked) -> Job:
     """
     host = open_world()
     job = Job(registration=host.registered(tenant), mode=Mode.APPLY, allow_file=host.settings.allow_file, asked=asked)
-    with job.lock as lock:
+    with collect.in_use(), job.lock as lock:
         lock.take(f"bbhv rollback {tenant}", wait=asked.wait, waiting=say_waiting)
         store = job.store
         store.make()
@@ -135,7 +135,7 @@ def _go(job: Job, number: int, hold: Hold) -> None:
     job.generation = Generation(manifest=manifest, units=store.units(number))
     job.hold_before = job.state.hold
     ends = number == newest and manifest.commit == hold.commit
-    sync.take_images(job, job.generation)
+    supply.take(job, job.generation)
     job.plan = plan(store.manifest(store.number("current")), manifest)
     job.remember(replace(job.state, hold=None if ends else hold))
     if job.active:

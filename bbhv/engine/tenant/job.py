@@ -82,6 +82,7 @@ class Job:
     hold_before: Hold | None = None
     fetched: Callable[[], None] = lambda: None  # called when the server of its repository is free for another
     slow: Callable[[], None] = lambda: None  # called when it is going to wait for a server of images
+    began: float = field(default_factory=time.monotonic)
     lock: Lock = field(init=False)
     clone: git.Clone = field(init=False)  # one and the same throughout, for who reads in it shares its git
 

@@ -7,18 +7,15 @@ What goes wrong with one tenant is that tenant's outcome; the others go on.
 """
 
 from contextlib import ExitStack
-from types import MappingProxyType
-from typing import Mapping, Sequence
-from zlib import crc32
+from typing import Sequence
 
-from ...errors import BbhvError, BusyError, NotYetError
+from ...errors import BbhvError, BusyError
 from ...findings import Finding, Place, errors, ordered
 from ...formats.schema.compiler import Schema
 from ...host import git, log, systemd
 from ...model import forecast
 from ...model.compile import Generation, compile_tenant
 from ...model.host import HostFacts
-from ...model.manifest import ImageRef
 from ...model.registration import Registration
 from ...model.tenant import Tenant
 from ...names import tenant_unit
@@ -28,17 +25,12 @@ from .. import hostfacts, paths, secrets, world
 from ..hostfacts import Running
 from ..repository import asking, retry, verify
 from ..repository.choice import commit_of
-from ..repository.reach import PATIENCE
 from ..repository.read import read
 from ..repository.signers import Signers
-from ..storage import collect, images, partial, publish
-from ..storage.arriving import SECONDS, Customer, UnfinishedError
-from ..storage.state import State
+from ..storage import collect, images, publish
 from ..world import World
-from . import activate, batches, confirming, gate, healing, planning, recovery, room, scripts, sight, still
-from .job import Asked, Job, Mode, each, is_active, now_usec, say_waiting, sentence
-
-START_SECONDS = 1500  # less than a start has time for
+from . import activate, batches, confirming, gate, healing, planning, recovery, room, scripts, sight, still, supply
+from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 
 
 def run(
@@ -204,49 +196,57 @@ def open_job(job: Job) -> None:
 def _prepare_commit(job: Job, host: World, schema: Schema) -> None:
     try:
         with job.clone.reading():
-            _take_commit(job, host, schema)
+            taken = _take_commit(job, host, schema)
     except git.DamagedError as error:
         if job.mode is not Mode.SYNC:
             raise
         log.write("warning", f"{job.tenant}: {error.message} The repository is cloned again.")
         job.clone.discard()
-        _take_commit(job, host, schema)
+        taken = _take_commit(job, host, schema)
+    if taken is not None:
+        _make_ready(job, *taken)
 
 
-def _take_commit(job: Job, host: World, schema: Schema) -> None:
+def _take_commit(job: Job, host: World, schema: Schema) -> tuple[str, Tenant, Generation] | None:
+    """A new commit, what it declares and what was compiled of that; None with the outcome set, or nothing to do."""
     fetched = still.is_fetched(job)
     if fetched:
         retry.forget(job.tenant)
     if fetched and still.is_accepted(job, job.told) and still.has_generation(job, job.told, _facts(job, host)):
         job.commit = job.told
         _nothing_new(job)
-        return
+        return None
     commit = commit_of(job, fetched)
     if commit is None:
-        return
+        return None
     if still.has_generation(job, commit.oid, _facts(job, host)):
         _nothing_new(job)
-        return
+        return None
     tenant = check(job, commit, _facts(job, host), schema)
     if tenant is None:
-        return
+        return None
     facts = hostfacts.gather(host.settings, Running.declared(tenant), job.offered)
     generation = compile_tenant(tenant, job.registration, facts, commit.oid, VERSION)
     taken = (*forecast.guard(job.current(), tenant, generation), *secrets.unusable(tenant, facts.host_name))
     if taken:
         _refuse(job, commit.oid, (*job.warnings, *taken))
-        return
+        return None
+    return commit.oid, tenant, generation
+
+
+def _make_ready(job: Job, oid: str, tenant: Tenant, generation: Generation) -> None:
+    """Everything that can be slow or missing is there before the first change; no program waits with us for it."""
     if job.active:
-        take_images(job, generation, {name: one.size for name, one in tenant.images.items() if one.size})
+        supply.take(job, generation, tenant)
         for workload in generation.manifest.workloads:
             if workload.kind == "machine" or workload.image.format == "raw":
                 job.warnings = tuple(dict.fromkeys((*job.warnings, *images.check(workload))))
         if too_much := room.findings(job, tenant, generation):
-            _refuse(job, commit.oid, (*job.warnings, *too_much))
+            _refuse(job, oid, (*job.warnings, *too_much))
             return
-    job.clone.align(commit.oid, job.registration.branch, job.lock.handle)
+    job.clone.align(oid, job.registration.branch, job.lock.handle)
     if not job.active:
-        job.end("held", f"commit {commit.oid[:12]} is checked; {stopped(job)}")
+        job.end("held", f"commit {oid[:12]} is checked; {stopped(job)}")
         return
     _plan(job, generation)
 
@@ -303,75 +303,6 @@ def _refuse(job: Job, oid: str, findings: tuple[Finding, ...]) -> None:
     good = job.store.number("good")
     runs = f"generation {good} runs as before" if good is not None else "nothing runs"
     job.end("refused", f"commit {oid[:12]} has {bad} error{'s' if bad != 1 else ''}; {runs}", ordered(findings))
-
-
-def take_images(job: Job, generation: Generation, sizes: Mapping[str, int] = MappingProxyType({})) -> None:
-    """Everything that can be slow or missing is there before the first change. `sizes` are what images have at most."""
-    wanted = generation.manifest.images
-    partial.keep(job.tenant, [image.sha256 for image in wanted])
-    for image in wanted:
-        if not images.is_here(image, job.state.images) or _lacks_voucher(job, image):
-            others = sum(room.taken(one.path) for one in wanted if one.sha256 and one.path != image.path)
-            storage = job.registration.grants.storage
-            left = images.MAX_IMAGE if storage is None else max(0, storage - others)
-            _take_image(job, image, min(left, sizes.get(image.name, left)), left)
-
-
-def _lacks_voucher(job: Job, image: ImageRef) -> bool:
-    """Whether an image is to be signed, and nothing is known of a signature by somebody who may sign it."""
-    if not image.signature:
-        return False
-    from ...model import imagetrust  # only who has such an image pays for it
-
-    return not imagetrust.stands(job.state.vouchers, image, job.signers.of_images(job.registration)[0], now_usec())
-
-
-def _take_image(job: Job, image: ImageRef, most: int, unpacked: int) -> None:
-    """A timer, and a start that has something good to run, waits for it no longer than for a repository.
-
-    What fails is left alone by the timer for a while, as a repository is, unless some of it came. `most` is how many
-    bytes its file may have, `unpacked` how many what comes of it.
-    """
-    one = job.registration
-    others_wait = job.asked.backoff or (job.mode is Mode.START and job.store.number("good") is not None)
-    customer = Customer(
-        tenant=job.tenant, most=most, unpacked=unpacked, granted=one.grants.image_sources,
-        authority=one.fetch.ca if one.fetch else "",
-        seconds=job.fetch_seconds if others_wait else START_SECONDS if job.mode is Mode.START else SECONDS,
-        patience=min(PATIENCE, job.fetch_seconds),
-    )  # fmt: skip
-    decides = image.source, image.signature, image.sha256, one.grants, one.fetch, one.signers, one.revoked
-    name, way = f"{job.tenant}.image", crc32(repr(decides).encode())
-    if job.asked.backoff and retry.waits(name, way):
-        message = f"Image {image.name} could not be fetched from {image.source} a short while ago."
-        raise NotYetError(message, hint=f"It is tried again later; bbhv sync {job.tenant} tries now.")
-    if any(url and not url.startswith("file:") for url in (image.source, image.signature)):
-        job.slow()
-    try:
-        fetched = _fetch_image(job, image, customer)
-    except UnfinishedError:
-        raise
-    except (BbhvError, OSError):
-        retry.failed(name, way)
-        raise
-    retry.forget(name)
-    if fetched is not None:
-        job.remember(fetched)
-
-
-def _fetch_image(job: Job, image: ImageRef, customer: Customer) -> State | None:
-    """What is to be remembered of an image, None when it had not to be fetched. One that is to be signed is fetched
-    again when it is not known to be."""
-    if not image.signature:
-        fetched = images.ensure(image, job.state.images, customer)
-        return replace(job.state, images=(*job.state.images, image.sha256)) if fetched else None
-    from ..storage import vouching  # only who has such an image pays for it
-
-    seal = vouching.obtain(image, customer, job.signers.of_images(job.registration)[0])
-    images.ensure(image, (), customer, seal.check)
-    known = tuple(one for one in job.state.images if one != image.sha256)
-    others = tuple(one for one in job.state.vouchers if one.sha256 != image.sha256)
-    return replace(job.state, images=(*known, image.sha256), vouchers=(*others, seal.voucher))
 
 
 def _plan(job: Job, generation: Generation) -> None:
