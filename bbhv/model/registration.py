@@ -266,7 +266,9 @@ class _Reader:
 
         one = found or Fetch()
         for key, message, hint in problems(repository, one.credential, one.known_hosts, one.ca):
-            self._find(("fetch", key), "BB502", message, hint)
+            # What is not written has no place: it is the repository that needs it.
+            where = ("fetch", key) if key in members(self.value.get("fetch")) else ("repository",)
+            self._find(where, "BB502", message, hint)
         return found
 
     def _branch(self, name: str) -> str:

@@ -192,6 +192,17 @@ def test_what_can_never_be_fetched_is_found(repository: str, fetch: Json, proble
     assert all(problem in finding for problem, finding in zip(problems, findings, strict=True)), findings
 
 
+@pytest.mark.parametrize(("fetch", "lines"), [({}, [2, 2]), ({"knownHosts": KNOWN}, [2])])
+def test_what_is_not_written_is_found_where_it_is_needed(fetch: Json, lines: list[int]) -> None:
+    text = (
+        '{"apiVersion": "bitbuilder.io/v1", "tenant": "acme",\n'
+        '"repository": "ssh://git.example.com/a",\n'
+        f'"fetch": {json.dumps(fetch)}}}'
+    )
+    _, findings = parse_registration("tenants/acme.json", text.encode(), SCHEMA)
+    assert [finding.place.line for finding in findings] == lines, [str(one) for one in findings]
+
+
 ADDRESSES = (
     "ext::sh -c x", "-oProxyCommand=x", "ssh://-oProxyCommand=x/a", "--upload-pack=x", "git@git.example.com:a.git",
     "https://git.example.com/a\n", "https://git.example.com/a\x00", "https://git.example.com/\u202e",

@@ -338,12 +338,13 @@ def _record(job: Job) -> None:
 
 
 def summary(job: Job) -> str:
-    """The tenant's status line: what the last action saw."""
+    """The tenant's status line: what a start or a reload ended with. Nobody can correct it after a sync."""
     number = job.store.number("current")
     manifest = job.store.manifest(number)
     word = job.outcome.word if job.outcome else "failed"
     if manifest is None:
-        return f"nothing runs; {word}"
+        return f"at its start nothing ran; {word}"
     count = len(manifest.workloads)
     what = f"generation {number} ({manifest.commit[:7]}), {count} workload{'s' if count != 1 else ''}"
-    return f"{what}; {word}{': ' + job.note if job.note else ''}"
+    told = f"at its start or reload {what}; {word}{': ' + job.note if job.note else ''}"
+    return f"{told}; what runs now: bbhv status {job.tenant}"

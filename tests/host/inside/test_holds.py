@@ -124,6 +124,7 @@ def test_a_rollback_of_a_stopped_tenant_is_what_starts(make: Make) -> None:
     assert (acme.state("web"), acme.status()["good"], acme.status()["outcome"]) == ("inactive", 1, "held")
     run(["systemctl", "start", "tenant@acme"])
     assert acme.state("web") == "active" and acme.status()["commit"] == first
+    assert unit_property("tenant@acme", "StatusText").startswith(f"at its start or reload generation 1 ({first[:7]})")
 
 
 def test_a_rollback_to_what_runs_or_to_nothing_is_refused_and_to_the_newest_ends_the_hold(make: Make) -> None:
