@@ -73,7 +73,7 @@ def _sentence(action: str, tenant: str, name: str, snapshot: str, *, clean: bool
 
 def _told(one: engine.Volume) -> Json:
     return {
-        "name": one.name, "use": "machine" if one.is_drive else "container", "declared": one.declared,
+        "name": one.name, "use": "machine" if one.is_for_machines else "container", "declared": one.declared,
         "size": one.size, "taken": one.taken, "snapshots": list(one.snapshots),
     }  # fmt: skip
 
@@ -81,7 +81,7 @@ def _told(one: engine.Volume) -> Json:
 def _row(one: engine.Volume) -> list[tuple[str, str]]:
     taken = -(-one.taken // KIBI) * KIBI
     return [
-        (one.name, "bold"), ("machine" if one.is_drive else "container", ""),
+        (one.name, "bold"), ("machine" if one.is_for_machines else "container", ""),
         ("-" if one.size is None else show_size(one.size), ""), (show_size(taken), ""),
         ("yes" if one.declared else "no", "" if one.declared else "warn"), (" ".join(one.snapshots) or "-", ""),
     ]  # fmt: skip

@@ -59,6 +59,7 @@ def gather(
         nspawn=tools["systemd-nspawn"],
         vmspawn=program,
         vmspawn_switches=switches,
+        virtiofsd=vmspawn.virtiofsd() if program else "",
         uid_bases=(RANGES.take if allocate else RANGES.known)(running.containers),
         vsock=vsock,
         cids=(CIDS.take if allocate else CIDS.known)(running.machines if vsock else ()),

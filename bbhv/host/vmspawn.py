@@ -8,6 +8,8 @@ from . import files, run
 PROGRAM = "systemd-vmspawn"
 KVM = "/dev/kvm"
 VSOCK = "/dev/vhost-vsock"
+# Where vmspawn looks for what shares folders.
+VIRTIOFSD = ("/usr/libexec/virtiofsd", "/usr/lib/virtiofsd")
 MAX_REMEMBERED = 16 << 10
 _SWITCH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
@@ -34,6 +36,11 @@ def switches(remembered: str) -> tuple[str, frozenset[str]]:
 def has_vsock() -> bool:
     """Whether the host can talk to its machines over vsock."""
     return os.path.exists(VSOCK)
+
+
+def virtiofsd() -> str:
+    """The path of the program that shares folders with machines; empty where there is none."""
+    return next((path for path in VIRTIOFSD if os.access(path, os.X_OK)), "")
 
 
 def _asked(program: str) -> frozenset[str]:

@@ -79,7 +79,7 @@ def inputs_digest(commit: str, registration: Registration, facts: HostFacts, ver
         "systemd": facts.systemd_version,
         "host": facts.host_name,
         "paths": [facts.nspawn, facts.image_store, facts.tenants_dir, facts.run_dir],
-        "vmspawn": [facts.vmspawn, facts.vsock, *sorted(facts.vmspawn_switches)],
+        "vmspawn": [facts.vmspawn, facts.virtiofsd, facts.vsock, *sorted(facts.vmspawn_switches)],
         "tools": dict(facts.tools),
         "allowFile": facts.allow_file,
         "uidBases": {name: base for name, base in facts.uid_bases.items() if name.endswith(mine)},

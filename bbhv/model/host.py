@@ -21,8 +21,9 @@ class HostFacts:
     """All that compiling may know of the host.
 
     `uid_bases` maps workloads (web.acme) to their UID range's first id. `vmspawn` is the path of the program that runs
-    machines, empty where there is none, and `vmspawn_switches` are those that its help names; `cids` maps machines to
-    their numbers on vsock, where the host has it.
+    machines, empty where there is none, and `vmspawn_switches` are those that its help names; `virtiofsd` is the
+    path of the program by which they share folders, where vmspawn looks for it. `cids` maps machines to their numbers
+    on vsock, where the host has it.
     """
 
     systemd_version: int
@@ -30,6 +31,7 @@ class HostFacts:
     nspawn: str = "/usr/bin/systemd-nspawn"
     vmspawn: str = ""
     vmspawn_switches: frozenset[str] = frozenset()
+    virtiofsd: str = ""
     uid_bases: Mapping[str, int] = field(default_factory=dict)
     vsock: bool = False
     cids: Mapping[str, int] = field(default_factory=dict)

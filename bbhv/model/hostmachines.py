@@ -1,11 +1,11 @@
-"""What the machines of a tenant need of a host. Findings: BB211 (the host cannot run machines at all), BB209 (nothing
-would tell whether a machine is up, because the host has no vsock)."""
+"""What the machines of a tenant need of a host. Findings: BB211 (the host cannot run machines at all, or cannot share a
+folder with one), BB209 (nothing would tell whether a machine is up, because the host has no vsock)."""
 
 from collections.abc import Iterator
 
 from ..findings import Finding, Place
 from ..kinds.workloads import vmcommand
-from ..kinds.workloads.machine import HEALTH, Machine
+from ..kinds.workloads.machine import HEALTH, VOLUME, Machine
 from .host import HostFacts
 from .tenant import Tenant
 
@@ -18,9 +18,20 @@ def findings(tenant: Tenant, facts: HostFacts) -> Iterator[Finding]:
         what = f"{len(machines)} machines do" if len(machines) > 1 else f"Machine {machines[0].name} does"
         hint = "Everything else of the repository runs. Use a host with systemd 260 or newer and its container tools."
         yield Finding(Place(machines[0].file), "BB211", f"{what} not run here: {lacking}.", hint, severity="warning")
-    elif not facts.vsock:
-        for one in machines:
+        return
+    for one in machines:
+        if not facts.vsock:
             yield from _silent(one)
+        if not facts.virtiofsd:
+            yield from _unshared(one)
+
+
+def _unshared(machine: Machine) -> Iterator[Finding]:
+    values = machine.values
+    for mount, place in zip(values.all(VOLUME), values.places(VOLUME)):
+        if mount.path:
+            message = f"Volume {mount.volume} is a shared folder, which this host cannot do: it has no virtiofsd."
+            yield Finding(place, "BB211", message, "The operator installs virtiofsd; or use a drive, without a path.")
 
 
 def _silent(machine: Machine) -> Iterator[Finding]:

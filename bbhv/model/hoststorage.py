@@ -19,14 +19,15 @@ def findings(tenant: Tenant, facts: HostFacts) -> Iterator[Finding]:
     if not facts.tools.get("setquota"):
         yield from _unbounded(tenant, facts)
     for _, volume in sorted(tenant.volumes.items()):
-        if volume.use == "machine" and machines_of(tenant, facts):
+        if volume.is_drive and machines_of(tenant, facts):
             message = f"Volume {volume.name} is a drive, which this host cannot make: it has no {MKFS}."
             yield Finding(Place(volume.file), "BB211", message, HINT)
 
 
 def _unbounded(tenant: Tenant, facts: HostFacts) -> Iterator[Finding]:
     """What can take more of the disk than is granted: folders, roots that are kept, and whatever a machine writes."""
-    folders = (one for _, one in sorted(tenant.volumes.items()) if one.use == "container")
+    volumes = (one for _, one in sorted(tenant.volumes.items()))
+    folders = (one for one in volumes if one.use == "container" or one.is_shared and machines_of(tenant, facts))
     roots = (one for _, one in sorted(tenant.containers.items()) if one.values.need(PERSISTENT))
     machines = (one for _, one in sorted(machines_of(tenant, facts).items()))
     for what, each in (("Volume", folders), ("The root of", roots), ("The disk of", machines)):

@@ -18,8 +18,10 @@ ImageFormat = Literal["tree", "tar", "raw", "offered"]
 T = TypeVar("T")
 # What the identity of an image ends in that is used without its compression.
 EXPANDED = ":expanded"
-# Of the infrastructure: the setting that says how large the storage is, and what a volume for machines is.
-STORAGE, DRIVE = "storage", "drive"
+# Of the infrastructure: the setting that says how large the storage is, and what a volume for machines is. What they
+# share has another place than what containers use, so that nothing of one use is ever seen by the other.
+STORAGE, DRIVE, SHARED = "storage", "drive", "shared-directory"
+SHARED_ENDING = ".shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,11 @@ workload, an archive of files where a machine needs a disk).
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from ..findings import Finding
+from ..findings import Finding, Place
 from ..kinds.image import Image
 from ..kinds.portable import Portable
 from ..kinds.volume import Volume
+from ..kinds.workloads.guest import VolumeMount
 from ..kinds.workloads.machine import Machine
 from ..kinds.workloads.workload import AFTER, VOLUME, Workload
 
@@ -74,6 +75,19 @@ def volume_uses(workloads: Iterable[Runs], volumes: Mapping[str, Volume]) -> Ite
                 message = f"Volume {volume.name} is for {volume.use}s, so no {use} can have it."
                 hint = f"Declare another volume, or write Use={use} in {volume.file}."
                 yield Finding(place, "BB209", message, hint)
+            elif volume is not None and use == "machine":
+                yield from _drive_or_folder(volume, mount, place)
+
+
+def _drive_or_folder(volume: Volume, mount: VolumeMount, place: Place) -> Iterator[Finding]:
+    """A path for a drive, or none for a folder."""
+    if volume.is_drive and mount.path:
+        message = f"Volume {volume.name} is a drive, which the machine itself mounts where it likes."
+        hint = f"Write Volume={volume.name}, or Format=directory in {volume.file} for a folder that is shared."
+        yield Finding(place, "BB209", message, hint)
+    elif volume.is_shared and not mount.path:
+        message = f"Volume {volume.name} is a folder, and Volume= does not say where the machine sees it."
+        yield Finding(place, "BB209", message, f"Write Volume={volume.name}:/srv/{volume.name}.")
 
 
 def disks(machines: Iterable[Machine], images: Mapping[str, Image]) -> Iterator[Finding]:

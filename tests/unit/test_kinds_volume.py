@@ -39,9 +39,17 @@ def test_a_volume_for_machines_is_a_drive_with_a_size(lines: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize(
+    "lines", [("Use=machine", "Format=directory"), ("Use=machine", "Format=directory", "Size=1G")]
+)
+def test_a_folder_for_machines_may_have_a_size(lines: tuple[str, ...]) -> None:
+    found, findings = volume(*lines)
+    assert found is not None and findings == ()
+    assert (found.use, found.format, found.is_shared, found.is_drive) == ("machine", "directory", True, False)
+
+
+@pytest.mark.parametrize(
     ("lines", "code", "line", "hint"),
     [
-        (("Use=machine", "Size=1G", "Format=directory"), "BB209", 4, "Write Use=container, or leave Format= out"),
         (("Format=ext4", "Use=container", "Size=1G"), "BB209", 2, "Write Use=machine, or leave Format= out"),
         (("Format=ext4", "Size=1G"), "BB209", 2, "Write Use=machine, or leave Format= out"),
         (("Use=machine",), "BB208", 0, "How much room"),

@@ -18,21 +18,23 @@ from .test_compile import as_systemd_runs, settings
 
 SWITCHES = frozenset((
     "--system", "--register", "--keep-unit", "--ephemeral", "--image-format", "--pass-ssh-key", "--notify-ready",
-    "--extra-drive",
+    "--extra-drive", "--bind",
     "--quiet", "--console", "--console-transport", "--tpm-state", "--efi-nvram-state", "--kvm", "--vsock",
 ))  # fmt: skip
 OFFERED = {
     name: Offered(name=name, path=f"/o/{name}.raw", format="raw", identity=name)
     for name in ("vm-disk", "vm-linux", "vm-initrd", "vm-modules")
 }
+VIRTIOFSD = "/usr/libexec/virtiofsd"
 HOST = replace(FACTS, vmspawn="/usr/bin/systemd-vmspawn", vmspawn_switches=SWITCHES, offered=OFFERED, vsock=True,
-               cids={"vm.acme": 70000})  # fmt: skip
+               virtiofsd=VIRTIOFSD, cids={"vm.acme": 70000})  # fmt: skip
 UNIT = "tenant-machine@vm.acme.service.d/10-bitbuilder.conf"
 DIRECT = "Linux=vm-linux\nInitrd=vm-initrd\nInitrd=vm-modules\nKernelCommandLine=quiet %h $x\n"
 
 
-def tenant(vm: str = "", ours: str = "") -> Tenant:
+def tenant(vm: str = "", ours: str = "", **more: bytes) -> Tenant:
     found, findings = read_tenant({
+        **{f"infrastructure/{name}.volume": text for name, text in more.items()},
         "metadata.json": b'{"apiVersion": "bitbuilder.io/v1", "tenant": "acme"}',
         "machines/vm.vmspawn": f"[VM]\n{vm}[X-Bitbuilder]\nImage=vm-disk\n{ours}".encode(),
         "containers/web.nspawn": b"[X-Bitbuilder]\nImage=own\nAfter=vm\n[Exec]\nBoot=yes\n",
@@ -42,8 +44,10 @@ def tenant(vm: str = "", ours: str = "") -> Tenant:
     return found
 
 
-def compiled(vm: str = "", ours: str = "", facts: HostFacts = HOST, grants: Grants = GRANTS) -> Generation:
-    return compile_tenant(tenant(vm, ours), registration(grants), facts, COMMIT, "1")
+def compiled(
+    vm: str = "", ours: str = "", facts: HostFacts = HOST, grants: Grants = GRANTS, **more: bytes
+) -> Generation:
+    return compile_tenant(tenant(vm, ours, **more), registration(grants), facts, COMMIT, "1")
 
 
 def argv(one: Generation) -> tuple[str, ...]:
@@ -115,6 +119,55 @@ def test_a_disk_that_is_kept_or_larger_is_a_copy() -> None:
     assert image.startswith("--image=/run/bitbuilder/kept/")
     other = {**OFFERED, "vm-disk": replace(OFFERED["vm-disk"], identity="another")}
     assert image not in argv(compiled(ours="Persistent=yes\n", facts=replace(HOST, offered=other)))
+
+
+FOLDER, DRIVE = b"[Volume]\nUse=machine\nFormat=directory\n", b"[Volume]\nUse=machine\nSize=1G\n"
+
+
+def test_a_folder_is_shared_by_virtiofsd_in_the_sandbox_of_the_machine() -> None:
+    one = compiled(ours="Volume=data:/srv/data\n", data=FOLDER)
+    unit, path = one.units[UNIT], "/var/lib/tenants/acme/volumes/data.shared"
+    assert "--bind=/run/bitbuilder/shares/data:/srv/data" in argv(one) and "--ephemeral" in argv(one)
+    assert not [word for word in argv(one) if word.startswith("--extra-drive")]
+    assert f"-{path}:/run/bitbuilder/shares/data" in settings(unit, "Service", "BindPaths")
+    assert settings(unit, "Service", "BindReadOnlyPaths")[-2:] == [
+        f"{VIRTIOFSD}:/run/bitbuilder/virtiofsd", f"/usr/lib/bitbuilder/virtiofsd:{VIRTIOFSD}"
+    ]
+    assert settings(unit, "Service", "ExecStartPre")[1:] == [
+        "+/usr/lib/bitbuilder/machine share vm.acme /run/bitbuilder/shares/data"
+    ]
+    infra = one.units["tenant-infra@acme.service.d/10-bitbuilder.conf"]
+    made = [line for line in settings(infra, "Service", "ExecStart") if path in line]
+    assert made == [f"/usr/bin/mkdir -p -m 0700 -- {path}"]
+    assert one.manifest.infra_settings["volume:data"] == "shared-directory"
+
+
+def test_a_machine_that_shares_nothing_has_the_narrower_sandbox() -> None:
+    drive = compiled(ours="Volume=data\n", data=DRIVE)
+    for key in ("SystemCallFilter", "SystemCallErrorNumber", "ProcSubset", "LimitNOFILE"):
+        assert settings(drive.units[UNIT], "Service", key) == [], key
+        assert settings(compiled(ours="Volume=data:/d\n", data=FOLDER).units[UNIT], "Service", key), key
+
+
+def test_a_drive_that_becomes_a_folder_begins_empty_and_another_path_restarts() -> None:
+    old = compiled(ours="Volume=data\n", data=DRIVE)
+    new = compiled(ours="Volume=data:/srv\n", data=FOLDER)
+    steps = plan(old.manifest, new.manifest, old_units=old.units, new_units=new.units).steps
+    (lost,) = [step for step in steps if step.loses_data]
+    assert lost.name == "data"
+    assert "it was a drive and becomes a shared-directory, which begins empty" in lost.reasons[0]
+    other = compiled(ours="Volume=data:/data\n", data=FOLDER)
+    steps = plan(new.manifest, other.manifest, old_units=new.units, new_units=other.units).steps
+    assert [step.action.value for step in steps if step.name == "vm"] == ["restart"]
+
+
+@pytest.mark.parametrize(("facts", "lines"), [
+    (HOST, []), (replace(HOST, virtiofsd=""), [4]), (replace(HOST, vmspawn="", virtiofsd=""), [0]),
+])  # fmt: skip
+def test_a_host_without_virtiofsd_says_which_folder_it_cannot_share(facts: HostFacts, lines: list[int]) -> None:
+    found = list(hostmachines.findings(tenant(ours="Volume=data:/srv/data\n", data=FOLDER), facts))
+    assert [(one.code, one.place.line) for one in found] == [("BB211", line) for line in lines]
+    assert list(hostmachines.findings(tenant(ours="Volume=data\n", data=DRIVE), replace(HOST, virtiofsd=""))) == []
 
 
 def test_another_kernel_or_another_way_to_run_restarts_and_another_disk_recreates() -> None:

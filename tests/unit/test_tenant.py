@@ -136,8 +136,17 @@ def test_a_volume_is_for_containers_or_for_machines() -> None:
     drive, folder = b"[Volume]\nUse=machine\nSize=1G\n", b"[Volume]\nSize=1G\n"
     assert with_machine("Volume=data", infrastructure__data_volume=drive) == []
     assert with_machine("Volume=data", infrastructure__data_volume=folder) == ["machines/db.vmspawn:3 BB209"]
+    shared = b"[Volume]\nUse=machine\nFormat=directory\n"
+    assert with_machine("Volume=data:/srv", infrastructure__data_volume=shared) == []
+    assert with_machine("Volume=data", infrastructure__data_volume=shared) == ["machines/db.vmspawn:3 BB209"]
+    assert with_machine("Volume=data:/srv", infrastructure__data_volume=drive) == ["machines/db.vmspawn:3 BB209"]
+    two = with_machine("Volume=data:/srv", "Volume=logs:/srv", infrastructure__data_volume=shared,
+                       infrastructure__logs_volume=shared)  # fmt: skip
+    assert two == ["machines/db.vmspawn:4 BB304"]
     web = container() + b"Volume=data:/srv\n"
     both = with_machine("Volume=data", infrastructure__data_volume=drive, containers__web_nspawn=web)
+    assert both == ["containers/web.nspawn:5 BB209"]
+    both = with_machine("Volume=data:/srv", infrastructure__data_volume=shared, containers__web_nspawn=web)
     assert both == ["containers/web.nspawn:5 BB209"]
 
 

@@ -78,7 +78,10 @@ MACHINE = About(
     in `machinectl`(1), is <NAME>`.`<TENANT>.
 
     A machine starts from a disk image. A volume of it is a drive, with the name of the volume as its serial
-    number, and the machine's own kernel mounts it.
+    number, and the machine's own kernel mounts it; or, with `Format=directory` and a path in `Volume=`, a folder of the
+    host that is shared by virtiofs. `Volume=data:/srv/data` is mounted there by systemd in the machine's initrd; others
+    mount it themselves: `mount -t virtiofs mnt0 /srv/data`, and `mnt1` for the second. All files of such a folder
+    belong to root in the machine, whoever made them; nothing in it is set-user-id, and nothing is a device node.
 
     With `Persistent=no` what the machine changes of its disk is gone when it stops. It counts as storage of the tenant
     meanwhile. With `Persistent=yes` the disk is a copy of the image, made once.
@@ -184,9 +187,11 @@ VOLUME = About(
     name="bbhv.volume", kinds=("volume",), summary="a volume of a tenant",
     text="""`infrastructure/`<NAME>`.volume` is a place for data that outlives workloads, generations and rollbacks. A
     container sees it as a folder where its `Volume=`<NAME>`:`<PATH> says, a machine that has `Volume=`<NAME> as a
-    drive, which is an ext4 file system with the name of the volume as its serial number. A volume has one use, never
-    both: the kernel of the host does not mount what a machine could have written. With another `Use=` it begins empty,
-    which needs its name in `allowDataLoss` of `metadata.json`.
+    drive, which is an ext4 file system with the name of the volume as its serial number. With `Use=machine` and
+    `Format=directory` it is a folder, which machines that have `Volume=`<NAME>`:`<PATH> share, several of them at a
+    time; that needs virtiofsd on the host (BB211). A volume has one use, never both: the kernel of the host does not
+    mount what a machine could have written. With another `Use=` or `Format=` it begins empty, which needs its name in
+    `allowDataLoss` of `metadata.json`.
 
     `Size=` counts against the grant `storage`. A drive grows with the next start of its machine, and its file system is
     for the machine to grow; it never becomes smaller. In a container set-user-id programs and device nodes of a volume

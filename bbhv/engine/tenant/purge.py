@@ -8,6 +8,7 @@ import os
 
 from ...errors import NotFoundError, RefusedError, printable
 from ...host import files, removal, systemd
+from ...model.manifest import SHARED_ENDING
 from ...names import infra_unit, is_name, tenant_unit
 from ...records import dataclass
 from .. import paths
@@ -101,7 +102,8 @@ def _volume(tenant: str, volume: str) -> tuple[str, ...]:
             raise RefusedError(message, hint="Only what nobody declares any more can be purged.")
     home = os.path.realpath(f"{store.folder}/volumes")  # where the storage is, when it has a bound
     snapshots = f"{os.path.dirname(home)}/snapshots"
-    found = (*_here(home, volume), *_here(home, f"{volume}.raw"), *_here(snapshots, volume))
+    places = [one for ending in ("", ".raw", SHARED_ENDING) for one in _here(home, f"{volume}{ending}")]
+    found = (*places, *_here(snapshots, volume))
     if not found and not os.path.isdir(home):
         message = f"The storage of {tenant} is not there, so nobody can say what is in it."
         raise NotFoundError(message, hint=f"systemctl start {infra_unit(tenant)}")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from ...errors import BbhvError, CommandError, NotFoundError, RefusedError
 from ...host import files, removal, run, systemd
-from ...model.manifest import DRIVE, Manifest
+from ...model.manifest import DRIVE, SHARED, SHARED_ENDING, Manifest
 from ...names import is_name
 from ...records import dataclass
 from .. import emptyroot, paths, world
@@ -26,6 +26,8 @@ from .room import taken
 SECONDS = 3600
 CHUNK = 1 << 20
 ENDING = ".raw"
+# What a manifest calls a volume that has a name with this ending.
+_WHAT = {"": "directory", ENDING: DRIVE, SHARED_ENDING: SHARED}
 _GOING = ("active", "activating", "reloading", "refreshing", "deactivating")
 _COPY_CAPABILITIES = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_SETFCAP"
 
@@ -42,8 +44,13 @@ class Volume:
 
     @property
     def is_drive(self) -> bool:
-        """Whether it is for machines."""
+        """Whether it is a drive of machines, and not a folder."""
         return self.path.endswith(ENDING)
+
+    @property
+    def is_for_machines(self) -> bool:
+        """Whether machines use it, and not containers."""
+        return self.is_drive or self.path.endswith(SHARED_ENDING)
 
     @property
     def taken(self) -> int:
@@ -58,7 +65,7 @@ class Volume:
     def snapshot(self, name: str) -> str:
         """The path of a snapshot."""
         home = os.path.dirname(os.path.dirname(self.path))
-        return f"{home}/snapshots/{self.name}/{name}{ENDING if self.is_drive else ''}"
+        return f"{home}/snapshots/{self.name}/{name}{os.path.basename(self.path).removeprefix(self.name)}"
 
 
 def volumes(tenant: str) -> tuple[Volume, ...]:
@@ -76,10 +83,11 @@ def volumes(tenant: str) -> tuple[Volume, ...]:
 
 def _volumes(home: str, manifest: Manifest | None) -> Iterator[Volume]:
     for entry in sorted(os.listdir(home)):
-        name, mode = entry.removesuffix(ENDING), os.lstat(f"{home}/{entry}").st_mode
-        if not is_name(name) or not (stat.S_ISREG(mode) if entry != name else stat.S_ISDIR(mode)):
+        name, dot, rest = entry.partition(".")
+        mode, what = os.lstat(f"{home}/{entry}").st_mode, _WHAT.get(f"{dot}{rest}")
+        if not is_name(name) or not what or not (stat.S_ISREG(mode) if what == DRIVE else stat.S_ISDIR(mode)):
             continue
-        declared = _is_declared(manifest, name, drive=entry != name)
+        declared = _is_declared(manifest, name, what)
         workloads = manifest.workloads if manifest and declared else ()
         users = tuple(each.unit for each in workloads if f"volume:{name}" in each.settings)
         one = Volume(name=name, path=f"{home}/{entry}", declared=declared, users=users)
@@ -90,10 +98,9 @@ def _volumes(home: str, manifest: Manifest | None) -> Iterator[Volume]:
                      snapshots=tuple(each for each in kept if is_name(each)))  # fmt: skip
 
 
-def _is_declared(manifest: Manifest | None, name: str, *, drive: bool) -> bool:
-    """Whether a volume is what a commit says of it: after a change of Use=, the folder and the drive are both there."""
-    what = manifest.infra_settings.get(f"volume:{name}", "") if manifest else ""
-    return bool(what) and what.startswith(DRIVE) == drive
+def _is_declared(manifest: Manifest | None, name: str, what: str) -> bool:
+    """Whether a volume is what a commit says of it: after a change of Use=, what it was before is there as well."""
+    return manifest is not None and manifest.infra_settings.get(f"volume:{name}", "").partition(" ")[0] == what
 
 
 def find(tenant: str, name: str) -> Volume:

@@ -34,12 +34,10 @@ _ONE = "A machine has one network: write Bridge= in [Network]."
 
 
 def _volume_mount(value: str) -> VolumeMount:
-    """A volume that becomes a drive of the machine, with the volume's name as its serial number."""
+    """A volume that becomes a drive of the machine, with the volume's name as its serial number; or, with a path, a
+    folder that the machine shares with the host."""
     name, colon, where = value.partition(":")
-    mount = VolumeMount(v.name(name), mount_point(where) if colon else "")
-    if colon:
-        raise v.NotYet("A directory that a machine shares is not supported yet.", f"Write {name}: it becomes a drive.")
-    return mount
+    return VolumeMount(v.name(name), mount_point(where) if colon else "")
 
 
 def _option(name: str, show: Callable[..., str] = str) -> Callable[[object], tuple[str, ...]]:
@@ -99,8 +97,10 @@ BRIDGE = Setting(
     _NETWORK, "Bridge", _YES, v.name, Cost.RESTART, "The network of the machine, such as lan.",
     refers=("netdev", "network"),
 )
-VOLUME = replace(workload.VOLUME, parse=_volume_mount, doc="A volume that becomes a drive, by its name, such as data.",
-                 show=lambda mount: mount.volume)  # fmt: skip
+VOLUME = replace(
+    workload.VOLUME, parse=_volume_mount, show=lambda mount: f"{mount.volume}:{mount.path}".rstrip(":"),
+    doc="A volume: a drive by its name, such as data, or a folder and where to see it, such as data:/srv/data.",
+)
 HEALTH = replace(
     workload.HEALTH, parse=checks("unit", "tcp", "http", "script", "console"),
     doc="How to tell that the machine is healthy: unit, tcp:PORT, http:PORT/PATH, script:NAME or console:REGEX.",
@@ -220,9 +220,21 @@ def _contradictions(machine: Machine) -> Iterator[Finding]:
     yield from _network(machine.values)
     yield from workload.waits_for_itself(machine)
     for mount, place in machine.values.repeats(VOLUME):
-        yield Finding(place, "BB304", f"Volume {mount.volume} is a drive of the machine already.", "Leave it out.")
+        what = "shared with" if mount.path else "a drive of"
+        yield Finding(place, "BB304", f"Volume {mount.volume} is {what} the machine already.", "Leave it out.")
+    yield from _one_place(machine.values)
     yield from workload.handed_twice(machine.values)
     yield from _doubts(machine.values)
+
+
+def _one_place(values: Values) -> Iterator[Finding]:
+    """Two folders at one path."""
+    known: dict[str, str] = {}
+    for mount, place in zip(values.all(VOLUME), values.places(VOLUME)):
+        first = known.setdefault(mount.path, mount.volume) if mount.path else mount.volume
+        if first != mount.volume:
+            message = f"Volume {first} is at {mount.path} already."
+            yield Finding(place, "BB304", message, "Choose another path.")
 
 
 def _start(values: Values) -> Iterator[Finding]:

@@ -21,11 +21,13 @@ DISK = "/run/bitbuilder/disk.raw"
 LINUX = "/run/bitbuilder/linux"
 INITRD = "/run/bitbuilder/initrd"
 VOLUMES = "/run/bitbuilder/volumes"
+SHARES = "/run/bitbuilder/shares"
+VIRTIOFSD = "/run/bitbuilder/virtiofsd"
 PROGRAM = "systemd-vmspawn"
 # Without these, a machine cannot be run as it is meant: unprivileged, with its disk read as what it is.
 _NEEDED = (
     "--system", "--register", "--keep-unit", "--ephemeral", "--image-format", "--extra-drive", "--pass-ssh-key",
-    "--notify-ready",
+    "--notify-ready", "--bind",
 )  # fmt: skip
 # What is said where the program knows it, and is no different elsewhere.
 _STEADY = (
@@ -66,7 +68,8 @@ def command(
         f"--notify-ready={show_boolean(notify)}",
         *machine.values.argv(),
         *arguments(machine, tenant),
-        *(f"--extra-drive=raw:{drive(mount.volume)}" for mount in machine.values.all(VOLUME)),
+        *(f"--extra-drive=raw:{drive(mount.volume)}" for mount in machine.values.all(VOLUME) if not mount.path),
+        *(f"--bind={share(mount.volume)}:{mount.path}" for mount in machine.values.all(VOLUME) if mount.path),
         *_kernel(machine, initrds),
         "--",
         *machine.kernel_words,
@@ -84,10 +87,16 @@ def drive(volume: str) -> str:
     return f"{VOLUMES}/{volume}"
 
 
+def share(volume: str) -> str:
+    """A volume that is a folder as the unit sees it."""
+    return f"{SHARES}/{volume}"
+
+
 def is_copied(machine: Machine) -> bool:
     """Whether its disk is a copy of the image: what is kept, and what is larger, cannot lie above it for one start, and
     vmspawn takes no drives beside what does."""
-    return machine.values.need(PERSISTENT) or machine.values.given(GROW_IMAGE) or machine.values.given(VOLUME)
+    has_drives = any(not mount.path for mount in machine.values.all(VOLUME))
+    return machine.values.need(PERSISTENT) or machine.values.given(GROW_IMAGE) or has_drives
 
 
 def _kernel(machine: Machine, initrds: int) -> Iterator[str]:

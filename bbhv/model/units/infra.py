@@ -8,11 +8,11 @@ from ...kinds.values import show_limit, show_quota, show_size
 from ...kinds.workloads import vmcommand
 from ...kinds.workloads.workload import PERSISTENT
 from ..host import HostFacts
-from ..manifest import DRIVE, STORAGE
+from ..manifest import DRIVE, SHARED, STORAGE
 from ..registration import Grants, Registration
 from ..scripts import STOPPING, longest, stop_unit
 from ..tenant import Tenant
-from .shared import DROP_IN, Assignments, machines_of, render
+from .shared import DROP_IN, Assignments, machines_of, render, shared_path
 
 STEPS = "/usr/lib/bitbuilder/storage"
 BLOCK = 1 << 20
@@ -41,6 +41,7 @@ def settings(tenant: Tenant, facts: HostFacts, grants: Grants) -> dict[str, str]
     """What the manifest says of the infrastructure."""
     found = {f"volume:{name}": "directory" for name in _folders(tenant)}
     found |= {f"volume:{name}": f"{DRIVE} {size}" for name, size in _drives(tenant, facts).items()}
+    found |= {f"volume:{name}": SHARED for name in _shares(tenant, facts)}
     found |= {f"machine:{name}": "folder" for name in sorted(machines_of(tenant, facts))}
     found |= {f"root:{name}": "folder" for name in _roots(tenant)}
     return found | ({STORAGE: str(size)} if (size := _room(tenant, facts, grants)) else {})
@@ -84,14 +85,20 @@ def _tenant_unit(tenant: Tenant, watched_sec: int) -> str:
 
 
 def _folders(tenant: Tenant) -> tuple[str, ...]:
-    """The volumes that are folders of the host, by name."""
+    """The volumes that are folders for containers, by name."""
     return tuple(name for name, volume in sorted(tenant.volumes.items()) if volume.use == "container")
 
 
 def _drives(tenant: Tenant, facts: HostFacts) -> dict[str, int]:
     """The sizes of the volumes that are drives, by name; there are none where no machine runs."""
-    found = {name: one.size for name, one in sorted(tenant.volumes.items()) if one.use == "machine"}
+    found = {name: one.size for name, one in sorted(tenant.volumes.items()) if one.is_drive}
     return {} if vmcommand.lacking(facts.vmspawn, facts.vmspawn_switches) else found
+
+
+def _shares(tenant: Tenant, facts: HostFacts) -> tuple[str, ...]:
+    """The volumes that are folders for machines, by name; there are none where no machine runs."""
+    found = tuple(name for name, one in sorted(tenant.volumes.items()) if one.is_shared)
+    return () if vmcommand.lacking(facts.vmspawn, facts.vmspawn_switches) else found
 
 
 def _roots(tenant: Tenant) -> tuple[str, ...]:
@@ -101,7 +108,8 @@ def _roots(tenant: Tenant) -> tuple[str, ...]:
 
 def _room(tenant: Tenant, facts: HostFacts, grants: Grants) -> int:
     """How much storage there is, in whole blocks; none as long as nothing is in it."""
-    used = _folders(tenant) or _drives(tenant, facts) or _roots(tenant) or machines_of(tenant, facts)
+    kept = _folders(tenant) or _roots(tenant)
+    used = kept or _drives(tenant, facts) or _shares(tenant, facts) or machines_of(tenant, facts)
     return (grants.storage or 0) // BLOCK * BLOCK if used else 0
 
 
@@ -114,6 +122,8 @@ def _infra_unit(tenant: Tenant, facts: HostFacts, grants: Grants) -> str:
              for one in _roots(tenant)]  # fmt: skip
     make += [names.exec_line((STEPS, "drive", f"{home}/{name}.raw", str(size)))
              for name, size in _drives(tenant, facts).items()]  # fmt: skip
+    make += [names.exec_line((mkdir, "-p", "-m", "0700", "--", shared_path(home, name)))
+             for name in _shares(tenant, facts)]  # fmt: skip
     folders = [f"{facts.machines(tenant.id)}/{name}" for name in sorted(machines_of(tenant, facts))]
     # What the user of a machine has, and what it may only write into: both are lent to it one by one.
     make += [names.exec_line((mkdir, "-p", "-m", "0755", "--", f"{one}/run", f"{one}/kept")) for one in folders]

@@ -23,10 +23,14 @@ from .shared import (
     image,
     machines_of,
     render,
+    shares,
     waits,
 )  # fmt: skip
 
 STEPS = "/usr/lib/bitbuilder/machine"
+SHARING = "/usr/lib/bitbuilder/virtiofsd"
+# How many files of its shared folders a guest may know at once.
+SHARED_FILES = 524288
 # How long an emulated processor may take where a real one has the time of the template.
 EMULATED_START_SEC = 600
 EMULATED_STOP_SEC = 240
@@ -58,6 +62,7 @@ def _record(machine: Machine, setting: Setting, images: tuple[ImageRef, ...]) ->
     texts["kvm"] = "no" if setting.grants.emulation else "yes"
     texts |= credentials.settings(machine, credentials.chosen(tenant.credentials, setting.facts.host_name))
     texts |= {f"volume:{drive}": f"{path} {size}" for drive, (path, size) in drives(machine, setting).items()}
+    texts |= {f"volume:{share}": path for share, path in shares(machine, setting).items()}
     texts["vsock"] = str(setting.facts.cids.get(name, "no"))
     return Workload(
         name=machine.name,
@@ -104,11 +109,16 @@ def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
         # vmspawn listens there for the guest to say that it is ready.
         *((("RestrictAddressFamilies", "AF_VSOCK"),) if vmcommand.notifies(machine, facts.cids.get(name)) else ()),
         *(("BindPaths", f"-{path}:{vmcommand.drive(one)}") for one, (path, _) in drives(machine, setting).items()),
+        *_sharing(shares(machine, setting), facts.virtiofsd),
         *(_patience() if setting.grants.emulation else ()),
         ("ExecStartPre", f"+{names.exec_line((STEPS, 'prepare', name, *_copy(machine, lent[vmcommand.DISK])))}"),
         *(
             ("ExecStartPre", f"+{names.exec_line((STEPS, 'lend', name, vmcommand.drive(drive), str(size)))}")
             for drive, (_, size) in drives(machine, setting).items()
+        ),
+        *(
+            ("ExecStartPre", f"+{names.exec_line((STEPS, 'share', name, vmcommand.share(share)))}")
+            for share in shares(machine, setting)
         ),
         ("ExecStart", names.exec_line(command)),
     ]
@@ -128,6 +138,23 @@ def _copy(machine: Machine, root: ImageRef) -> tuple[str, ...]:
     if not vmcommand.is_copied(machine):
         return ()
     return (vmcommand.DISK, _disk(machine, root), str(machine.values.get(GROW_IMAGE) or 0))
+
+
+def _sharing(folders: dict[str, str], program: str) -> Assignments:
+    """What virtiofsd needs beside QEMU: vmspawn starts it by its path, where ours is that calls it without namespaces.
+
+    It opens a file for each that the guest knows, changes owners to who owns them already, and asks the kernel how many
+    files there may be. What it may not call is an error for the guest, and not the end of it.
+    """
+    if not folders:
+        return []
+    return [
+        *(("BindPaths", f"-{path}:{vmcommand.share(one)}") for one, path in folders.items()),
+        ("BindReadOnlyPaths", f"{names.quote_word(program)}:{vmcommand.VIRTIOFSD}"),
+        ("BindReadOnlyPaths", f"{SHARING}:{names.quote_word(program)}"),
+        ("SystemCallFilter", "@chown"), ("SystemCallErrorNumber", "EPERM"), ("ProcSubset", "all"),
+        ("LimitNOFILE", str(SHARED_FILES)),
+    ]  # fmt: skip
 
 
 def _patience() -> Assignments:

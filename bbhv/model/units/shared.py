@@ -19,7 +19,7 @@ from ...kinds.workloads.workload import (
 )  # fmt: skip
 from ...records import dataclass
 from ..host import HostFacts
-from ..manifest import EXPANDED, Health, ImageRef, Workload, image_path
+from ..manifest import EXPANDED, SHARED_ENDING, Health, ImageRef, Workload, image_path
 from ..registration import Grants
 from ..tenant import Tenant
 
@@ -102,7 +102,19 @@ def drives(machine: Machine, setting: Setting) -> dict[str, tuple[str, int]]:
     """The volumes that a machine has as drives: by name the file, and its size in bytes."""
     folder = setting.facts.volumes(setting.tenant.id)
     found = {mount.volume: setting.tenant.volumes[mount.volume] for mount in machine.values.all(VOLUME)}
-    return {name: (f"{folder}/{name}.raw", volume.size) for name, volume in sorted(found.items())}
+    return {name: (f"{folder}/{name}.raw", volume.size) for name, volume in sorted(found.items()) if volume.is_drive}
+
+
+def shares(machine: Machine, setting: Setting) -> dict[str, str]:
+    """The folders that a machine shares: by name of the volume the path."""
+    folder, volumes = setting.facts.volumes(setting.tenant.id), setting.tenant.volumes
+    named = sorted({mount.volume for mount in machine.values.all(VOLUME)})
+    return {name: shared_path(folder, name) for name in named if volumes[name].is_shared}
+
+
+def shared_path(folder: str, volume: str) -> str:
+    """Where the volumes of a tenant have one that machines share."""
+    return f"{folder}/{volume}{SHARED_ENDING}"
 
 
 def after(one: Declared, tenant: Tenant, facts: HostFacts) -> tuple[str, ...]:
