@@ -158,7 +158,7 @@ def module_name(path: str) -> str:
 def deflated(texts: Mapping[str, bytes]) -> tuple[bytes, dict[str, bytes]]:
     """Texts that are alike, each deflated on its own with a dictionary, which comes first: of each text some part."""
     share = (1 << zlib.MAX_WBITS) // len(texts)
-    dictionary = b"".join(text[len(text) // 2:][:share] for text in texts.values())
+    dictionary = b"".join(text[len(text) // 3:][:share] for text in texts.values())
     found = {}
     for name, text in texts.items():
         squeeze = zlib.compressobj(9, zdict=dictionary)
