@@ -354,8 +354,8 @@ MISTAKES: Mapping[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
          "error[BB209]: Volume www is for containers, so no machine can have it. hint: Declare another "
          "volume, or write Use=machine in infrastructure/www.volume."),
         ("Volume=data", "Volume=data:/srv",
-         "error[BB207]: Volume=: A directory that a machine shares is not supported yet. hint: Write data: "
-         "it becomes a drive."),
+         "error[BB209]: Volume data is a drive, which the machine itself mounts where it likes. hint: Write "
+         "Volume=data, or Format=directory in infrastructure/data.volume for a folder that is shared."),
         ("MemoryMax=1300M", "MemoryMax=512M",
          "error[BB209]: MemoryMax=512M has no room for RAM=1G and what QEMU itself needs. hint: Write "
          "MemoryMax=1280M or more, or less RAM= in [VM]."),
