@@ -105,7 +105,7 @@ def _machines() -> Iterator[Check]:
     if not lacking and not run.find(qemu):
         lacking = f"this host has no {qemu}"
     kvm, vsock = ("yes" if os.path.exists(path) else "no" for path in (vmspawn.KVM, vmspawn.VSOCK))
-    said = f"{program}, KVM {kvm}, vsock {vsock}"
+    said = f"{program}, KVM {kvm}, vsock {vsock}, virtiofsd {'yes' if vmspawn.virtiofsd() else 'no'}"
     if lacking:
         said = f"{lacking}; granted to {', '.join(wanted) or 'nobody'}"
     hint = f"Install systemd-vmspawn (systemd 260 or newer) and {qemu}."
