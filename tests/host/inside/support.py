@@ -34,6 +34,11 @@ def run(
     return done
 
 
+def systemd_version() -> int:
+    """The number of this host's systemd."""
+    return int(run(["systemctl", "--version"]).stdout.split()[1].partition(".")[0])
+
+
 class Repo:
     """A bare git repository that commits are made in without a work tree."""
 

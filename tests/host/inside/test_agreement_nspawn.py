@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import run
+from .support import run, systemd_version
 
 SETTINGS = Path("/run/systemd/nspawn/agree.nspawn")
 READER = """
@@ -68,16 +68,11 @@ def ours(text: str) -> tuple[list[tuple[str, str, int, str]], list[tuple[int, st
     return [(row[0], row[1], row[2], row[3]) for row in rows], [(line, code) for line, code in found]
 
 
-def version() -> int:
-    """The number of this host's systemd."""
-    return int(run(["systemd-nspawn", "--version"]).stdout.split()[1].partition(".")[0])
-
-
 def test_every_key_of_the_table_is_one_that_nspawn_knows_since_the_version_that_the_table_says(root: Path) -> None:
     rows = ours("")[0]
     text = "".join(f"[{section}]\n{key}=\n" for section, key, _, _ in rows)
     unknown = {line for line, sentence in complaints(root, text) if "Unknown key" in sentence}
-    assert unknown == {2 * number for number, (_, _, since, _) in enumerate(rows, 1) if since > version()}
+    assert unknown == {2 * number for number, (_, _, since, _) in enumerate(rows, 1) if since > systemd_version()}
 
 
 def test_what_a_tenant_may_set_is_read_by_both(root: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import run
+from .support import run, systemd_version
 
 FILES = sorted((Path(__file__).parent / "networkd").iterdir())
 DROPS = Path(__file__).parent / "networkd-drops.txt"
@@ -28,11 +28,6 @@ def no_networks() -> Iterator[None]:
     run(["networkctl", "reload"])
     for link in LINKS:
         run(["ip", "link", "delete", link], check=False)
-
-
-def version() -> int:
-    """The number of this host's systemd."""
-    return int(run(["networkctl", "--version"]).stdout.split()[1].partition(".")[0])
 
 
 def complaints(files: dict[str, str]) -> list[str]:
@@ -62,7 +57,7 @@ def test_a_key_that_does_not_exist_and_a_value_that_cannot_be_read_are_complaine
 
 def test_every_key_that_a_tenant_may_set_is_read() -> None:
     said = complaints({f"40-{path.name}": path.read_text(encoding="utf-8") for path in FILES})
-    wanted = [place for path in FILES for place in newer(path, version())]
+    wanted = [place for path in FILES for place in newer(path, systemd_version())]
     assert sorted(":".join(line.split(":")[:2]) for line in said) == sorted(wanted), said
     assert [line for line in said if "Unknown key" not in line] == []
 
