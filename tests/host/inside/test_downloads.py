@@ -203,7 +203,10 @@ def test_all_images_of_a_run_share_the_time_that_it_has(acme: Tenant, server: Ht
         **{f"containers/{name[:3]}.nspawn": idler(name[:3]) for name in shelf.files},
     })  # fmt: skip
     said = run(["bbhv", "sync", "--backoff", "acme"], check=False).stdout
-    assert len(asked) == 2 and time.monotonic() - asked[1] < 4, said
+    if len(asked) == 1:  # on a slow machine the first took all of it
+        assert "what came before it took all of the 6 s" in said, said
+        return
+    assert len(asked) == 2 and time.monotonic() - asked[1] < 6, said  # which it would have had for itself
     assert "it took longer than 6 s and was ended" in said, said
 
 
