@@ -1,6 +1,7 @@
 """Who wants an image, how much of it is taken, and the sentences about what is not, whichever way it comes."""
 
 import time
+from math import ceil
 
 from ...errors import BbhvError
 from ...kinds.values import show_size
@@ -40,8 +41,8 @@ class UnfinishedError(BbhvError):
 
 
 def left(until: float) -> int:
-    """How many seconds there are until then, at least one."""
-    return max(1, round(until - time.monotonic()))
+    """How many seconds there are until then, at least one: no fewer, for who was ended after them has been late."""
+    return max(1, ceil(until - time.monotonic()))
 
 
 def unfetched(image: ImageRef, words: str, hint: str = "What runs stays as it is.") -> BbhvError:
