@@ -12,7 +12,7 @@ from pathlib import Path
 from .host import Host
 from .shell import BuildError, Progress
 
-INSIDE_TIMEOUT = 4000
+INSIDE_TIMEOUT = 4300
 OUTSIDE_TIMEOUT = 1800
 GRACE = 120
 _PASSED, _NOTHING_SELECTED = 0, 5
