@@ -1,8 +1,8 @@
 """Servers of images, as values: where one may send us, and at which addresses nobody is asked.
 
 Pure. A tenant names a URL below a prefix that it was granted, and may be the one who says which address the name in it
-has: so the address decides. It must not be one at which only this host has services. On its other addresses it answers
-everybody in its network, and so it may answer us.
+has: so the address decides. It must not be one at which only this host has services, or one at which a provider tells
+this host its secrets. On its other addresses it answers everybody in its network, and so it may answer us.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,11 @@ from ..kinds.urls import covers, normalise
 from ..kinds.values import Unreadable
 
 MAX_QUERY = 4096
+# Where providers answer machines about themselves, besides 169.254.169.254, which is link-local: those of Amazon and
+# Google by IPv6, of Alibaba, of Azure (its wire server), and of Oracle.
+_METADATA = frozenset(map(ip_address, (
+    "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192",
+)))  # fmt: skip
 REDIRECTS = 5
 TOO_OFTEN = f"The server sends us elsewhere more than {REDIRECTS} times"
 
@@ -47,6 +52,8 @@ def forbidden(address: str, url: str, granted: Sequence[str]) -> str:
         return "this host itself"
     if one.is_link_local:
         return "only for neighbours on the same link"
+    if one in _METADATA:
+        return "where a provider tells this host its secrets"
     return "a group of hosts" if one.is_multicast else ""
 
 

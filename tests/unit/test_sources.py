@@ -8,6 +8,7 @@ from bbhv.model.sources import MAX_QUERY, elsewhere, forbidden
 AWAY = ("https://images.example.com/",)
 OWN = ("http://localhost:8000/images/",)
 HOST, LINK, GROUP = "this host itself", "only for neighbours on the same link", "a group of hosts"
+SECRETS = "where a provider tells this host its secrets"
 
 
 @pytest.mark.parametrize(("address", "what"), [
@@ -17,6 +18,8 @@ HOST, LINK, GROUP = "this host itself", "only for neighbours on the same link", 
     ("0.0.0.0", HOST), ("::", HOST), ("::ffff:127.0.0.1", HOST), ("::ffff:0.0.0.0", HOST), ("::ffff:7f00:1", HOST),
     ("169.254.169.254", LINK), ("169.254.0.1", LINK), ("fe80::1", LINK), ("fe80::1%eth0", LINK), ("febf::1%2", LINK),
     ("::ffff:169.254.169.254", LINK),
+    ("fd00:ec2::254", SECRETS), ("fd00:ec2::253", ""), ("fd20:ce::254", SECRETS), ("100.100.100.200", SECRETS),
+    ("::ffff:100.100.100.200", SECRETS), ("168.63.129.16", SECRETS), ("192.0.0.192", SECRETS), ("100.100.100.201", ""),
     ("224.0.0.1", GROUP), ("239.255.255.255", GROUP), ("ff02::1", GROUP), ("ff02::1%eth0", GROUP), ("ff0e::1", GROUP),
 ])  # fmt: skip
 def test_an_address_at_which_only_this_host_or_its_link_answers_is_not_asked(address: str, what: str) -> None:
