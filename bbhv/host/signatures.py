@@ -14,7 +14,7 @@ from ..errors import CommandError, RefusedError
 from ..formats import gpgstatus
 from . import run
 
-SECONDS = 30
+SECONDS, CPU_SECONDS = 30, 20
 # A verifier that reads fewer bytes than this in a second has stopped.
 SLOWEST = 16 << 20
 NOBODY = "65534"
@@ -73,10 +73,10 @@ def is_made_by_openpgp(
 
 
 def _run(command: tuple[str, ...], data: int, handles: tuple[int, ...]) -> run.Result:
-    seconds = SECONDS + os.fstat(data).st_size // SLOWEST
-    confined = (*_CONFINED, f"--cpu={seconds}", "--")
+    more = os.fstat(data).st_size // SLOWEST
+    confined = (*_CONFINED, f"--cpu={CPU_SECONDS + more}", "--")
     try:
-        done = run.run((*confined, *command), timeout=seconds, stdin=data, ok=(), pass_fds=handles)
+        done = run.run((*confined, *command), timeout=SECONDS + more, stdin=data, ok=(), pass_fds=handles)
     except CommandError as error:
         raise RefusedError(f"{command[0]} could not say whether a signature is good: {error.message}") from error
     if done.returncode in _CANNOT_RUN:
