@@ -166,7 +166,7 @@ def decode(data: bytes) -> State:
         proof=Proof(_str(proof["digest"]), _int(proof["untilUSec"])) if proof else None,
         vouchers=tuple(
             Voucher(_str(one["sha256"]), _str(one["key"]), _str(one["part"]))
-            for one in map(_dict, _list(value.get("vouchers", []))) if one
+            for one in map(_dict, _list(value["vouchers"])) if one
         ),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from .conftest import Make
 from .support import run, unit_property
 from .test_machines import heard, metadata
-from .vms import CAN_RUN, GRANTS, images, machine, qemu, unit
+from .vms import CAN_RUN, GRANTS, images, machine, qemu, said, unit
 from .world import container
 
 
@@ -38,7 +38,8 @@ def with_machines(make: Make) -> None:
     # Larger: the machine restarts and finds its data, and more room around it. Smaller is refused.
     acme.repo.commit(drive("32M"))
     assert acme.sync() == "applied", acme.said
-    assert heard(acme, "drive data of 32 MiB start 2") and file.stat().st_size == 32 << 20
+    assert heard(acme, "drive data of 32 MiB start 2"), said(acme, "db")
+    assert file.stat().st_size == 32 << 20
     invocation = unit_property(db, "InvocationID")
     acme.repo.commit(drive("24M"))
     assert acme.sync(3) == "refused" and "Volume data has 32M and cannot become smaller" in acme.said
