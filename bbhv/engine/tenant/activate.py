@@ -17,7 +17,7 @@ from ...model.probe import probes
 from ...model.scripts import begins, stopping, stops, takes_time
 from ...names import infra_unit, tenant_unit, workload_of
 from ...records import dataclass, replace
-from .. import paths
+from .. import paths, rereads
 from ..storage import copies, publish
 from ..storage.state import Outcome, Store, Trial
 from . import deadline, scripts
@@ -74,7 +74,7 @@ def switch(moves: Sequence[Move]) -> Mapping[str, str]:
          lambda job: _stop(job, *ending[job.tenant]))  # fmt: skip
     changed = [move for move in moves if move.job.outcome is None and _show(move)]
     if changed:
-        systemd.daemon_reload()
+        rereads.reread(f"{paths.RUN_LOCK}/_systemd", "systemd", systemd.daemon_reload)
     for move in moves:
         if move.job.outcome is None:
             publish.tidy(move.job.tenant)
