@@ -31,7 +31,7 @@ def test_a_reader_takes_good_input_cut_off_anywhere(target: Target) -> None:
 
 
 # What is read through another module, or below, or is no reader.
-ELSEWHERE = {"conffile", "gitconfig", "jsonscan", "jsonvalue", "images/verity"}
+ELSEWHERE = {"conffile", "gitconfig", "jsonscan", "jsonvalue", "nft", "nsswitch", "rtnetlink", "images/verity"}
 
 
 def test_every_reader_has_a_row() -> None:
