@@ -22,7 +22,7 @@ from itertools import islice
 from ..errors import BbhvError
 from ..host import files, git, run, systemd, transient
 from ..records import dataclass
-from . import emptyroot, paths, sandboxes
+from . import emptyroot, paths, resolving, sandboxes
 
 REPOSITORY = "repo.git"
 CHUNK = 1 << 20
@@ -207,7 +207,7 @@ def _place(work: Work, network: bool) -> list[str]:
         return [*sandboxes.lend(""), *found]
     servers = files.parent(os.path.realpath(_NAME_SERVERS))  # which some program or other keeps in /run
     also = (*_LOOKED_UP, *([servers] if servers.startswith("/run/") else []))
-    looked_up = [f"BindReadOnlyPaths=-{path}" for path in also] if network else []
+    looked_up = [*(f"BindReadOnlyPaths=-{path}" for path in also), *resolving.properties()] if network else []
     system = ["BindReadOnlyPaths=/usr", "BindReadOnlyPaths=/etc"]
     return [f"RootDirectory={emptyroot.prepare()}", *CLOSED, *system, *looked_up, *found]
 

@@ -16,7 +16,7 @@ from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
 from ..records import dataclass
-from . import paths, requests, system, world
+from . import paths, requests, resolving, system, world
 from .repository import offline
 from .storage import collect, publish
 from .storage.state import Outcome, Store, known_tenants
@@ -58,6 +58,7 @@ def boot() -> None:
     _mark(host)
     publish.publish("_host", 1, _host_units(host))
     systemd.daemon_reload()
+    resolving.keep_machines_out()
     publish.tidy("_host")
     enabled = [t for t in _enabled(host) if t in host.registrations or t in known_tenants()]
     wanted = [t for t in enabled if not (publish.is_suspended(t) or (again and publish.is_stopped(t)))]

@@ -23,6 +23,8 @@ RUN_STOPPED = "/run/bitbuilder/stopped"
 RUN_REQUESTS = "/run/bitbuilder/requests"
 RUN_WANTED = "/run/bitbuilder/wanted"
 API = "/run/bitbuilder/io.bitbuilder.Hypervisor"
+RUN_NSSWITCH = "/run/bitbuilder/nsswitch.conf"  # as units that fetch see it
+RUN_NETWORKS = "/run/bitbuilder/networks"
 RUN_SUSPENDED = "/run/bitbuilder/suspended"  # units/tenant@.service looks there too
 RUN_ROOT = "/run/bitbuilder/root"  # what sandboxes have as their root
 # In there: where git works, and the objects that it is lent.

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from ...errors import BbhvError
 from ...host import log, run, systemd
 from ...names import is_object_id
-from .. import paths, sandboxes
+from .. import paths, resolving, sandboxes
 from ..tenant.job import Job, Mode, sentence
 
 FEWEST = 2
@@ -73,8 +73,9 @@ def _answers(jobs: Sequence[Job]) -> Iterator[tuple[int, str]]:
         for job in jobs
     ])  # fmt: skip
     sandbox = systemd.Sandbox(
-        properties=sandboxes.lend(""), network=True, memory="256M", file_size=1 << 20, seconds=SECONDS
-    )
+        properties=(*sandboxes.lend(""), *resolving.properties()), network=True, memory="256M", file_size=1 << 20,
+        seconds=SECONDS,
+    )  # fmt: skip
     stdin = sandboxes.in_memory(questions.encode())
     try:
         with sandboxes.unit("refs", "all", "all repositories", ("refs",), sandbox, stdin) as unit:

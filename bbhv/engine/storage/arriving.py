@@ -19,7 +19,7 @@ from ...kinds.values import show_about, show_progress
 from ...model.manifest import ImageRef
 from ...model.sources import REDIRECTS, TOO_OFTEN, elsewhere
 from ...records import dataclass
-from .. import sandboxes
+from .. import resolving, sandboxes
 from ..repository import reach
 from . import partial
 from .customer import Bound, Customer, UnfinishedError, bound_of, left, other_digest, too_large, unfetched
@@ -185,8 +185,9 @@ def asking(
 def _unit(customer: Customer, name: str, url: str, until: float, start: int, tag: str) -> Iterator[sandboxes.Unit]:
     question = json.dumps([url, customer.granted, customer.authority, customer.patience, start, tag])
     sandbox = systemd.Sandbox(
-        properties=sandboxes.lend(""), network=True, memory="256M", file_size=1 << 20, seconds=left(until)
-    )
+        properties=(*sandboxes.lend(""), *resolving.properties()), network=True, memory="256M", file_size=1 << 20,
+        seconds=left(until),
+    )  # fmt: skip
     stdin = sandboxes.in_memory(question.encode())
     try:
         with sandboxes.unit("image", customer.tenant, name, ("download",), sandbox, stdin) as unit:

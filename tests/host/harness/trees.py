@@ -18,7 +18,7 @@ WITH_MACHINES = ("sid",)
 _HOST_PACKAGES = (
     "systemd", "systemd-sysv", "systemd-container", "systemd-resolved", "dbus", "git", "openssh-client",
     "python3-minimal", "libpython3-stdlib", "squashfs-tools", "erofs-utils", "iproute2", "kmod", "udev", "nftables",
-    "gnupg", "curl", "strace",
+    "libnss-mymachines", "gnupg", "curl", "strace",
     # What signs commits, and what serves repositories over ssh, in tests.
     "openssh-server", "sqv", "gpgv",
     # What makes and reads the images with which our readers are compared.
