@@ -8,10 +8,13 @@ from .errors import BbhvError
 
 MAX_NAME = 24
 MAX_INTERFACE = 15  # IFNAMSIZ without the NUL
+PORT_PREFIX = "bb-"  # of the host's ends of what connects workloads; systemd-networkd leaves them alone
 _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz")
 _ALNUM = _LOWER | frozenset("0123456789")
 _HEX = frozenset("0123456789abcdef")
 _UNIT_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_MANY = 12  # letters of a digest, which are 71 bits: who has another's name would search for 10^21 names
 _WORD_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@+=:,./_-")
 
 NAME_RULE = (
@@ -77,9 +80,7 @@ def machine_unit(name: str, tenant: str) -> str:
 
 def machine_user(tenant: str) -> str:
     """The user that runs the machines of a tenant, and nothing else on the host."""
-    import hashlib
-
-    return f"bb-{hashlib.sha256(tenant.encode()).hexdigest()[:16]}"
+    return f"bb-{_digest(tenant, 16)}"
 
 
 def workload_of(unit: str) -> tuple[str, str, str]:
@@ -92,13 +93,47 @@ def workload_of(unit: str) -> tuple[str, str, str]:
 
 def interface_name(name: str, tenant: str) -> str:
     """The host's name of a tenant's interface: NAME.TENANT, or when the kernel's 15 characters are too few for it, the
-    beginning of NAME and a digest of both, which another tenant's may have by chance or by intent."""
+    beginning of NAME and a digest of both. Another tenant must not find a name with the same digest, because it would
+    be in the network of this one: so the digest takes what room there is."""
+    whole = workload(name, tenant)
+    return whole if len(whole) <= MAX_INTERFACE else f"{name[:2].rstrip('-')}.{_letters(whole)}"
+
+
+def port_name(workload_name: str, network: str, tenant: str) -> str:
+    """The host's end of what connects a workload to a network of its tenant, and nothing else on the host."""
+    return PORT_PREFIX + _letters(f"{workload_name}.{tenant} {network}")
+
+
+def inner_name(workload_name: str, network: str, tenant: str) -> str:
+    """What the other end is called until the workload has it."""
+    return PORT_PREFIX + _letters(f"{workload_name}.{tenant} {network} inside")
+
+
+def hardware_address(what: str, host: str) -> str:
+    """A hardware address that stays the same, and that no other host has for the same: locally administered, of one
+    device (IEEE 802, clause 8)."""
+    digits = _digest(f"{host} {what}", 10)
+    return ":".join(("02", *(digits[at : at + 2] for at in range(0, 10, 2))))
+
+
+def _digest(text: str, length: int) -> str:
     import hashlib
 
-    whole = workload(name, tenant)
-    if len(whole) <= MAX_INTERFACE:
-        return whole
-    return f"{name[:6].rstrip('-')}.{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def _letters(text: str) -> str:
+    """A digest of the text in as few characters as a name of an interface can have it."""
+    number, found = int(_digest(text, 32), 16), ""
+    for _ in range(_MANY):
+        number, digit = divmod(number, len(_LETTERS))
+        found += _LETTERS[digit]
+    return found
+
+
+def network_unit(tenant: str) -> str:
+    """The unit that has the networks of a tenant on the host."""
+    return f"tenant-network@{tenant}.service"
 
 
 def infra_unit(tenant: str) -> str:

@@ -97,8 +97,8 @@ SETTINGS: Mapping[str, Advice] = {
         text="""Declarations of this kind are checked, but this version of bbhv does not run them yet. It is a warning:
         the rest of the repository runs.""",
         fix="Nothing; a newer version runs it. Leave the file out if it is better not to be there until then.",
-        file="network/lan.netdev",
-        wrong="[NetDev]\nName=lan\nKind=bridge\n",
+        file="services/agent.portable",
+        wrong="[Portable]\nImage=debian-13\n",
     ),
     "BB212": Advice(
         text="""The host tried to decrypt a credential that one of its workloads uses, before anything changed, and

@@ -167,6 +167,7 @@ VERBS = (
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),
     Verb("tenant", "VERB TENANT", 2, 2, UNITS, "changing:tenant", "Called by the units of a tenant", hidden=True),
+    Verb("network", "up|down TENANT", 2, 2, UNITS, "networking:network", "Called by tenant-network@", hidden=True),
     Verb("requests", "", 0, 0, UNITS, "serving:requests", "Do what callers of the API asked for", hidden=True),
     Verb("worker", "KIND …", 1, 9, UNITS, "serving:worker", "Called in sandboxes", hidden=True, sandboxed=True),
 )  # fmt: skip

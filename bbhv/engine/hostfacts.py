@@ -6,7 +6,7 @@ from functools import cache
 from typing import Self
 
 from ..errors import BbhvError
-from ..host import files, run, systemd, vmspawn
+from ..host import files, networkd, nft, run, systemd, vmspawn
 from ..model.host import HostFacts, Offered
 from ..model.hostconf import HostSettings
 from ..model.manifest import Manifest
@@ -60,6 +60,7 @@ def gather(
         vmspawn=program,
         vmspawn_switches=switches,
         virtiofsd=vmspawn.virtiofsd() if program else "",
+        network_lacking=_network_lacking(),
         uid_bases=(RANGES.take if allocate else RANGES.known)(running.containers),
         vsock=vsock,
         cids=(CIDS.take if allocate else CIDS.known)(running.machines if vsock else ()),
@@ -80,6 +81,13 @@ def _tools() -> dict[str, str]:
     if missing:
         raise BbhvError(f"This host has no {', '.join(missing)}.", hint="Install systemd-container and util-linux.")
     return tools | {tool: run.find(tool) or "" for tool in MORE_TOOLS}
+
+
+@cache
+def _network_lacking() -> str:
+    known = {"nft": nft.is_there(), "systemd-networkd": networkd.is_there()}
+    missing = [name for name, there in known.items() if not there]
+    return f"this host has no {' and no '.join(missing)}" if missing else ""
 
 
 @cache

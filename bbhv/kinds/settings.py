@@ -157,7 +157,7 @@ class Values:
     ) -> None:
         self.file = file
         self.place = place or Place(file)
-        self._table = table
+        self.table = table
         self._given = given
         self._parts: Mapping[str, tuple[Values, ...]] = parts or {}
         self._unread = frozenset(unread)
@@ -212,13 +212,13 @@ class Values:
 
     def newer(self, version: int) -> Iterator[tuple[Setting[object], Place]]:
         """What the file sets and systemd of this version does not know: each row, and where it is set first."""
-        for row in self._table:
+        for row in self.table:
             if row.since > version and self.given(row):
                 yield row, self.places(row)[0]
 
     def references(self) -> Iterator[tuple[Setting[object], str, Place]]:
         """Every name of another declaration: its row, the name, and where it stands. A value may name none."""
-        for row in self._table:
+        for row in self.table:
             for value, place in self._all(row) if row.refers else ():
                 name = row.named(value)
                 if name:
@@ -230,8 +230,8 @@ class Values:
         Of a section that is there several times, those after the first are called "Section[2]" and so on.
         """
         found: dict[str, str] = {}
-        for row in self._table:
-            for number, part in enumerate(self.each(row.section) if row.section in self._table.each else (self,), 1):
+        for row in self.table:
+            for number, part in enumerate(self.each(row.section) if row.section in self.table.each else (self,), 1):
                 values = part.all(row)
                 if values:
                     name = row.name if number == 1 else f"{row.section}[{number}].{row.key}"
@@ -240,12 +240,12 @@ class Values:
 
     def directives(self) -> tuple[tuple[str, str], ...]:
         """The unit settings that the values stand for, in the order of the table."""
-        rows = [row for row in self._table if row.directive]
+        rows = [row for row in self.table if row.directive]
         return tuple((row.directive, row.show(value)) for row in rows for value in self.all(row))
 
     def argv(self) -> tuple[str, ...]:
         """What the values add to a command line, in the order of the table."""
-        return tuple(word for row in self._table for value in self.all(row) for word in row.emit(value))
+        return tuple(word for row in self.table for value in self.all(row) for word in row.emit(value))
 
 
 # The section, the key, and the number of the section among those of its name; 0 where these are all one.

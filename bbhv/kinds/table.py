@@ -102,11 +102,9 @@ KINDS = (
     ),
     Kind(
         name="netdev", noun="network device", pattern="network/NAME.netdev", read=read_netdev, settings=NETDEV_TABLE,
-        pending=True,
     ),
     Kind(
         name="network", noun="network", pattern="network/NAME.network", read=read_network, settings=NETWORK_TABLE,
-        pending=True,
     ),
     Kind(
         name="machine", noun="virtual machine", pattern="machines/NAME.vmspawn", read=read_machine,

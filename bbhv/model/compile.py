@@ -11,24 +11,27 @@ from fnmatch import fnmatchcase
 
 from ..formats.jsontext import Json, dump
 from ..records import dataclass, field
+from .. import names
 from . import credentials, patience
 from .host import HostFacts
 from .manifest import Manifest
 from .registration import Registration
 from .tenant import Tenant
-from .units import container, infra, machine
+from .units import container, infra, machine, network
 from .units.shared import DROP_IN, Setting, machines_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """The result of compiling one commit. `units` maps paths below the units directory to texts, `scripts` names, and
-    `credentials` the names of those that its units read to their encrypted texts."""
+    `credentials` the names of those that its units read to their encrypted texts, and `networks` the files that make
+    its networks to theirs."""
 
     manifest: Manifest
     units: Mapping[str, str]
     scripts: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
 
 
 # What runs, in the order in which a manifest lists it.
@@ -39,7 +42,8 @@ def compile_tenant(
     tenant: Tenant, registration: Registration, facts: HostFacts, commit: str, version: str
 ) -> Generation:
     """The generation of a tenant that has passed its checks. Raises KeyError when a fact is missing."""
-    setting = Setting(tenant, registration.grants, facts)
+    wired = network.networks(tenant, registration.grants, facts)
+    setting = Setting(tenant, registration.grants, facts, wired.ports)
     made = tuple(one for kind in KINDS for one in kind.made(setting))
     images = {one for each in made for one in each.images}
     limited = infra.slice_limits(tenant, registration)
@@ -54,6 +58,7 @@ def compile_tenant(
         workloads=tuple(one.record for one in made),
         slice_settings={f"Slice.{key}": value for key, value in limited},
         infra_settings=infra.settings(tenant, facts, registration.grants),
+        network_settings=wired.settings,
         lifecycle=tenant.metadata.lifecycle,
         images=tuple(sorted(images, key=lambda image: (image.path, image.name))),
         scripts={name: hashlib.sha256(text.encode()).hexdigest() for name, text in scripts.items()},
@@ -62,9 +67,11 @@ def compile_tenant(
     units = infra.texts(tenant, limited, facts, registration.grants, watched)
     units |= {f"{one.record.unit}.d/{DROP_IN}": one.text for one in made}
     units |= infra.stop_units(tenant, facts, [one.record.unit for one in made])
+    if wired.texts:
+        units[f"{names.network_unit(tenant.id)}.d/{DROP_IN}"] = network.unit(tenant)
     return Generation(
         manifest=manifest, units=dict(sorted(units.items())), scripts=scripts,
-        credentials={name: one.text.decode("ascii") for name, one in secrets.items()},
+        credentials={name: one.text.decode("ascii") for name, one in secrets.items()}, networks=wired.texts,
     )  # fmt: skip
 
 
@@ -82,6 +89,7 @@ def inputs_digest(commit: str, registration: Registration, facts: HostFacts, ver
         "vmspawn": [facts.vmspawn, facts.virtiofsd, facts.vsock, *sorted(facts.vmspawn_switches)],
         "tools": dict(facts.tools),
         "allowFile": facts.allow_file,
+        "noNetworks": facts.network_lacking,
         "uidBases": {name: base for name, base in facts.uid_bases.items() if name.endswith(mine)},
         "cids": {name: cid for name, cid in facts.cids.items() if name.endswith(mine)},
         "offered": {

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     OVERRIDDEN = "overridden"
     UNPUBLISHED = "unpublished"
     OUTDATED = "outdated"
+    REWIRED = "rewired"
     ORPHAN = "orphan"
 
 
@@ -58,6 +59,7 @@ KINDS: Mapping[Kind, Row] = {
     Kind.OVERRIDDEN: Row("it is changed by {}", DriftPolicy.REVERT, "systemctl revert {unit}"),
     Kind.UNPUBLISHED: Row("what systemd has read is not the generation: {}", DriftPolicy.HEAL, "bbhv sync {tenant}"),
     Kind.OUTDATED: Row("systemd has not read its unit again", None, "systemctl daemon-reload"),
+    Kind.REWIRED: Row("{}", DriftPolicy.HEAL, "systemctl reload {unit}"),
     Kind.ORPHAN: Row("it runs and is not declared", DriftPolicy.HEAL, "systemctl stop {unit}"),
 }
 
@@ -76,6 +78,7 @@ class Sight:
 
     `states` maps units that are loaded to their active states, `published` says why what systemd has read is not the
     generation, `outdated` are the units that systemd would read anew, `closely` says that time was no matter.
+    `networks` maps tenants to what of their networks is not as it was brought up.
     """
 
     states: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class Sight:
     published: str = ""
     outdated: frozenset[str] = frozenset()
     closely: bool = False
+    networks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +124,18 @@ def find(manifest: Manifest, sight: Sight) -> tuple[Drift, ...]:
         ]
         if unit in sight.outdated:
             found.append(_drift(Kind.OUTDATED, tenant, object, name, unit))
+    if manifest.network_settings:
+        unit, wrong = names.network_unit(tenant), sight.networks.get(tenant, "")
+        kind = Kind.FAILED if sight.states.get(unit) == "failed" else Kind.STOPPED
+        if sight.states.get(unit, "inactive") in DOWN:
+            found.append(_drift(kind, tenant, "network", tenant, unit))
+        elif wrong:
+            found.append(_drift(Kind.REWIRED, tenant, "network", tenant, unit, wrong))
     for one in manifest.workloads:
-        kind = ended(one, sight.states.get(one.unit, "inactive"))
+        down = ended(one, sight.states.get(one.unit, "inactive"))
         masked = any(other.kind is Kind.MASKED for other in sight.overrides.get(one.unit, ()))
-        if kind is not None and not masked:
-            found.append(_drift(kind, tenant, one.kind, one.name, one.unit))
+        if down is not None and not masked:
+            found.append(_drift(down, tenant, one.kind, one.name, one.unit))
     found += _orphans(manifest, sight.states)
     return tuple(found)
 
@@ -150,6 +161,8 @@ def _objects(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
     yield "tenant", tenant, names.tenant_unit(tenant)
     yield "slice", tenant, names.tenant_slice(tenant)
     yield "infra", tenant, names.infra_unit(tenant)
+    if manifest.network_settings:
+        yield "network", tenant, names.network_unit(tenant)
     yield from ((one.kind, one.name, one.unit) for one in manifest.workloads)
 
 

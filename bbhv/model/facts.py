@@ -52,7 +52,7 @@ def to_json(facts: Facts) -> dict[str, Json]:
             "allowFile": host.allow_file,
             "tools": dict(sorted(host.tools.items())), "uidBases": dict(sorted(mine.items())), "offered": offered,
             "vmspawn": host.vmspawn, "vmspawnSwitches": [*sorted(host.vmspawn_switches)], "vsock": host.vsock,
-            "virtiofsd": host.virtiofsd, "cids": dict(sorted(cids.items())),
+            "virtiofsd": host.virtiofsd, "networkLacking": host.network_lacking, "cids": dict(sorted(cids.items())),
         },
         "registration": registration_json(one),
         "running": None if has.manifest is None else {
@@ -128,6 +128,7 @@ def _host(told: Mapping[str, Json]) -> HostFacts:
         vmspawn=text(told.get("vmspawn")),
         vmspawn_switches=frozenset(texts(told.get("vmspawnSwitches"))),
         virtiofsd=text(told.get("virtiofsd")),
+        network_lacking=text(told.get("networkLacking")),
         vsock=told.get("vsock") is True,
         cids={name: whole(cid) or 0 for name, cid in members(told.get("cids")).items()},
         offered=offered,

@@ -12,7 +12,7 @@ from ..formats.schema.compiler import Schema
 from ..kinds.table import KINDS
 from ..names import workload
 from ..records import dataclass, field, replace
-from . import credentials, grants, guards, hostmachines, hoststorage, hostversion
+from . import credentials, grants, guards, hostmachines, hostnetworks, hoststorage, hostversion
 from .bounds import is_complete
 from .compile import Generation, compile_tenant
 from .host import HostFacts
@@ -55,6 +55,7 @@ def check(
     if tenant is not None:
         findings += tuple(grants.check(tenant, registration, allow_file=allow_file, offered=facts.offered))
         findings += (*hostmachines.findings(tenant, facts), *hoststorage.findings(tenant, facts))
+        findings += tuple(hostnetworks.findings(tenant, facts))
         findings += hostversion.newer(tenant, facts.systemd_version, idle=_idle(tenant, facts))
         findings += tuple(credentials.missing(tenant.workloads.values(), tenant.credentials, facts.host_name))
     return None if errors(findings) else tenant, ordered(findings)

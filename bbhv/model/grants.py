@@ -17,7 +17,8 @@ from ..kinds.urls import covers
 from ..kinds.values import INFINITY, show_limit, show_quota, show_size
 from ..kinds.workloads.machine import GROW_IMAGE, Machine
 from ..kinds.workloads.workload import IMAGE, PERSISTENT
-from . import capacity, netgrants
+from . import capacity
+from .networks import granted
 from .capacity import ASK
 from .registration import Grants, Registration
 from .relations import Runs
@@ -44,7 +45,7 @@ def check(
     for extension in tenant.extensions:
         if isinstance(extension, ExtensionImage):
             findings += _source(extension, grants, allow_file, mounted=True)
-    findings += netgrants.findings(tenant, grants)
+    findings += granted.findings(tenant, grants)
     for service in tenant.portables.values():
         findings += _profile(service, grants)
     for workload in tenant.runs:

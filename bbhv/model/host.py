@@ -23,7 +23,8 @@ class HostFacts:
     `uid_bases` maps workloads (web.acme) to their UID range's first id. `vmspawn` is the path of the program that runs
     machines, empty where there is none, and `vmspawn_switches` are those that its help names; `virtiofsd` is the
     path of the program by which they share folders, where vmspawn looks for it. `cids` maps machines to their numbers
-    on vsock, where the host has it.
+    on vsock, where the host has it. `network_lacking` says what is missing for the networks of tenants, and is empty
+    where they can be had.
     """
 
     systemd_version: int
@@ -40,6 +41,7 @@ class HostFacts:
     tenants_dir: str = "/var/lib/tenants"
     run_dir: str = "/run/bitbuilder"
     allow_file: bool = False
+    network_lacking: str = ""
     tools: Mapping[str, str] = field(default_factory=dict)
 
     def storage(self, tenant: str) -> str:

@@ -81,6 +81,7 @@ class Manifest:
     workloads: tuple[Workload, ...] = ()
     slice_settings: Mapping[str, str] = field(default_factory=dict)
     infra_settings: Mapping[str, str] = field(default_factory=dict)
+    network_settings: Mapping[str, str] = field(default_factory=dict)
     lifecycle: Lifecycle = Lifecycle()
     images: tuple[ImageRef, ...] = ()
     scripts: Mapping[str, str] = field(default_factory=dict)
@@ -123,6 +124,7 @@ def as_json(manifest: Manifest) -> Json:
             "workloads": [_workload_to(workload) for workload in manifest.workloads],
             "slice": dict(manifest.slice_settings),
             "infra": dict(manifest.infra_settings),
+            **({"network": dict(manifest.network_settings)} if manifest.network_settings else {}),
             "lifecycle": {
                 "healthTimeoutSec": life.health_timeout_sec,
                 "onFailure": life.on_failure,
@@ -152,6 +154,7 @@ def from_json(text: str) -> Manifest:
         workloads=top.items("workloads", _workload_from),
         slice_settings=top.texts_by_name("slice"),
         infra_settings=top.texts_by_name("infra"),
+        network_settings=top.texts_by_name("network") if top.has("network") else {},
         lifecycle=_lifecycle_from(top.take("lifecycle")),
         images=top.items("images", _image_from),
         scripts=top.texts_by_name("scripts"),

@@ -22,7 +22,7 @@ SHOWN = 60
 # What a root that is kept depends on. Its user ids do not: they are moved where it is mounted.
 _OF_ROOTS = frozenset(("image", PERSISTENT.name))
 # Kinds of steps whose units run by themselves; the slice runs as long as something is in it.
-STARTED = ("container", "machine", "infra")
+STARTED = ("container", "machine", "infra", "network")
 
 
 class Action(StrEnum):
@@ -84,7 +84,7 @@ def plan(
     """
     differing = _differing(old_units, new_units) if old and new else frozenset()
     steps = (
-        *_stops(old, new), *_shared(old, new, differing), *_scripts(old, new, differing),
+        *_stops(old, new), *_shared(old, new, differing), *_networks(old, new), *_scripts(old, new, differing),
         *_workloads(old, new, differing),
     )  # fmt: skip
     return Plan(steps, tuple(sorted(_volumes(old) - _volumes(new))), _asked(old, new))
@@ -132,6 +132,9 @@ def _stops(old: Manifest | None, new: Manifest | None) -> Iterator[Step]:
     for one in reversed(ordered(old)):
         if one.unit not in kept:
             yield Step(action=Action.STOP, kind=one.kind, name=one.name, unit=one.unit, reasons=("no longer declared",))
+    if old.network_settings and not (new and new.network_settings):
+        unit, reasons = names.network_unit(old.tenant), ("no longer declared",)
+        yield Step(action=Action.STOP, kind="network", name=old.tenant, unit=unit, reasons=reasons)
     if new is None:
         reasons = ("the tenant is to stop",)
         infra, slice_ = names.infra_unit(old.tenant), names.tenant_slice(old.tenant)
@@ -168,6 +171,28 @@ def _other_uses(old: Manifest, new: Manifest) -> Iterator[Step]:
             yield Step(
                 action=Action.RELOAD, kind="volume", name=name, unit=unit, reasons=reasons, loses_data=True
             )
+
+
+def shared(manifest: Manifest) -> tuple[str, ...]:
+    """The units that workloads of a generation stand on."""
+    networks = (names.network_unit(manifest.tenant),) if manifest.network_settings else ()
+    return (names.infra_unit(manifest.tenant), *networks)
+
+
+def _networks(old: Manifest | None, new: Manifest | None) -> Iterator[Step]:
+    """The networks, which change while workloads are connected to them: nothing that a tenant changes in one costs more
+    than a reload, in which only an interface that cannot be changed is made anew."""
+    if new is None or not new.network_settings:
+        return
+    unit = names.network_unit(new.tenant)
+    if old is None or not old.network_settings:
+        reasons = ("newly declared",)
+        yield Step(action=Action.START, kind="network", name=new.tenant, unit=unit, reasons=reasons)
+        return
+    changes = _changes(old.network_settings, new.network_settings, lambda name: Cost.RELOAD)
+    if len(changes) > 1:
+        changes.pop("texts", None)  # which differ because of the others
+    yield _step("network", new.tenant, unit, changes, frozenset())
 
 
 def _scripts(old: Manifest | None, new: Manifest | None, differing: frozenset[str]) -> Iterator[Step]:

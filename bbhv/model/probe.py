@@ -6,12 +6,13 @@ active.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_address
 
 from ..findings import printable
 from ..kinds.workloads.health import Check, check
 from ..names import health_unit, script_unit
 from ..records import dataclass
-from .manifest import Manifest
+from .manifest import Manifest, Workload
 
 DEFAULT_TIMEOUT_SEC = 30.0
 # How systemd says that a program was killed by a signal (si_code of SIGCHLD: CLD_KILLED and CLD_DUMPED).
@@ -27,7 +28,8 @@ class Probe:
     """One check of one workload, or with an empty `workload` a script of the tenant's; times in seconds.
 
     `of` is the unit of the workload, which must be active before it is asked. `user` is who runs a program inside,
-    and `denied` are the system calls that the container does without.
+    and `denied` are the system calls that the container does without. A machine is asked at one of its `addresses`, a
+    container from inside of its network.
     """
 
     unit: str
@@ -40,6 +42,7 @@ class Probe:
     timeout_sec: float = DEFAULT_TIMEOUT_SEC
     user: str = ""
     denied: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,22 @@ def _of_workloads(manifest: Manifest, units: Collection[str]) -> Iterator[Probe]
                 check=asked, grace_sec=health.grace_sec, interval_sec=health.interval_sec,
                 timeout_sec=health.timeout_sec, user=one.settings.get("Exec.User", ""),
                 denied=tuple(one.settings.get("Exec.SystemCallFilter", "").splitlines()),
+                addresses=_addresses(one) if one.kind == "machine" and asked.needs_network else (),
             )  # fmt: skip
+
+
+def _addresses(one: Workload) -> tuple[str, ...]:
+    """The addresses of a workload in its networks, as the manifest has them beside other words."""
+    words = [word for name, text in one.settings.items() if name.startswith("port:") for word in text.split()]
+    return tuple(word for word in words if _is_address(word))
+
+
+def _is_address(word: str) -> bool:
+    try:
+        ip_address(word)
+    except ValueError:
+        return False
+    return True
 
 
 def answer(probe: Probe, found: Mapping[str, str]) -> Answer:

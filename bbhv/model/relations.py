@@ -1,7 +1,7 @@
 """What only shows when the workloads of a tenant are seen together, and beside its volumes and images.
 
 Findings: BB302 (workloads that wait for each other in a circle), BB209 (a volume that is for the other kind of
-workload, an archive of files where a machine needs a disk).
+workload, an archive of files where a machine needs a disk), BB304 (a port of the host that leads into two containers).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +11,7 @@ from ..findings import Finding, Place
 from ..kinds.image import Image
 from ..kinds.portable import Portable
 from ..kinds.volume import Volume
+from ..kinds.workloads.container import PORT, Container
 from ..kinds.workloads.guest import VolumeMount
 from ..kinds.workloads.machine import Machine
 from ..kinds.workloads.workload import AFTER, VOLUME, Workload
@@ -88,6 +89,17 @@ def _drive_or_folder(volume: Volume, mount: VolumeMount, place: Place) -> Iterat
     elif volume.is_shared and not mount.path:
         message = f"Volume {volume.name} is a folder, and Volume= does not say where the machine sees it."
         yield Finding(place, "BB209", message, f"Write Volume={volume.name}:/srv/{volume.name}.")
+
+
+def forwarded(containers: Iterable[Container]) -> Iterator[Finding]:
+    """A port of the host that leads into another container already. Twice in one file has its own finding."""
+    taken: dict[tuple[str, int], Container] = {}
+    for one in containers:
+        for port, place in zip(one.values.all(PORT), one.values.places(PORT)):
+            first = taken.setdefault((port.protocol, port.host), one)
+            if first is not one:
+                message = f"The port {port.protocol}:{port.host} of the host leads into {first.name} already."
+                yield Finding(place, "BB304", message, "Choose another one.")
 
 
 def disks(machines: Iterable[Machine], images: Mapping[str, Image]) -> Iterator[Finding]:

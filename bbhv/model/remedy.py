@@ -9,9 +9,9 @@ from .registration import DriftPolicy
 ACTIONS: Mapping[Kind, Action] = {
     Kind.STOPPED: Action.START, Kind.FAILED: Action.START, Kind.MASKED: Action.START, Kind.REPLACED: Action.RESTART,
     Kind.OVERRIDDEN: Action.RESTART, Kind.UNPUBLISHED: Action.LIVE, Kind.OUTDATED: Action.NONE,
-    Kind.ORPHAN: Action.STOP,
+    Kind.ORPHAN: Action.STOP, Kind.REWIRED: Action.RELOAD,
 }  # fmt: skip
-_WEIGHT = (Action.NONE, Action.LIVE, Action.RESTART, Action.START, Action.STOP)
+_WEIGHT = (Action.NONE, Action.LIVE, Action.RELOAD, Action.RESTART, Action.START, Action.STOP)
 
 
 def remedy(found: Sequence[Drift], policy: DriftPolicy) -> Plan:

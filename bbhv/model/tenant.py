@@ -29,6 +29,7 @@ from ..kinds.workloads.workload import Workload
 from ..records import dataclass, field
 from . import credentials, relations
 from .bounds import MAX_FINDINGS, Bounds, is_complete, too_many
+from .networks import addressing
 from .relations import Runs
 
 C = TypeVar("C", bound=Declared)
@@ -95,13 +96,15 @@ def read_tenant(
     runs: dict[str, Runs] = {**result.portables, **result.workloads}
     findings += relations.cycles(runs)
     findings += islice(relations.volume_uses(runs.values(), result.volumes), MAX_FINDINGS)
+    findings += islice(relations.forwarded(result.containers.values()), MAX_FINDINGS)
     findings += islice(relations.disks(result.machines.values(), result.images), MAX_FINDINGS)
     findings += islice(credentials.too_large(runs.values(), result.credentials, tenant), MAX_FINDINGS)
     wires = sum(kind.name in _WIRES for kind, _ in sources)
     complete = complete and wires == len(result.netdevs) + len(result.networks)
     findings += wiring(result.netdevs, result.networks, complete=complete)
-    findings += connections(result.workloads.values(), result.netdevs, result.networks)
+    findings += connections(result.workloads.values(), result.netdevs, result.networks, complete=complete)
     findings += overlaps(result.networks)
+    findings += islice(addressing.findings(result), MAX_FINDINGS if complete else 0)
     return None if errors(findings) else result, tuple(findings)
 
 

@@ -28,7 +28,8 @@ TOLD = {
 } | SCHEMA | WORDS | JSON  # fmt: skip
 # What a manifest is made of stands beside the declarations that it comes from.
 MANIFEST = {"model.manifest", "kinds.lifecycle"}
-LOOKED = {"engine.storage.publish", "engine.tenant.sight", "model.drift"}
+NETWORKS = {"engine.networks.look", "engine.networks.record", "formats.nft", "host.networkd", "host.nft"}
+LOOKED = {"engine.storage.publish", "engine.tenant.sight", "model.drift"} | NETWORKS
 REPORT = {
     "engine.report", "engine.tenant.deadline", "engine.repository.retry", "engine.storage.partial",
     "engine.storage.state", "host.systemd", "host.log", "model.backoff",

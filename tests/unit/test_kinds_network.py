@@ -11,7 +11,8 @@ from bbhv.kinds.networks.netdev import Netdev, read_netdev
 from bbhv.kinds.networks.network import Network, read_network
 from bbhv.kinds.settings import MAX_REPEATS, Cost, Table, Verdict, read
 from bbhv.kinds.source import Source
-from bbhv.model import grants, netgrants
+from bbhv.model import grants
+from bbhv.model.networks import granted
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import Tenant, read_tenant
 from bbhv.records import replace
@@ -251,7 +252,10 @@ TBF = f"{LAN}[TokenBucketFilter]\n"
         (f"{POOLED}Router=10.77.0.254\n", []),
         (f"{POOLED}Router=10.78.0.254\n", ["7 BB209"]),
         (f"{POOLED}DefaultLeaseTimeSec=2h\nMaxLeaseTimeSec=1h\n", ["7 BB209"]),
-        (f"{POOLED}EmitNTP=yes\nEmitDNS=yes\n", ["7 BB209"]),
+        (f"{POOLED}EmitNTP=yes\nEmitDNS=yes\n", ["7 BB209", "8 BB209"]),
+        (f"{POOLED}EmitDNS=no\nDNS=10.77.0.2\n", ["7 BB209"]),
+        (f"{LAN}IPv6SendRA=yes\n[IPv6SendRA]\nEmitDNS=yes\nEmitDomains=yes\n[IPv6Prefix]\nPrefix=fd00:77::/64\n",
+         ["6 BB209", "7 BB209"]),
         (f"{POOLED}EmitNTP=no\nNTP=10.77.0.2\n", ["7 BB209"]),
         (f"{POOLED}EmitTimezone=yes\nTimezone=UTC\n", []),
         # static leases
@@ -392,6 +396,15 @@ def test_a_workload_is_connected_to_a_bridge(bridge: str, findings: list[str]) -
     assert tenant({**WHOLE, "machines/web.vmspawn": text})[1] == findings
 
 
+def test_a_file_about_a_bridge_is_no_bridge() -> None:
+    files = {
+        "network/lan.netdev": "[NetDev]\nName=lan\nKind=bridge\n",
+        "network/house.network": "[Match]\nName=lan\n[Network]\nAddress=10.77.0.1/24\n",
+        "machines/web.vmspawn": "[VM]\nRAM=1G\n[Network]\nBridge=house\n[X-Bitbuilder]\nImage=debian-13\n",
+    }
+    assert tenant(files)[1] == ["machines/web.vmspawn:4 BB209"]
+
+
 def test_a_long_chain_of_bridges_is_no_ring() -> None:
     files = {f"b{n}.netdev": f"[NetDev]\nName=b{n}\nKind=bridge\n" for n in range(200)}
     for n in range(199):
@@ -421,7 +434,7 @@ GRANTED = Grants(subnets=("10.77.0.0/24", "fd00:77::/48"), vlans=(7,), uplinks=(
     ],
 )
 def test_a_network_is_within_its_grants(given: Grants, findings: list[str]) -> None:
-    found = tuple(netgrants.findings(made(WHOLE), given))
+    found = tuple(granted.findings(made(WHOLE), given))
     assert {one.code for one in found} <= {"BB405"}
     assert [line.removeprefix("network/").removesuffix(" BB405") for line in told(found)] == findings
 
@@ -433,15 +446,15 @@ def test_the_check_of_grants_includes_networks() -> None:
 
 def test_prefixes_and_routes_that_are_announced_need_a_grant_too() -> None:
     files = {"lan.netdev": BRIDGE, "lan.network": f"{ANNOUNCED}[IPv6RoutePrefix]\nRoute=fd00:78::/64\n"}
-    assert told(tuple(netgrants.findings(made(files), GRANTED))) == ["network/lan.network:8 BB405"]
+    assert told(tuple(granted.findings(made(files), GRANTED))) == ["network/lan.network:8 BB405"]
 
 
 def test_what_is_not_granted_is_said_with_what_is() -> None:
-    finding = next(iter(netgrants.findings(made(WHOLE), replace(GRANTED, uplinks=("enp2s0",)))))
+    finding = next(iter(granted.findings(made(WHOLE), replace(GRANTED, uplinks=("enp2s0",)))))
     assert str(finding) == (
         "network/uplink.network:2:6: error[BB405]: The uplink enp1s0 is not granted. hint: Granted: enp2s0."
     )
-    finding = next(iter(netgrants.findings(made(WHOLE), Grants())))
+    finding = next(iter(granted.findings(made(WHOLE), Grants())))
     assert finding.hint == "No subnets are granted: ask the operator for some."
 
 

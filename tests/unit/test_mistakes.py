@@ -172,8 +172,8 @@ MISTAKES: Mapping[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
          "error[BB202]: There is no key ContainerName= in section [X-Bitbuilder]. hint: Leave it out: the "
          "name of the file is the name."),
         ("Restart=always", "Network=host",
-         "error[BB207]: Network= is not supported yet. hint: Leave it out: a container has a private "
-         "network with loopback only for now."),
+         "error[BB209]: Network= needs a first network. hint: Write Bridge= in [Network] with the name of a "
+         "network."),
         ("Restart=always", "Exec=/bin/true",
          "error[BB202]: There is no key Exec= in section [X-Bitbuilder]. hint: Write Parameters= in [Exec] "
          "with the program and its arguments."),
@@ -267,11 +267,8 @@ MISTAKES: Mapping[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
         ("Environment=PORT=80", "ProcessTwo=yes\nBoot=yes\nEnvironment=PORT=80",
          "error[BB209]: ProcessTwo=yes contradicts Boot=yes. hint: Leave one out."),
         ("Environment=PORT=80", "[Network]\nPort=80\n[Exec]\nEnvironment=PORT=80",
-         "error[BB207]: Port= is not supported yet. hint: Leave it out: a container has a private network "
-         "with loopback only for now."),
-        ("Environment=PORT=80", "[Network]\nPort=8080:80\n[Exec]\nEnvironment=PORT=80",
-         "error[BB207]: Port= is not supported yet. hint: Leave it out: a container has a private network "
-         "with loopback only for now."),
+         "error[BB209]: Port= needs a first network. hint: Write Bridge= in [Network] with the name of a "
+         "network."),
         ("Environment=PORT=80", "[Network]\nPrivate=no\n[Exec]\nEnvironment=PORT=80",
          "error[BB203]: Private= is set by the host. hint: A container always has a private network. Leave "
          "it out."),

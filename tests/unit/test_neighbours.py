@@ -176,12 +176,12 @@ def test_addresses_and_ports_of_workloads_are_taken_too() -> None:
 def test_names_of_interfaces_are_short_and_differ_between_tenants() -> None:
     assert names.interface_name("lan", "acme") == "lan.acme"
     long = {names.interface_name(f"network-{n}", "a-long-tenant-name") for n in range(2000)}
-    assert len(long) == 2000 and all(len(name) <= 15 and name.startswith("networ.") for name in long)
+    assert len(long) == 2000 and all(len(name) <= 15 and name.startswith("ne.") for name in long)
     assert names.interface_name("a-b", "c") != names.interface_name("a", "b-c")
 
 
 def test_interfaces_that_map_to_one_name_collide() -> None:
-    # Nobody can wait for a digest that meets another; what meets it here is made up.
+    # Nobody can wait for a digest of 71 bits that meets another; what meets it here is made up.
     acme = declared("acme-with-a-long-name", **{"longname__netdev": "[NetDev]\nName=longname\nKind=bridge\n"})
     mapped = names.interface_name("longname", "acme-with-a-long-name")
     other = Claim(tenant="shop", space=f"interface {mapped}", first=0, last=0, shown=f"The interface {mapped}",

@@ -182,20 +182,21 @@ def test_a_portable_service_cannot_have_the_name_of_a_workload() -> None:
 
 def test_what_is_not_run_yet_is_called_as_people_call_it() -> None:
     files = {
-        **FILES, "network/lan.netdev": b"[NetDev]\nName=lan\nKind=bridge\n", "scripts/pre-stop": b"#!/bin/sh\n",
+        **FILES, "extensions/sysext/tools.image": b"[Image]\n", "scripts/pre-stop": b"#!/bin/sh\n",
         "services/agent.portable": b"[Portable]\nImage=agent\n",
     }  # fmt: skip
     found = [one for one in read_tenant(files, "acme", METADATA_SCHEMA)[1] if one.code == "BB211"]
     assert [(one.message, one.hint) for one in found] == [
         (f"A {noun} is checked, but this version does not run it yet.", "Everything else of the repository runs.")
-        for noun in ("network device", "portable service")
+        for noun in ("system extension", "portable service")
     ]
 
 
 def test_what_is_not_run_yet_is_said_once_per_kind() -> None:
-    networks = {f"network/n{number}.network": b"[Match]\nName=x\n" for number in range(3000)}
-    found = [one for one in read_tenant({**FILES, **networks}, "acme", METADATA_SCHEMA)[1] if one.code == "BB211"]
-    assert [one.message for one in found] == ["3000 networks are checked, but this version does not run them yet."]
+    services = {f"services/n{number}.portable": b"[Portable]\nImage=x\n" for number in range(3000)}
+    found = [one for one in read_tenant({**FILES, **services}, "acme", METADATA_SCHEMA)[1] if one.code == "BB211"]
+    (said,) = [one.message for one in found]
+    assert said == "3000 portable services are checked, but this version does not run them yet."
 
 
 def test_what_was_not_reached_is_not_called_missing() -> None:

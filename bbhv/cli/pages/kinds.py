@@ -94,8 +94,7 @@ MACHINE = About(
     not look which machine speaks, so where tenants do not trust each other a check of its own tells more; with
     `NotifyReady=no` the machine has no vsock at all. Without vsock it needs such a check: `console:`<REGEX> looks for a
     line of the console, which is in the journal of the unit. A line counts when it
-    has ended: a prompt such as `login:` has not. A machine has no network yet (BB211), so `tcp:` and `http:` are not
-    asked.
+    has ended: a prompt such as `login:` has not. `tcp:` and `http:` are asked at the machine's address in its network.
 
     To stop a machine, its power button is pressed. If it still runs after 90 seconds, it is switched off. A machine
     that powers off by itself is started again, as `Restart=` says.""",
@@ -120,7 +119,26 @@ NETWORK = About(
 
     All names are those of the tenant: `lan` of one tenant is not `lan` of another. The host reads the files and
     writes its own, with what is allowed in them and with names of its own. Subnets, VLANs and uplinks must lie within
-    the grants of these names.""",
+    the grants of these names.
+
+    A workload is connected by `Bridge=` in `[Network]`, and a container to more networks by `Network=` in
+    `[X-Bitbuilder]`. Inside, the first network is the interface `host0`, the next one `host1`; systemd-networkd in an
+    image asks there for an address by itself. A machine has one interface. Hardware addresses stay the same.
+
+    The address of a workload is what `Address=` says. Where the host serves DHCP, a workload without it gets one of the
+    pool, the same one each time. In the containers of a tenant, `/etc/hosts` has the names of all its workloads:
+    `db`, and `db.back` in the network `back`. Of other tenants nobody knows a name.
+
+    Inside of a network everything may pass that comes from the addresses of the workload that sends it: its hardware
+    address, its IPv4 address, and of IPv6 its own ones and those that it makes of the prefixes of the network. Frames
+    with any other sender are dropped, and so are answers of DHCP servers, router advertisements and tags of VLANs. A
+    network reaches nothing else: not the host, but for DHCP; not another network, unless a veth connects the two; not
+    the world, unless the registration grants `internet` and an uplink, and then public addresses only.
+
+    `Port=` in `[Network]` of a container is a port of the host that leads to its address, by IPv4 and IPv6; who calls
+    is seen as he is. It must be granted.
+
+    A change touches what differs: workloads stay connected, and a bridge stays as long as it is declared.""",
     example="""
 # network/lan.netdev
 [NetDev]
@@ -133,6 +151,19 @@ Name=lan
 
 [Network]
 Address=10.77.0.1/24
+DHCPServer=yes
+
+# containers/web.nspawn
+[Exec]
+Boot=yes
+
+[Network]
+Bridge=lan
+Port=tcp:8080:80
+
+[X-Bitbuilder]
+Image=debian-13
+Address=10.77.0.10
 """,
     see_also="`systemd.netdev`(5), `systemd.network`(5), `networkctl`(1)",
 )  # fmt: skip

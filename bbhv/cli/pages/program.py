@@ -207,6 +207,7 @@ UNIT_FILES = (
     ("tenants.target", "All tenants; stopping it stops them all, and boot does not wait for it."),
     ("tenant@ID.service", "A tenant: start, stop, restart and reload do what they say with all that it runs."),
     ("tenant-infra@ID.service", "What the workloads of a tenant share."),
+    ("tenant-network@ID.service", "The networks of a tenant; a reload changes what differs."),
     ("tenant-container@NAME.ID.service", "One container; its name in `machinectl` is `NAME.ID`."),
     ("tenant-health@NAME.ID.service", "A health check of a workload, while a change is watched."),
     ("tenant-script@NAME.ID.service", "A script of a tenant; those of a stop rest until something stops."),

@@ -126,6 +126,24 @@ removed; generations of tenants that are suspended or not registered count too. 
 it from its own source. While a generation cannot be read, no image is removed. `bbhv doctor` says of each image
 who needs it."""
 
+NETWORKS = """Networks of tenants need `systemd-networkd` and `nft`(8). A bridge is called `lan.acme`, or where that is
+too long by its beginning and a digest, and has `lan.acme` as its alternative name; the host's end of a workload's
+connection is `bb-` and a digest, and `lan.web.acme`. Files of bbhv in `/run/systemd/network` begin with
+`10-bitbuilder-`, so a file of your own that is to match before them has to sort before them.
+
+What may pass is in two tables of nftables, `inet bitbuilder` and `bridge bitbuilder`. They stand beside your own rules,
+which can forbid more, never less. Interfaces of tenants are known to them by their groups (`ip link`): 25186 a network,
+25187 a workload. What no rule of a tenant lets pass is dropped. When somebody has changed or flushed them,
+`bbhv status` says so, and a sync puts all of them in force again.
+
+`uplinks` are the interfaces of the host through which packets of tenants come and leave. Where `ports` are granted and
+no `uplinks`, these are the interfaces of the host's default routes. Forwarding is switched on for them and for the
+networks that need it, never for the whole host; for whom it was off before, packets for others than tenants stay as
+undelivered as before, and it is off again when no tenant has a network. IPv6 can be passed on interface by interface
+since Linux 6.17; on an older kernel tenants have IPv6 inside of their networks only.
+
+Subnets and ports are one tenant's alone: the second one that takes them is told that they are taken."""
+
 HOST = """`host/extensions/sysext/` and `host/extensions/confext/` have the extensions of the host itself: a folder with
 the tree of the extension, or `NAME.image` as in `bbhv.extension`(5)."""
 
@@ -186,6 +204,7 @@ def page() -> Page:
         Heading("TRUST/"), *map(Paragraph, TRUST.split("\n\n")),
         Heading("POLICIES"), *map(Paragraph, POLICIES.split("\n\n")),
         Heading("DRIFT"), *map(Paragraph, DRIFT.split("\n\n")), *map(_policy, DriftPolicy),
+        Heading("NETWORKS"), *map(Paragraph, NETWORKS.split("\n\n")),
         Heading("RETENTION"), Paragraph(RETENTION),
         Heading("HOST/"), Paragraph(HOST),
         Heading("BITBUILDER.CONF"), *_configuration(),

@@ -1,7 +1,8 @@
 """What the host remembers about a tenant, and the two links that decide what runs.
 
     /var/lib/tenants/acme/
-        generations/7/manifest.json, units/…, scripts/…, credentials/…, environment    written whole, never changed
+        generations/7/manifest.json, units/…, scripts/…, credentials/…, networks/…, environment
+                                    written whole, never changed
         current -> generations/7                what activation last switched to
         good    -> generations/7                what was healthy; boot starts this
         state.json                              trial, quarantine, hold, last outcome
@@ -330,13 +331,14 @@ class Store:
 
     def write(
         self, manifest: Manifest, units: Mapping[str, str], scripts: Mapping[str, str] = _NOTHING, verb: str = "", *,
-        credentials: Mapping[str, str] = _NOTHING,
+        credentials: Mapping[str, str] = _NOTHING, networks: Mapping[str, str] = _NOTHING,
     ) -> int:
         """Publishes a new generation, which `verb` asked for, and returns its number."""
         number = max([0, *self.numbers(), self.load().last]) + 1
         texts = {f"units/{name}": text for name, text in units.items()}
         texts.update((f"scripts/{name}", text) for name, text in scripts.items())
         texts.update((f"credentials/{name}.cred", text) for name, text in credentials.items())
+        texts.update((f"networks/{name}", text) for name, text in networks.items())
         texts["manifest.json"] = to_json(manifest)
         texts["origin.json"] = dump({"verb": verb})
         if scripts:  # what they are told of it

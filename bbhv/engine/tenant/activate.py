@@ -12,10 +12,10 @@ from ...errors import BbhvError
 from ...host import log, systemd
 from ...model import patience
 from ...model.manifest import Manifest
-from ...model.plan import Action, Plan, ordered, plan
+from ...model.plan import Action, Plan, ordered, plan, shared
 from ...model.probe import probes
 from ...model.scripts import begins, stopping, stops, takes_time
-from ...names import infra_unit, tenant_unit, workload_of
+from ...names import infra_unit, network_unit, tenant_unit, workload_of
 from ...records import dataclass, replace
 from .. import paths, rereads
 from ..storage import copies, publish
@@ -146,7 +146,7 @@ def _show(move: Move) -> bool:
 
 def everything(manifest: Manifest | None) -> tuple[str, ...]:
     """All units of a generation that are to run, each after those that it waits for."""
-    return () if manifest is None else (infra_unit(manifest.tenant), *(one.unit for one in ordered(manifest)))
+    return () if manifest is None else (*shared(manifest), *(one.unit for one in ordered(manifest)))
 
 
 def activate(jobs: Sequence[Job]) -> None:
@@ -227,7 +227,7 @@ def _begin(job: Job) -> None:
     if job.number is None:
         untouched = "provision" in generation.manifest.scripts
         job.number = store.write(generation.manifest, generation.units, generation.scripts, job.mode.value,
-                                 credentials=generation.credentials)  # fmt: skip
+                                 credentials=generation.credentials, networks=generation.networks)  # fmt: skip
     if job.number != store.number("good") and deadline.of(job.state.trial) is not Standing.WAITING:
         attempts = 1 + (job.state.trial.attempts if job.state.trial and job.state.trial.commit == job.commit else 0)
         last = max(job.number, job.state.last)
@@ -238,12 +238,12 @@ def _watched(job: Job) -> Watched:
     """What is to be watched: the workloads that something happens to, and how often systemd had restarted them."""
     assert job.generation is not None
     manifest = job.generation.manifest
-    touched = {*job.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START), *job.plan.asked}
+    touched = {*job.plan.units(Action.LIVE, *_NEW), *job.plan.asked}
     if job.mode is Mode.START:
         touched |= {one.unit for one in manifest.workloads}
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
-    if infra_unit(job.tenant) in touched and units:
-        units[infra_unit(job.tenant)] = 0.0
+    again = job.plan.units(Action.RELOAD)
+    units |= {unit: 0.0 for unit in shared(manifest) if unit in again or (unit in touched and units)}
     live = set(job.plan.units(Action.LIVE, Action.NONE))
     known = {unit: count for unit, count in job.restarts.items() if unit in live}
     return Watched(units, patience.of(manifest, units), known, _asked(job, job.number, manifest, units))
@@ -359,8 +359,9 @@ def settled(move: Move) -> str:
     job, manifest = move.job, move.wanted
     if manifest is None:
         return ""
-    touched = set(move.plan.units(Action.LIVE, Action.RESTART, Action.RECREATE, Action.START))
+    touched = set(move.plan.units(Action.LIVE, *_NEW))
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
+    units |= dict.fromkeys(move.plan.units(Action.RELOAD), 0.0)
     one = Watched(units, patience.of(manifest, units), {}, _asked(job, move.target, manifest, units))
     watch([one], lambda _: None)
     if one.reason or not move.begins:
@@ -374,7 +375,7 @@ def _children(tenant: str) -> list[str]:
 
 def forget_failures(tenant: str) -> None:
     """What failed before a tenant was to stop is no failure any more: it is stopped."""
-    systemd.reset_failed([tenant_unit(tenant), infra_unit(tenant), *_children(tenant)])
+    systemd.reset_failed([tenant_unit(tenant), infra_unit(tenant), network_unit(tenant), *_children(tenant)])
 
 
 def stop_children(tenant: str) -> tuple[str, ...]:
@@ -383,11 +384,11 @@ def stop_children(tenant: str) -> tuple[str, ...]:
     The scripts of the stop are among the units: systemd has each before or after the workloads.
     """
     units = stopping(systemd.loaded(_children(tenant)))
-    shared = systemd.loaded((infra_unit(tenant),))
+    below = systemd.loaded((infra_unit(tenant), network_unit(tenant)))
     scripts.announce(tenant, "")
     try:
         stop(units)
         scripts.tell_failed(tenant, units)
     finally:
-        systemd.act("stop", shared, ok=(0, 5))
+        systemd.act("stop", below, ok=(0, 5))
     return tuple(unit for unit in units if workload_of(unit)[0])

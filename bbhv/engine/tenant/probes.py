@@ -26,6 +26,11 @@ _LISTENING = (
     *systemd.STRICT, *systemd.UNPRIVILEGED, "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX",
     "SupplementaryGroups=systemd-journal", "ProcSubset=all", "NotifyAccess=main",
 )  # fmt: skip
+# What connects to a workload, and to nobody else.
+_CALLING = (
+    *systemd.STRICT, *systemd.UNPRIVILEGED, "NotifyAccess=main", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    "IPAddressDeny=any",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -51,7 +56,7 @@ class Asked:
         """Starts a probe. When it cannot be, the reason is remembered, and it is tried again."""
         space = None
         try:
-            if probe.check.kind not in ("script", "console"):
+            if probe.check.kind not in ("script", "console") and not probe.addresses:
                 leader = namespaces.leader(workload(probe.workload, probe.tenant))
                 space = namespaces.hold(leader, probe.of, namespaces.KINDS if probe.check.kind == "exec" else ("net",))
             systemd.start_transient(probe.unit, *self._unit(probe, space))
@@ -81,18 +86,16 @@ class Asked:
         common = (*_BOUNDS, f"Slice={tenant_slice(probe.tenant)}", f"Description=Health of {probe.of or probe.tenant}")
         if probe.check.kind == "console":
             return (*_LISTENING, *common), _listening(probe)
+        if probe.addresses:
+            return (*_CALLING, f"IPAddressAllow={' '.join(probe.addresses)}", *common), _calling(probe)
         if space is None:
             return (*common, *_repeated(probe), *self._script(probe)), self._script_command(probe)
         if probe.check.kind == "exec":
             unheard = ("StandardOutput=null", "StandardError=null")
             limits = (*inside.SANDBOX, *inside.denied(probe.denied), *unheard)
             return (*common, *_repeated(probe), *limits), inside.entering(space, probe.user, probe.check.argv)
-        alone = (
-            *systemd.STRICT, *systemd.UNPRIVILEGED, f"NetworkNamespacePath={space.path('net')}", "NotifyAccess=main",
-            "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "IPAddressAllow=localhost", "IPAddressDeny=any",
-        )  # fmt: skip
-        times = (f"{probe.interval_sec:g}", f"{probe.timeout_sec:g}")
-        return (*alone, *common), (*run.program(), "worker", "probe", str(probe.check.port), probe.check.text, *times)
+        alone = (*_CALLING, f"NetworkNamespacePath={space.path('net')}", "IPAddressAllow=localhost")
+        return (*alone, *common), _calling(probe)
 
     def _script(self, probe: Probe) -> tuple[str, ...]:
         """Behind the sandbox of all scripts: it reads the volumes, and keeps nothing."""
@@ -109,6 +112,13 @@ class Asked:
         path = f"{self.folder}/scripts/{probe.check.script}"
         text = (files.read(path) or b"").decode("utf-8", "replace")
         return (*interpreter(text), SCRIPT_PATH)
+
+
+def _calling(probe: Probe) -> tuple[str, ...]:
+    """Connects again and again, to one of the addresses or to the loopback that it sees."""
+    times = (f"{probe.interval_sec:g}", f"{probe.timeout_sec:g}")
+    asked = (str(probe.check.port), probe.check.text, *times, *probe.addresses)
+    return (*run.program(), "worker", "probe", *asked)
 
 
 def _listening(probe: Probe) -> tuple[str, ...]:

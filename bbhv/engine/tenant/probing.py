@@ -1,9 +1,9 @@
 """What asks a workload whether it is healthy, from inside of its namespaces.
 
-`probe` connects over its loopback, or reads the console of a machine (`listening`): unprivileged, in a sandbox, again
-and again until somebody answers well. It tells
-systemd after each attempt how many there were and why the last one failed. Every attempt has a limit, and no more is
-read than the first line of an answer. `enter` becomes a program of the workload.
+`probe` connects over its loopback or to an address of a machine, or reads the console of one (`listening`):
+unprivileged, in a sandbox, again and again until somebody answers well. It tells systemd after each attempt how many
+there were and why the last one failed. Every attempt has a limit, and no more is read than the first line of an answer.
+`enter` becomes a program of the workload.
 """
 
 import os
@@ -23,8 +23,8 @@ def work(words: list[str]) -> int:
         case ["probe", "console", invocation, pattern]:
             listen(invocation, pattern)
             return 0
-        case ["probe", port, path, interval, timeout]:
-            probe(int(port), path, float(interval), float(timeout))
+        case ["probe", port, path, interval, timeout, *hosts]:
+            probe(int(port), path, float(interval), float(timeout), tuple(hosts) or HOSTS)
             return 0
         case ["enter", mnt, users, root, bounding, no_new_privileges, user, *argv] if argv:
             inside = (mnt, users, root)
@@ -32,19 +32,19 @@ def work(words: list[str]) -> int:
     return 2
 
 
-def probe(port: int, path: str, interval: float, timeout: float) -> None:
+def probe(port: int, path: str, interval: float, timeout: float, hosts: tuple[str, ...] = HOSTS) -> None:
     """Returns when somebody listens on the port, or with a path, when it is answered well; and not before."""
     number = 0
-    while words := _attempt(port, path, timeout):
+    while words := _attempt(hosts, port, path, timeout):
         number += 1
         systemd.notify(f"STATUS={number} {words}")
         time.sleep(interval)
 
 
-def _attempt(port: int, path: str, timeout: float) -> str:
-    """Why it failed, or nothing. Who listens on one of the two addresses only is found there."""
+def _attempt(hosts: tuple[str, ...], port: int, path: str, timeout: float) -> str:
+    """Why it failed, or nothing. Who listens on one of the addresses only is found there."""
     words = ""
-    for host in HOSTS:
+    for host in hosts:
         try:
             return _ask(host, port, path, time.monotonic() + timeout)
         except TimeoutError:

@@ -9,7 +9,7 @@ import os
 from ...errors import NotFoundError, RefusedError, printable
 from ...host import files, removal, systemd
 from ...model.manifest import SHARED_ENDING
-from ...names import infra_unit, is_name, tenant_unit
+from ...names import infra_unit, is_name, network_unit, tenant_unit
 from ...records import dataclass
 from .. import paths
 from ..manager import open_world
@@ -73,7 +73,7 @@ def _whole(host: World, tenant: str) -> tuple[str, ...]:
 
 
 def _refuse_running(tenant: str) -> None:
-    own = (tenant_unit(tenant), infra_unit(tenant))
+    own = (tenant_unit(tenant), infra_unit(tenant), network_unit(tenant))
     units = systemd.states((*own, f"tenant-container@*.{tenant}.service", f"tenant-machine@*.{tenant}.service"))
     running = sorted(unit for unit, state in units.items() if state not in ("inactive", "failed"))
     if running:

@@ -9,17 +9,18 @@ from ...model import drift
 from ...model.drift import Drift, Kind, Override, Sight
 from ...records import replace
 from .. import paths
+from ..networks import look as networks
 from ..storage import publish
 from ..storage.state import Store
 
 
 def look(tenant: str = "*") -> Sight:
     """What there is to see of all tenants, or of one: states in one question to systemd, and what operators changed."""
-    return Sight(states=systemd.states(_patterns(tenant)), overrides=overrides())
+    return Sight(states=systemd.states(_patterns(tenant)), overrides=overrides(), networks=networks.problems())
 
 
 def _patterns(tenant: str) -> list[str]:
-    return [f"tenant@{tenant}.service", f"tenant-infra@{tenant}.service",
+    return [f"tenant@{tenant}.service", f"tenant-infra@{tenant}.service", f"tenant-network@{tenant}.service",
             f"tenant-container@*.{tenant}.service", f"tenant-machine@*.{tenant}.service",
             f"tenant-script@*.{tenant}.service"]
 
@@ -31,6 +32,7 @@ def look_closely(tenant: str) -> Sight:
         closely=True,
         states={unit: found.get("ActiveState", "inactive") for unit, found in shown.items()},
         overrides=overrides(),
+        networks=networks.problems(),
         outdated=frozenset(unit for unit, found in shown.items() if found.get("NeedDaemonReload") == "yes"),
     )
 

@@ -332,7 +332,9 @@ def _record(job: Job) -> None:
     assert job.generation is not None
     same = job.current()
     one = job.generation
-    job.number = job.store.write(one.manifest, one.units, one.scripts, job.mode.value, credentials=one.credentials)
+    job.number = job.store.write(
+        one.manifest, one.units, one.scripts, job.mode.value, credentials=one.credentials, networks=one.networks
+    )
     job.store.point("current", job.number)
     activate.keep(job, "unchanged" if same and same.commit == job.commit else "applied")
 

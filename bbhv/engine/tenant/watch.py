@@ -15,8 +15,8 @@ from ...records import dataclass, field
 from .probes import Asked, sweep
 
 PROPERTIES = (
-    "ActiveState", "SubState", "Result", "NRestarts", "ActiveEnterTimestampMonotonic", "Job", "StatusText",
-    "ExecMainCode", "ExecMainStatus",
+    "ActiveState", "SubState", "Result", "NRestarts", "ReloadResult", "ActiveEnterTimestampMonotonic", "Job",
+    "StatusText", "ExecMainCode", "ExecMainStatus",
 )  # fmt: skip
 INTERVAL = 0.5
 PARALLEL_STARTS = 8
@@ -50,6 +50,8 @@ def judge(unit: str, found: Mapping[str, str], stable_sec: float, restarts_befor
         return _stopping(unit)
     if queued or state in ("activating", "reloading", "refreshing"):
         return Verdict("waiting", f"{unit} is {state}")
+    if found.get("ReloadResult", "success") not in ("", "success"):
+        return Verdict("unhealthy", f"{unit} could not be reloaded, see: journalctl -u {unit}")
     if state != "active":
         return Verdict("unhealthy", f"{unit} is {state}: it ended by itself, see: journalctl -u {unit}")
     since = active_since(found, now)

@@ -88,21 +88,29 @@ DEFAULT_LEASE = _time(_SERVER, "DefaultLeaseTimeSec", v.bounded_span(60, 604800)
                       "How long a lease lasts, from one minute to one week, such as 1h.")
 MAX_LEASE = _time(_SERVER, "MaxLeaseTimeSec", v.bounded_span(60, 604800),
                   "How long a lease may last for who asks, from one minute to one week, such as 12h.")
-EMIT_DNS = _switch(_SERVER, "EmitDNS", "Whether leases name resolvers: those of DNS=, else the host's for the network.")
+EMIT_DNS = _switch(_SERVER, "EmitDNS", "Whether leases name the resolvers of DNS=.")
 DNS = _list(_SERVER, "DNS", address.resolvers4,
             "IPv4 addresses of resolvers, or _server_address for the DHCP server's own.")
 ROUTER = Setting(_SERVER, "Router", _YES, address.address4, _RELOAD, "The router that leases name; else the host.")
 EMIT_ROUTER = _switch(_SERVER, "EmitRouter", "Whether leases name a router.")
 TIMEZONE = _word(_SERVER, "Timezone", address.timezone, "The time zone that leases name, such as Europe/Berlin.")
 DOMAIN = _word(_SERVER, "Domain", address.domain, "The DNS domain that leases name, such as lan.example.", since=259)
-# What leases may name: the switch, the value, and without the value the switch has nothing to hand out.
-EMITTED: tuple[tuple[Setting[bool], Setting[object]], ...] = (
+RA_EMIT_DNS = _switch(_RA, "EmitDNS", "Whether announcements name the resolvers of DNS=.")
+RA_DNS = _list(_RA, "DNS", address.resolvers6, "IPv6 addresses of resolvers, or _link_local for the host's own.")
+RA_EMIT_DOMAINS = _switch(_RA, "EmitDomains", "Whether announcements name the domains of Domains=.")
+RA_DOMAINS = _list(_RA, "Domains", address.domains, "DNS search domains, such as lan.example.")
+# What leases and announcements may name: the switch, and the value. Without the value, systemd-networkd would hand out
+# what the host itself uses on its uplinks.
+LEASED: tuple[tuple[Setting[bool], Setting[object]], ...] = (
     *((_switch(_SERVER, f"Emit{key}", f"Whether leases name {what} of {key}=."),
        _list(_SERVER, key, address.servers4, f"IPv4 addresses of {what}."))
       for key, what in (("NTP", "time servers"), ("SIP", "SIP servers"), ("POP3", "POP3 servers"),
                         ("SMTP", "SMTP servers"), ("LPR", "print servers"))),
     (_switch(_SERVER, "EmitTimezone", "Whether leases name the time zone of Timezone=."), TIMEZONE),
     (_switch(_SERVER, "EmitDomain", "Whether leases name the domain of Domain=.", since=259), DOMAIN),
+)  # fmt: skip
+EMITTED: tuple[tuple[Setting[bool], Setting[object]], ...] = (
+    (EMIT_DNS, DNS), *LEASED, (RA_EMIT_DNS, RA_DNS), (RA_EMIT_DOMAINS, RA_DOMAINS),
 )  # fmt: skip
 LEASE_MAC = Setting(_LEASE, "MACAddress", _YES, address.mac, _RELOAD, "The hardware address of who gets it.",
                     required=True)
@@ -194,7 +202,7 @@ TABLE = Table(
     DNS,
     EMIT_ROUTER,
     ROUTER,
-    *(row for pair in EMITTED for row in pair),
+    *(row for pair in LEASED for row in pair),
     *group(_NO, _SERVER, refusals.NET_BOOT, "BootServerAddress BootServerName BootFilename"),
     _time(_SERVER, "IPv6OnlyPreferredSec", v.bounded_span(300, 604800),
           "For how long workloads that can do without IPv4 go without, from 300s."),
@@ -218,10 +226,10 @@ TABLE = Table(
           "How the host ranks among routers: low, medium or high."),
     _number(_RA, "HopLimit", v.integer(0, 255), "The hop limit that workloads use, from 0 to 255."),
     *group(_HOST, _RA, _LEARNT, "UplinkInterface"),
-    _switch(_RA, "EmitDNS", "Whether announcements name resolvers."),
-    _list(_RA, "DNS", address.resolvers6, "IPv6 addresses of resolvers, or _link_local for the host's own."),
-    _switch(_RA, "EmitDomains", "Whether announcements name the domains of Domains=."),
-    _list(_RA, "Domains", address.domains, "DNS search domains, such as lan.example."),
+    RA_EMIT_DNS,
+    RA_DNS,
+    RA_EMIT_DOMAINS,
+    RA_DOMAINS,
     _time(_RA, "DNSLifetimeSec", v.bounded_span(60, 1 << 31), "How long resolvers and domains count, such as 1h."),
     *group(_NO, _RA, _HOME, "HomeAgent HomeAgentLifetimeSec HomeAgentPreference"),
     PREFIX,

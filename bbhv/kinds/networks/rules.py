@@ -211,7 +211,7 @@ def _leases(values: Values, server: IPv4Interface, own: set[IPv4Address]) -> Ite
 
 
 def _emitted(values: Values) -> Iterator[Finding]:
-    """EmitNTP=yes and its like without a value would hand out what is the host's, or nothing."""
+    """EmitDNS=yes and its like without a value would hand out what is the host's, or nothing."""
     for switch, row in keys.EMITTED:
         if values.get(switch) and not values.given(row):
             hint = f"Write {row.key}=, or leave {switch.key}= out."

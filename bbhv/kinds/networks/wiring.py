@@ -31,8 +31,11 @@ def wiring(netdevs: Netdevs, networks: Networks, *, complete: bool) -> Iterator[
         yield from _unused(netdevs, networks)
 
 
-def connections(workloads: Iterable[Declared], netdevs: Netdevs, networks: Networks) -> Iterator[Finding]:
-    """Workloads that are connected to what is no bridge. What is not declared at all has a finding of its own."""
+def connections(
+    workloads: Iterable[Declared], netdevs: Netdevs, networks: Networks, *, complete: bool
+) -> Iterator[Finding]:
+    """Workloads that are connected to what is no bridge. What is not declared at all has a finding of its own, and so
+    has, unless they are `complete`, what could not be read."""
     for one in workloads:
         for row, name, place in one.values.references() if netdevs or networks else ():
             if "netdev" not in row.refers:
@@ -40,9 +43,12 @@ def connections(workloads: Iterable[Declared], netdevs: Netdevs, networks: Netwo
             if name in netdevs and netdevs[name].kind != netdev.BRIDGE:
                 message = f"{row.key}={name} names a netdev of Kind={netdevs[name].kind}."
                 yield Finding(place, "BB209", message, "Name a netdev with Kind=bridge.")
-            elif name in networks and name not in netdevs and networks[name].uplinks:
-                message = f"{row.key}={name} names an uplink of the host."
-                yield Finding(place, "BB209", message, "Name a netdev with Kind=bridge.")
+            elif name in networks and name not in netdevs:
+                uplink = bool(networks[name].uplinks)
+                if not uplink and not complete:
+                    continue
+                what = "an uplink of the host" if uplink else f"a file about {networks[name].link}, and no netdev"
+                yield Finding(place, "BB209", f"{row.key}={name} names {what}.", "Name a netdev with Kind=bridge.")
 
 
 def owners(netdevs: Netdevs) -> dict[str, Netdev]:

@@ -11,7 +11,7 @@ from ...findings import Finding
 from ...records import dataclass, replace
 from .. import elsewhere
 from .. import values as v
-from ..settings import Cost, Setting, Table, Verdict, refused
+from ..settings import Cost, Setting, Table, Values, Verdict, refused
 from ..source import Source, read_declared
 from . import guest, workload
 from .attachment import link
@@ -25,7 +25,6 @@ _POWER = "It would give the container more power over the host than its user nam
 _PATHS = "It names a path of the host. Declare infrastructure/NAME.volume and write Volume= in [X-Bitbuilder]."
 _LIMITS = "Limit the container by MemoryMax=, CPUQuota= and TasksMax= in [X-Bitbuilder]."
 _USERS = "The host gives every container its own range of user ids."
-_ALONE = "Leave it out: a container has a private network with loopback only for now."
 _LINKS = "A container gets a link for each of its networks. Leave it out."
 _INTERFACE = "It would take an interface of the host. Leave it out: only networks of the tenant can be reached."
 
@@ -134,21 +133,19 @@ HEALTH = replace(
     doc="How to tell that the container is healthy: unit, tcp:PORT, http:PORT/PATH, exec:COMMAND or script:NAME.",
 )
 BRIDGE = Setting(
-    _NETWORK, "Bridge", _LATER, v.name, Cost.RESTART, "The first network of the container, such as lan.",
-    reason=_ALONE, refers=("netdev", "network"),
+    _NETWORK, "Bridge", _YES, v.name, Cost.RESTART, "The first network of the container, such as lan.",
+    refers=("netdev", "network"),
 )
 PORT = Setting(
-    _NETWORK, "Port", _LATER, port, Cost.RESTART, "A port of the host that leads inside, such as tcp:8080:80.",
-    reason=_ALONE, repeat=True,
+    _NETWORK, "Port", _YES, port, Cost.NONE, "A port of the host that leads inside, such as tcp:8080:80.", repeat=True,
 )
 EXTENSION = Setting(
     _OURS, "Extension", _LATER, v.name, Cost.RESTART, "An extension of extensions/, by its name, such as monitoring.",
     reason="Leave it out: use an image that has what the extension adds.", repeat=True, refers=("sysext", "confext"),
 )
-ADDRESS = workload.later(workload.ADDRESS, _ALONE)
 NETWORK = Setting(
-    _OURS, "Network", _LATER, link, Cost.RESTART, "One more network, and the address there, such as db:10.78.0.10.",
-    reason=_ALONE, repeat=True, refers=("netdev", "network"), named=lambda one: one.network,
+    _OURS, "Network", _YES, link, Cost.RESTART, "One more network, and the address there, such as db:10.78.0.10.",
+    repeat=True, refers=("netdev", "network"), named=lambda one: one.network,
 )
 CONTROL = Setting(
     _OURS, "Control", _YES, v.one_of("no", later=("read", "full")), Cost.RESTART,
@@ -214,7 +211,7 @@ TABLE = Table(
     *workload.HEALTH_TIMES,
     workload.CREDENTIAL,
     EXTENSION,
-    ADDRESS,
+    workload.ADDRESS,
     NETWORK,
     CONTROL,
     PROFILE,
@@ -255,6 +252,27 @@ def _contradictions(container: Container) -> Iterator[Finding]:
         hint = "Leave SuppressSync= out."
         message = "SuppressSync=yes would lose what is written to a volume."
         yield Finding(values.places(SUPPRESS_SYNC)[0], "BB209", message, hint)
+    if not values.given(BRIDGE) and not values.unread(BRIDGE):
+        hint = "Write Bridge= in [Network] with the name of a network."
+        for row in (PORT, workload.ADDRESS, NETWORK):
+            if values.given(row):
+                yield Finding(values.places(row)[0], "BB209", f"{row.key}= needs a first network.", hint)
+    yield from _twice(values)
     yield from workload.waits_for_itself(container)
     yield from workload.mounted_twice(values, workload.VOLUME, TEMPORARY)
     yield from workload.handed_twice(values)
+
+
+def _twice(values: Values) -> Iterator[Finding]:
+    """A network that the container is in already, and a port of the host that leads inside already."""
+    taken = {values.get(BRIDGE)}
+    for link, place in zip(values.all(NETWORK), values.places(NETWORK)):
+        if link.network in taken:
+            yield Finding(place, "BB304", f"The container is in the network {link.network} already.", "Leave one out.")
+        taken.add(link.network)
+    ports = set()
+    for one, place in zip(values.all(PORT), values.places(PORT)):
+        if (one.protocol, one.host) in ports:
+            message = f"The port {one.protocol}:{one.host} of the host leads inside already."
+            yield Finding(place, "BB304", message, "Leave one out.")
+        ports.add((one.protocol, one.host))

@@ -273,12 +273,7 @@ def _memory(values: Values) -> Iterator[Finding]:
 
 
 def _network(values: Values) -> Iterator[Finding]:
-    """What cannot be without a network, and what is not there yet."""
-    if values.given(BRIDGE):
-        message = "The network of a machine is checked, but this version does not connect it yet."
-        check = values.need(HEALTH)
-        hint = f"Health={check} is not asked until then." if check.needs_network else "The machine runs without it."
-        yield Finding(values.places(BRIDGE)[0], "BB211", message, hint, severity="warning")
+    """What cannot be without a network."""
     if values.given(BRIDGE) or values.unread(BRIDGE):
         return
     hint = "Write Bridge= in [Network] with the name of a network."

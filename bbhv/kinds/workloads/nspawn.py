@@ -16,6 +16,8 @@ UID_COUNT = 65536
 # The root is a folder that is made before: of an image with partitions none is ever looked at.
 NO_IMAGE = "--image-policy=~"
 FAMILIES = "--restrict-address-families=AF_UNIX AF_INET AF_INET6 AF_NETLINK"
+# What asks for an address writes whole packets (packet(7)), which nobody needs who has no network.
+PACKETS = "AF_PACKET"
 FAMILIES_SINCE = 261
 
 
@@ -26,9 +28,11 @@ def machine_id(machine: str) -> str:
 
 
 def command(
-    container: Container, tenant: str, *, nspawn: str, systemd_version: int, root: str, uid_base: int, volumes: str
+    container: Container, tenant: str, *, nspawn: str, systemd_version: int, root: str, uid_base: int, volumes: str,
+    interfaces: tuple[tuple[str, str], ...] = (), hosts: str = "",
 ) -> tuple[str, ...]:
-    """The arguments, the program first. `root` is the prepared directory, `volumes` the folder of all volumes."""
+    """The arguments, the program first. `root` is the prepared directory, `volumes` the folder of all volumes,
+    `interfaces` what becomes which interface inside, and `hosts` the file with the names of its neighbours."""
     machine = workload(container.name, tenant)
     boot = container.values.need(BOOT)
     ready = container.values.get(NOTIFY_READY)
@@ -45,12 +49,14 @@ def command(
         f"--private-users={uid_base}:{UID_COUNT}",
         "--private-users-ownership=off",
         "--private-network",
-        *((FAMILIES,) if systemd_version >= FAMILIES_SINCE else ()),
+        *(f"--network-interface={outside}:{inside}" for outside, inside in interfaces),
+        *((f"{FAMILIES} {PACKETS}" if interfaces else FAMILIES,) if systemd_version >= FAMILIES_SINCE else ()),
         "--link-journal=no",
         "--console=read-only",
         f"--notify-ready={show_boolean(boot if ready is None else ready)}",
         *container.values.argv(),
         *(f"--bind={volumes}/{mount.volume}:{mount.path}:idmap" for mount in container.values.all(VOLUME)),
+        *((f"--bind-ro={hosts}:/etc/hosts",) if hosts else ()),
         *arguments(container, tenant),
         *_start(container, boot),
         "--",

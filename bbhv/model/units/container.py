@@ -9,6 +9,7 @@ from ...kinds.workloads.workload import IMAGE, PERSISTENT, VOLUME
 from .. import credentials
 from ..host import HostFacts
 from ..manifest import ImageRef, Workload, kept_name
+from ..networks.ports import Port
 from ..tenant import Tenant
 from .shared import (
     Assignments,
@@ -16,8 +17,10 @@ from .shared import (
     Made,
     Setting,
     after,
+    connected,
     health,
     image,
+    opened,
     render,
     waits,
 )  # fmt: skip
@@ -38,12 +41,12 @@ STRICT = (
 
 def _make(container: Container, setting: Setting) -> Made:
     root = image(container.values.need(IMAGE), setting.tenant, setting.facts)
-    record = _record(container, setting.tenant, setting.facts, root)
-    return Made(record, (root,), _text(container, setting.tenant, setting.facts, root))
+    return Made(_record(container, setting, root), (root,), _text(container, setting, root))
 
 
-def _record(container: Container, tenant: Tenant, facts: HostFacts, root: ImageRef) -> Workload:
-    texts = container.values.texts()
+def _record(container: Container, setting: Setting, root: ImageRef) -> Workload:
+    tenant, facts = setting.tenant, setting.facts
+    texts = container.values.texts() | connected(setting.ports_of(container))
     texts.pop(IMAGE.name)  # its digest counts, not its name
     texts["image"] = root.identity
     texts["uidBase"] = str(facts.uid_bases[names.workload(container.name, tenant.id)])
@@ -61,9 +64,10 @@ def _record(container: Container, tenant: Tenant, facts: HostFacts, root: ImageR
     )
 
 
-def _text(container: Container, tenant: Tenant, facts: HostFacts, root: ImageRef) -> str:
+def _text(container: Container, setting: Setting, root: ImageRef) -> str:
+    tenant, facts, ports = setting.tenant, setting.facts, setting.ports_of(container)
     machine = names.workload(container.name, tenant.id)
-    unit = waits("Container", container, tenant, facts, (root,))
+    unit = waits("Container", container, setting, (root,))
     directory = f"{facts.run_dir}/roots/{machine}"
     raw = _is_raw(root, facts)
     service = [
@@ -77,8 +81,10 @@ def _text(container: Container, tenant: Tenant, facts: HostFacts, root: ImageRef
         *credentials.directives(container, tenant.id, facts.tenants_dir),
         *_writable(container, tenant, facts),
         *_devices(raw, facts),
+        *((("RestrictAddressFamilies", nspawn.PACKETS),) if ports else ()),
+        *opened(ports),
         ("ExecStart", names.exec_line((*_root(container, tenant, directory, root, raw, facts),
-                                       *_nspawn(container, tenant, directory, facts, machine)))),
+                                       *_nspawn(container, tenant, directory, facts, machine, ports)))),
     ]  # fmt: skip
     return render(("Unit", unit), ("Service", service))
 
@@ -119,7 +125,9 @@ def _root(
     )
 
 
-def _nspawn(container: Container, tenant: Tenant, directory: str, facts: HostFacts, machine: str) -> tuple[str, ...]:
+def _nspawn(
+    container: Container, tenant: Tenant, directory: str, facts: HostFacts, machine: str, ports: tuple[Port, ...]
+) -> tuple[str, ...]:
     return nspawn.command(
         container,
         tenant.id,
@@ -128,6 +136,8 @@ def _nspawn(container: Container, tenant: Tenant, directory: str, facts: HostFac
         root=f"{directory}/root",
         uid_base=facts.uid_bases[machine],
         volumes=facts.volumes(tenant.id),
+        interfaces=tuple((port.peer, port.inside) for port in ports),
+        hosts=f"{facts.run_dir}/networks/{tenant.id}/hosts" if ports else "",
     )
 
 

@@ -8,26 +8,31 @@ from collections.abc import Iterator
 
 from ... import names
 from ...kinds.workloads import vmcommand
-from ...kinds.workloads.machine import BRIDGE, GROW_IMAGE, HEALTH, INITRD, LINUX, Machine
+from ...kinds.workloads.machine import GROW_IMAGE, INITRD, LINUX, Machine
 from ...kinds.workloads.workload import IMAGE, PERSISTENT
 from .. import credentials
-from ..manifest import Health, ImageRef, Workload, kept_name
+from ..manifest import ImageRef, Workload, kept_name
+from ..networks.ports import Port
 from .shared import (
     Assignments,
     Kind,
     Made,
     Setting,
     after,
+    connected,
     drives,
     health,
     image,
     machines_of,
+    opened,
     render,
     shares,
     waits,
 )  # fmt: skip
 
 STEPS = "/usr/lib/bitbuilder/machine"
+# As the unit's template has it: a drop-in has to say it again to add to it.
+QEMU_SANDBOX = "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 SHARING = "/usr/lib/bitbuilder/virtiofsd"
 # How many files of its shared folders a guest may know at once.
 SHARED_FILES = 524288
@@ -64,13 +69,14 @@ def _record(machine: Machine, setting: Setting, images: tuple[ImageRef, ...]) ->
     texts |= {f"volume:{drive}": f"{path} {size}" for drive, (path, size) in drives(machine, setting).items()}
     texts |= {f"volume:{share}": path for share, path in shares(machine, setting).items()}
     texts["vsock"] = str(setting.facts.cids.get(name, "no"))
+    texts |= connected(setting.ports_of(machine))
     return Workload(
         name=machine.name,
         kind="machine",
         unit=names.machine_unit(machine.name, tenant.id),
         after=after(machine, tenant, setting.facts),
         settings=texts,
-        health=_health(machine),
+        health=health(machine),
         image=images[0],
     )
 
@@ -80,18 +86,11 @@ def _kinds(count: int) -> tuple[str, ...]:
     return ("linux", *(f"initrd:{number}" for number in range(1, count - 1)))
 
 
-def _health(machine: Machine) -> Health:
-    """A check over the network is not asked as long as machines have none."""
-    found = health(machine)
-    if machine.values.need(HEALTH).needs_network:
-        return Health(stable_sec=found.stable_sec)
-    return found
-
-
 def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
     tenant, facts = setting.tenant, setting.facts
     name = names.workload(machine.name, tenant.id)
-    unit = waits("Machine", machine, tenant, facts, lent.values())
+    unit = waits("Machine", machine, setting, lent.values())
+    ports = setting.ports_of(machine)
     command = vmcommand.command(
         machine, tenant.id, program=facts.vmspawn, switches=facts.vmspawn_switches, emulated=setting.grants.emulation,
         cid=facts.cids.get(name), disk=_disk(machine, lent[vmcommand.DISK]),
@@ -110,6 +109,7 @@ def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
         *((("RestrictAddressFamilies", "AF_VSOCK"),) if vmcommand.notifies(machine, facts.cids.get(name)) else ()),
         *(("BindPaths", f"-{path}:{vmcommand.drive(one)}") for one, (path, _) in drives(machine, setting).items()),
         *_sharing(shares(machine, setting), facts.virtiofsd),
+        *_network(ports, name),
         *(_patience() if setting.grants.emulation else ()),
         ("ExecStartPre", f"+{names.exec_line((STEPS, 'prepare', name, *_copy(machine, lent[vmcommand.DISK])))}"),
         *(
@@ -155,6 +155,28 @@ def _sharing(folders: dict[str, str], program: str) -> Assignments:
         ("SystemCallFilter", "@chown"), ("SystemCallErrorNumber", "EPERM"), ("ProcSubset", "all"),
         ("LimitNOFILE", str(SHARED_FILES)),
     ]  # fmt: skip
+
+
+def _network(ports: tuple[Port, ...], name: str) -> Assignments:
+    """What QEMU needs to attach itself to a tap device that is its user's: the namespace in which that is, and the
+    device node; no capability. vmspawn would make a device of its own, by a privilege over all interfaces."""
+    if not ports:
+        return []
+    extra = " ".join((QEMU_SANDBOX, *(word for number, port in enumerate(ports) for word in _nic(number, port))))
+    return [
+        ("PrivateNetwork", "no"),
+        ("BindPaths", "/dev/net/tun"),
+        ("DeviceAllow", "/dev/net/tun rw"),
+        ("Environment", names.quote_word(f"SYSTEMD_VMSPAWN_QEMU_EXTRA={extra}")),
+        *opened(ports, f"/run/bitbuilder/machines/{name}"),
+    ]
+
+
+def _nic(number: int, port: Port) -> tuple[str, ...]:
+    return (
+        "-netdev", f"tap,id=port{number},ifname={port.interface},script=no,downscript=no",
+        "-device", f"virtio-net-pci,netdev=port{number},mac={port.mac}",
+    )  # fmt: skip
 
 
 def _patience() -> Assignments:

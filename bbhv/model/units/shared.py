@@ -20,10 +20,12 @@ from ...kinds.workloads.workload import (
 from ...records import dataclass
 from ..host import HostFacts
 from ..manifest import EXPANDED, SHARED_ENDING, Health, ImageRef, Workload, image_path
+from ..networks.ports import Port
 from ..registration import Grants
 from ..tenant import Tenant
 
 DROP_IN = "10-bitbuilder.conf"
+PORT = "/usr/lib/bitbuilder/port"
 HEADER = "Written by bbhv, and again with the next commit. Put changes of your own into another drop-in."
 
 Assignments = list[tuple[str, str]]
@@ -37,6 +39,12 @@ class Setting:
     tenant: Tenant
     grants: Grants
     facts: HostFacts
+    ports: tuple[Port, ...] = ()
+
+    def ports_of(self, one: Declared) -> tuple[Port, ...]:
+        """What connects a workload, its first network first."""
+        name = names.workload(one.name, self.tenant.id)
+        return tuple(sorted((port for port in self.ports if port.workload == name), key=lambda port: port.inside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +92,44 @@ def image(name: str, tenant: Tenant, facts: HostFacts) -> ImageRef:
     return ImageRef(name=name, format="offered", source="", sha256="", identity=identity, path=offered.path)
 
 
-def waits(kind: str, one: Declared, tenant: Tenant, facts: HostFacts, images: Iterable[ImageRef]) -> Assignments:
+def waits(kind: str, one: Declared, setting: Setting, images: Iterable[ImageRef]) -> Assignments:
     """The section [Unit] of a workload: what it is, what it waits for, and the images without which it says so.
 
     The storage is unmounted after whoever uses it, also when the host goes down.
     """
+    tenant = setting.tenant.id
+    connected = (names.network_unit(tenant),) if setting.ports_of(one) else ()
     return [
-        ("Description", f"{kind} {one.name} of Tenant {tenant.id}"),
-        ("Wants", names.infra_unit(tenant.id)),
-        ("After", " ".join(after(one, tenant, facts))),
-        ("RequiresMountsFor", names.quote_word(facts.storage(tenant.id))),
+        ("Description", f"{kind} {one.name} of Tenant {tenant}"),
+        ("Wants", " ".join((names.infra_unit(tenant), *connected))),
+        ("After", " ".join((*after(one, setting.tenant, setting.facts), *connected))),
+        ("RequiresMountsFor", names.quote_word(setting.facts.storage(tenant))),
         *(("AssertPathExists", names.specifier_escape(image.path)) for image in dict.fromkeys(images)),
     ]
+
+
+def opened(ports: tuple[Port, ...], owner: str = "") -> Assignments:
+    """The steps that make the ports of a workload before it starts, and remove them when it has ended. `owner` is a
+    folder of the user who may attach himself to them."""
+    kind = "tap" if owner else "veth"
+    return [
+        *(("ExecStartPre", f"+{names.exec_line(_opening(kind, port, owner))}") for port in ports),
+        *((("ExecStopPost", f"+{names.exec_line((PORT, 'close', *(port.interface for port in ports)))}"),)
+          if ports else ()),
+    ]  # fmt: skip
+
+
+def _opening(kind: str, port: Port, owner: str) -> tuple[str, ...]:
+    ends = (port.bridge, port.interface, port.readable, port.host_mac, str(port.mtu))
+    return (PORT, kind, *ends, *((owner,) if owner else (port.peer, port.mac)))
+
+
+def connected(ports: tuple[Port, ...]) -> dict[str, str]:
+    """What a manifest says of the ports of a workload: with another one it starts again."""
+    return {
+        f"port:{port.network}": " ".join((*map(str, port.addresses), port.mac, str(port.mtu), port.inside))
+        for port in ports
+    }  # fmt: skip
 
 
 def drives(machine: Machine, setting: Setting) -> dict[str, tuple[str, int]]:

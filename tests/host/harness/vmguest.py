@@ -17,6 +17,7 @@ _PACKAGES = ("linux-image-cloud-amd64", "busybox-static")
 # Those that the kernel does not have built in, in an order in which they can be loaded.
 _MODULES = (
     "drivers/block/virtio_blk", "drivers/acpi/button", "drivers/input/evdev", "drivers/firmware/qemu_fw_cfg",
+    "net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net",
 )  # fmt: skip
 _PACK = 'cd "$1" && find . -print | sort | "$1/bin/busybox" cpio -o -H newc 2>/dev/null | gzip -1n >"$2"'
 

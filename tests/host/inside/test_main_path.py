@@ -58,12 +58,12 @@ def test_a_sync_without_news_runs_no_command_that_changes_anything(make: Make, t
 
 def test_what_does_not_run_yet_is_a_warning_that_stays_as_long_as_the_commit(make: Make) -> None:
     acme = make("acme")
-    acme.repo.commit({**acme.files(web=container()), "network/lan.netdev": "[NetDev]\nName=lan\nKind=bridge\n"})
+    acme.repo.commit({**acme.files(web=container()), "services/agent.portable": "[Portable]\nImage=debian-13\n"})
     for outcome in ("applied", "unchanged"):
         assert acme.sync() == outcome
         findings = acme.status()["findings"]
         assert isinstance(findings, list) and [one["code"] for one in findings] == ["BB211"]
-    acme.repo.commit({"network/lan.netdev": None})
+    acme.repo.commit({"services/agent.portable": None})
     assert acme.sync() == "applied" and acme.status()["findings"] == []
 
 

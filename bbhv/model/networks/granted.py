@@ -1,14 +1,16 @@
-"""Networks against the grants: subnets, VLANs and uplinks (BB405). Nothing is given by default."""
+"""Networks against the grants: subnets, VLANs, uplinks and ports (BB405). Nothing is given by default."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from ..findings import Finding
-from ..kinds.networks.address import IPNetwork
-from ..kinds.networks.netdev import VLAN_ID
-from ..kinds.networks.network import Network
-from .registration import Grants
-from .tenant import Tenant
+from ...findings import Finding
+from ...kinds.networks.address import IPNetwork
+from ...kinds.networks.netdev import VLAN_ID
+from ...kinds.networks.network import Network
+from ...kinds.workloads.container import PORT
+from ...kinds.workloads.ports import is_granted
+from ..registration import Grants
+from ..tenant import Tenant
 
 _MAX_NAMED = 8
 
@@ -23,6 +25,11 @@ def findings(tenant: Tenant, grants: Grants) -> Iterator[Finding]:
                 # The same words for "not there" and "not for you": a tenant does not learn what the host has.
                 message = f"The uplink {uplink} is not granted."
                 yield Finding(place, "BB405", message, _hint(grants.uplinks, "uplinks"))
+    for _, one in sorted(tenant.containers.items()):
+        for port, place in zip(one.values.all(PORT), one.values.places(PORT)):
+            if not is_granted(port, grants.ports):
+                message = f"The port {port.protocol}:{port.host} of the host is not granted."
+                yield Finding(place, "BB405", message, _hint(grants.ports, "ports"))
     for _, netdev in sorted(tenant.netdevs.items()):
         if netdev.vlan_id is not None and netdev.vlan_id not in grants.vlans:
             place = netdev.values.places(VLAN_ID)[0]

@@ -1,0 +1,276 @@
+"""The networks of a tenant on this host: brought up from what its generation says, changed, and taken away.
+
+The order keeps what is promised at every instant: rules before interfaces, new interfaces before workloads, interfaces
+away before their rules. Nothing is touched that is as it should be: systemd-networkd is told only of files that differ,
+and one telling serves all who wrote before it. Every step may be done again.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from ...errors import BbhvError, CommandError
+from ...formats import nft as text
+from ...formats import rtnetlink
+from ...formats.nft import Fragment
+from ...formats.rtnetlink import End
+from ...host import files, log, networkd, nft
+from ...host.links import Links, wait_up
+from ...host.lock import Lock
+from ...model.networks import filter, wires
+from ...model.networks.files import NETWORKS, PORTS, WAYS
+from ...model.networks.wires import Vlan, Wires
+from ...model.units.network import FILTER, HOSTS, WIRES
+from .. import paths, rereads
+from . import look, record
+from .record import Record
+
+WAIT_SEC = 30
+_OPENED = f"{paths.RUN_NETWORKS}/_opened"
+_NOTHING = Wires(links={}, ports={})
+_OURS = (NETWORKS, PORTS, WAYS)
+# IPv6 is passed on interface by interface since Linux 6.17; before that only by all interfaces at once, or by none.
+_FORWARDING = {4: "/proc/sys/net/ipv4/conf/{}/forwarding", 6: "/proc/sys/net/ipv6/conf/{}/force_forwarding"}
+_ROUTES = "/proc/net/route"
+
+
+def up(tenant: str) -> None:
+    """Brings the networks of a tenant's current generation up, or to what that says now. Raises BbhvError, OSError."""
+    _settle(tenant, _wanted(tenant))
+
+
+def down(tenant: str) -> None:
+    """Takes the networks of a tenant away. Raises BbhvError, OSError."""
+    _settle(tenant, {})
+
+
+def _wanted(tenant: str) -> dict[str, str]:
+    folder = f"{paths.tenant(tenant)}/current/networks"
+    return files.read_tree(os.path.realpath(folder)) if os.path.isdir(folder) else {}
+
+
+def _settle(tenant: str, wanted: Mapping[str, str]) -> None:
+    files.make_dir(paths.RUN_NETWORKS, 0o755)
+    with Lock(f"{paths.RUN_LOCK}/_networks", "The networks of this host") as lock:
+        lock.take(f"networks of {tenant}", wait=True)
+        known = record.load(tenant)
+        old, new = _wires(known.now, known.before), _wires(wanted)
+        with Links() as links:
+            _refuse_foreign(links, old, new)
+            _refuse_taken(tenant, new)
+            record.save(tenant, Record(wanted, {**known.before, **known.now}, tuple(new.links)))
+            if wanted:
+                files.write(f"{paths.RUN_NETWORKS}/{tenant}/hosts", wanted[HOSTS].encode(), 0o644)
+                _filter(tenant, known, wanted)
+            _remake(links, old, known, wanted)
+            changed = _write(known, wanted)
+    if changed:
+        _tell(needed=bool(wanted))
+    with Lock(f"{paths.RUN_LOCK}/_networks", "The networks of this host") as lock:
+        lock.take(f"networks of {tenant}", wait=True)
+        with Links() as links:
+            for name in sorted(set(old.links) - set(new.links)):
+                links.delete(name)
+            _finish(links, new)
+        if not wanted:
+            _filter(tenant, known, {})
+        record.save(tenant, Record(wanted, links=tuple(new.links)))
+
+
+def _wires(*texts: Mapping[str, str]) -> Wires:
+    """What these texts say of interfaces, taken together."""
+    found = [wires.from_json(one[WIRES]) for one in texts if WIRES in one]
+    return Wires(
+        links={name: readable for one in found for name, readable in one.links.items()},
+        ports={name: bridge for one in found for name, bridge in one.ports.items()},
+        bridges=tuple(dict.fromkeys(name for one in found for name in one.bridges)),
+        vlans=tuple(dict.fromkeys(vlan for one in found for vlan in one.vlans)),
+        uplinks=tuple(dict.fromkeys(name for one in found for name in one.uplinks)),
+        passes=any(one.passes for one in found),
+    )
+
+
+def _fragment(*texts: Mapping[str, str]) -> Fragment:
+    found = Fragment()
+    for one in texts:
+        found = found.joined(text.from_json(one[FILTER])) if FILTER in one else found
+    return found
+
+
+def _refuse_foreign(links: Links, old: Wires, new: Wires) -> None:
+    """An interface that is there and is not the tenant's is never taken for one of its own."""
+    for name in sorted(set(new.links) - set(old.links)):
+        found = links.find(name)
+        if found is not None and found.group not in _OURS:
+            message = f"This host has an interface {name} already, which is not of a tenant."
+            raise BbhvError(message, hint=f"Choose another name for the network {new.links[name].partition('.')[0]}.")
+
+
+def _refuse_taken(tenant: str, new: Wires) -> None:
+    """What another tenant has is not taken either, whatever both were granted. Who has it, nobody is told."""
+    known = [record.load(one) for one in record.tenants() if one != tenant] if new.links else []
+    taken = wires.taken(new, [_wires(one.now, one.before) for one in known])
+    if taken:
+        message = f"{taken} is taken on this host already, by another tenant."
+        raise BbhvError(message, hint="Choose another one, or ask the operator.")
+
+
+def _filter(tenant: str, known: Record, wanted: Mapping[str, str]) -> None:
+    """Puts the rules of a tenant in force; all of them, when somebody has changed the tables or emptied them."""
+    old, new = _fragment(known.before, known.now), _fragment(wanted)
+    listed = files.read(record.FILTER, record.MAX_RECORD)
+    others = [one for one in record.tenants() if one != tenant]
+    if not wanted and not others:
+        nft.delete(filter.TABLE, text.FAMILIES)
+        files.discard(record.FILTER)
+        _close()
+        return
+    in_force = listed is not None and look.is_in_force()
+    if listed is not None and not in_force:
+        log.write("warning", "Somebody has changed the filter of tenants: all of it is put in force again.")
+    if in_force and old == new and not known.before:
+        return
+    if in_force:
+        nft.load(text.replaced(filter.TABLE, old, new))
+    else:
+        fragments = {one: _fragment(record.load(one).now) for one in others}
+        whole = text.whole(filter.TABLE, filter.BASE, {**fragments, tenant: new})
+        nft.load(whole + filter.opened(sorted({name for name, _ in _opened()})))
+    look.note_filter()
+
+
+def _remake(links: Links, old: Wires, known: Record, wanted: Mapping[str, str]) -> None:
+    """Removes what cannot be changed into what is wanted: a pair whose ends differ, a VLAN of another number. A bridge
+    stays, for workloads are connected to it."""
+    vlans = set(_wires(wanted).vlans)
+    for vlan in old.vlans:
+        if vlan not in vlans:
+            links.delete(vlan.interface)
+    for name, before in {**known.before, **known.now}.items():
+        after = wanted.get(name)
+        if name.endswith(".netdev") and after is not None and after != before:
+            if "\nKind=bridge\n" not in before or "\nKind=bridge\n" not in after:
+                own = next(line for line in before.splitlines() if line.startswith("Name="))
+                links.delete(own.removeprefix("Name="))
+
+
+def _write(known: Record, wanted: Mapping[str, str]) -> bool:
+    """The files of systemd-networkd; says whether one differs. Those of others in the folder are theirs."""
+    files.make_dir(networkd.FILES, 0o755)
+    changed = False
+    for name in sorted(record.files_of({**known.before, **known.now, **wanted})):
+        path, after = f"{networkd.FILES}/{name}", wanted.get(name)
+        if after is None:
+            changed = changed or os.path.lexists(path)
+            files.discard(path)
+        elif files.read(path) != after.encode():
+            files.write(path, after.encode(), 0o644)
+            changed = True
+    return changed
+
+
+def _tell(*, needed: bool) -> None:
+    """Has systemd-networkd read the files. Where it does not run it has nothing to forget: only who needs it fails."""
+    try:
+        rereads.reread(f"{paths.RUN_LOCK}/_networkd", "systemd-networkd", networkd.reload)
+    except CommandError as error:
+        if needed:
+            raise
+        log.write("warning", f"systemd-networkd was not told that networks are gone: {error.message}")
+
+
+def _finish(links: Links, new: Wires) -> None:
+    """What systemd-networkd does not do: VLANs, readable names, and ports whose bridge was made anew."""
+    for vlan in new.vlans:
+        _vlan(links, vlan)
+    missing = wait_up(tuple(new.links), WAIT_SEC)
+    if missing:
+        message = f"systemd-networkd did not make {', '.join(missing)} within {WAIT_SEC} s."
+        raise BbhvError(message, hint="journalctl -u systemd-networkd")
+    for name, readable in new.links.items():
+        if name != readable:
+            _call(links, name, readable)
+    for port, bridge in new.ports.items():
+        found, master = links.find(port), links.need(bridge)
+        if found is not None and found.master != master.index:
+            links.ask(rtnetlink.change(found.index, up=True, master=master.index))
+    if new.passes:
+        _open(new.uplinks or _default_routes(), new.bridges)
+
+
+def _open(uplinks: Sequence[str], bridges: Sequence[str]) -> None:
+    """Has the kernel pass on what comes by uplinks and from networks. What did not before is noted, for the filter and
+    for the end."""
+    for bridge in bridges:
+        _pass_on(bridge, 6, True)  # systemd-networkd does it for IPv4
+    known = _opened()
+    for uplink in uplinks:
+        if not os.path.exists(_FORWARDING[4].format(uplink)):
+            log.write("warning", f"The uplink {uplink} is not there: nothing comes or leaves through it.")
+            continue
+        for version in _FORWARDING:
+            if (uplink, version) not in known and _passes_on(uplink, version) is False:
+                known.append((uplink, version))
+    if known != _opened():
+        nft.load(filter.opened(sorted({name for name, _ in known})))
+        look.note_filter()
+        files.write(_OPENED, "".join(f"{name} {version}\n" for name, version in known).encode(), 0o600)
+    for name, version in known:
+        _pass_on(name, version, True)
+
+
+def _close() -> None:
+    """Has uplinks be as they were before any tenant needed them."""
+    for name, version in _opened():
+        _pass_on(name, version, False)
+    files.discard(_OPENED)
+
+
+def _opened() -> list[tuple[str, int]]:
+    """The uplinks that were opened for tenants, each with the version of IP."""
+    lines = (files.read(_OPENED) or b"").decode("utf-8", "replace").splitlines()
+    rows = (line.rpartition(" ") for line in lines)
+    return [(name, int(version)) for name, _, version in rows if version in ("4", "6")]
+
+
+def _passes_on(interface: str, version: int) -> bool | None:
+    """Whether the kernel passes on what comes by an interface; None when it cannot for this one alone."""
+    found = files.read(_FORWARDING[version].format(interface)) if _has(interface, version) else None
+    return None if found is None else found.strip() != b"0"
+
+
+def _pass_on(interface: str, version: int, wanted: bool) -> None:
+    if _has(interface, version) and _passes_on(interface, version) is not wanted:
+        with open(_FORWARDING[version].format(interface), "w", encoding="ascii") as file:
+            file.write("1\n" if wanted else "0\n")
+
+
+def _has(interface: str, version: int) -> bool:
+    return os.path.exists(_FORWARDING[version].format(interface))
+
+
+def _default_routes() -> tuple[str, ...]:
+    """The interfaces by which the host itself reaches the world (proc_net_route)."""
+    rows = [line.split() for line in (files.read(_ROUTES) or b"").decode("ascii", "replace").splitlines()[1:]]
+    return tuple(dict.fromkeys(row[0] for row in rows if len(row) > 7 and row[1] == row[7] == "00000000"))
+
+
+def _vlan(links: Links, vlan: Vlan) -> None:
+    if links.find(vlan.interface) is not None:
+        return
+    uplink = links.find(vlan.uplink)
+    if uplink is None:
+        raise BbhvError(f"This host has no interface {vlan.uplink}, on which VLAN {vlan.number} is to be.")
+    links.ask(rtnetlink.vlan(End(vlan.interface, vlan.mac, vlan.mtu, WAYS), uplink.index, vlan.number))
+
+
+def _call(links: Links, name: str, readable: str) -> None:
+    try:
+        links.ask(rtnetlink.call(links.need(name).index, readable))
+    except OSError:
+        pass  # it has the name already, or somebody else does: it is for people
+
+
+def told(tenant: str) -> str:
+    """The status line of the unit."""
+    found = _wires(record.load(tenant).now)
+    return f"networks: {len(found.bridges)}, workloads connected: {len(found.ports)}"
