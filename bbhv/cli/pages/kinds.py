@@ -126,8 +126,8 @@ NETWORK = About(
     image asks there for an address by itself. A machine has one interface. Hardware addresses stay the same.
 
     The address of a workload is what `Address=` says. Where the host serves DHCP, a workload without it gets one of the
-    pool, the same one each time. In the containers of a tenant, `/etc/hosts` has the names of all its workloads:
-    `db`, and `db.back` in the network `back`. Of other tenants nobody knows a name.
+    pool, the same one each time. In the containers of a tenant, `/etc/hosts` has the names of all its workloads,
+    unless the root cannot be written: `db`, and `db.back` in the network `back`. Of other tenants nobody knows a name.
 
     Inside of a network everything may pass that comes from the addresses of the workload that sends it: its hardware
     address, its IPv4 address, and of IPv6 its own ones and those that it makes of the prefixes of the network. Frames

@@ -59,7 +59,7 @@ def _settle(tenant: str, wanted: Mapping[str, str]) -> None:
             _refuse_taken(tenant, new)
             record.save(tenant, Record(wanted, {**known.before, **known.now}, tuple(new.links)))
             if wanted:
-                files.write(f"{paths.RUN_NETWORKS}/{tenant}/hosts", wanted[HOSTS].encode(), 0o644)
+                _tell_names(tenant, wanted[HOSTS].encode())
                 _filter(tenant, known, wanted)
             _remake(links, old, known, wanted)
             changed = _write(known, wanted)
@@ -74,6 +74,20 @@ def _settle(tenant: str, wanted: Mapping[str, str]) -> None:
         if not wanted:
             _filter(tenant, known, {})
         record.save(tenant, Record(wanted, links=tuple(new.links)))
+
+
+def _tell_names(tenant: str, data: bytes) -> None:
+    """The names of a tenant's workloads, in the one file that its containers have mounted: what took its place, none of
+    them would see."""
+    handle = os.open(
+        f"{paths.RUN_NETWORKS}/{tenant}/hosts", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644
+    )
+    try:
+        os.fchmod(handle, 0o644)
+        os.pwrite(handle, data, 0)
+        os.ftruncate(handle, len(data))
+    finally:
+        os.close(handle)
 
 
 def _wires(*texts: Mapping[str, str]) -> Wires:

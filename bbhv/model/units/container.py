@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ... import names
 from ...kinds.workloads import nspawn
-from ...kinds.workloads.container import PROFILE, SCRATCH_SIZE, Container
+from ...kinds.workloads.container import PROFILE, READ_ONLY, SCRATCH_SIZE, Container
 from ...kinds.workloads.workload import IMAGE, PERSISTENT, VOLUME
 from .. import credentials
 from ..host import HostFacts
@@ -137,7 +137,7 @@ def _nspawn(
         uid_base=facts.uid_bases[machine],
         volumes=facts.volumes(tenant.id),
         interfaces=tuple((port.peer, port.inside) for port in ports),
-        hosts=f"{facts.run_dir}/networks/{tenant.id}/hosts" if ports else "",
+        hosts=f"{facts.run_dir}/networks/{tenant.id}/hosts" if ports and not container.values.need(READ_ONLY) else "",
     )
 
 

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from . import cache
@@ -130,8 +130,9 @@ def sweep() -> None:
         return
     with cache.locked(parent / ".lock"):
         for directory in parent.iterdir():
-            if directory.is_dir() and _abandoned(directory):
-                _remove(directory)
+            with suppress(FileNotFoundError):  # whose it was may be removing it as well
+                if directory.is_dir() and _abandoned(directory):
+                    _remove(directory)
 
 
 def _abandoned(directory: Path) -> bool:

@@ -144,6 +144,7 @@ def test_a_change_touches_only_what_differs(make: Make) -> None:
     assert acme.invocation("web") == invocation
     settle(acme, "db", "10.77.0.11/24")
     reached(acme, "web", "10.77.0.11")
+    assert "10.77.0.11 db db.lan" in acme.inside("web", "cat", "/etc/hosts").splitlines()
     commit(acme, bridge("lan", "10.77.0.2/24"))
     assert acme.sync() == "applied", acme.said
     assert {name: links().get(name) for name in before} == before
@@ -186,6 +187,18 @@ def test_rules_that_somebody_flushed_come_back(make: Make) -> None:
     acme.sync()
     assert "the filter" in acme.said
     assert run(["nft", "-s", "list", "ruleset"]).stdout == rules
+
+
+def test_a_root_that_is_kept_or_read_only_is_connected_too(make: Make) -> None:
+    acme = make("acme", grants=grants(77))
+    text = member("lan", "Address=10.77.0.10")
+    commit(acme, bridge("lan", "10.77.0.1/24"), kept=text.replace("HealthStable", "Persistent=yes\nHealthStable"),
+           fixed=member("lan").replace("[Network]", "[Files]\nReadOnly=yes\n[Network]"))  # fmt: skip
+    assert acme.sync() == "applied", acme.said
+    assert "10.77.0.10 kept kept.lan" in acme.inside("kept", "cat", "/etc/hosts").splitlines()
+    settle(acme, "kept", "10.77.0.10/24")
+    settle(acme, "fixed", f"{given(acme, 'fixed', 'lan')}/24")
+    reached(acme, "fixed", "10.77.0.10")
 
 
 def test_no_name_of_a_workload_is_that_of_a_server(make: Make) -> None:
