@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from .conftest import Make
+from .nets import GRANTED
 from .support import run, unit_property
 from .world import container, never_healthy, reloads
 
@@ -57,7 +58,7 @@ def test_a_sync_without_news_runs_no_command_that_changes_anything(make: Make, t
 
 
 def test_what_does_not_run_yet_is_a_warning_that_stays_as_long_as_the_commit(make: Make) -> None:
-    acme = make("acme")
+    acme = make("acme", grants={**GRANTED, "serviceProfiles": ["strict"]})
     acme.repo.commit({**acme.files(web=container()), "services/agent.portable": "[Portable]\nImage=debian-13\n"})
     for outcome in ("applied", "unchanged"):
         assert acme.sync() == outcome
