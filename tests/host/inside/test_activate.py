@@ -26,7 +26,7 @@ def seen(acme: Tenant, names: Iterable[str]) -> dict[str, str]:
 
 
 def role(text: str, *lines: str) -> str:
-    """A container that boots, so that it needs some time until it is ready."""
+    """A container of a role. Until it is ready nspawn has some time to set it up."""
     return container(*lines, exec=(f"Environment=ROLE={text}",))
 
 
@@ -66,17 +66,16 @@ def test_a_start_of_the_tenant_keeps_the_order_too(make: Make) -> None:
 def test_only_what_has_to_restart_restarts(make: Make) -> None:
     acme = make("acme")
     names = ("limit", "order", "restart", "same", "volume", "health")
-    acme.commit(**{name: container(boot=False, exec=("Parameters=/bin/sleep infinity",)) for name in names})
+    acme.commit(**{name: container() for name in names})
     assert acme.sync() == "applied"
     before, loaded = seen(acme, names), reloads()
     infra = unit_property("tenant-infra@acme.service", "InvocationID")
-    idle = ("Parameters=/bin/sleep infinity",)
     acme.repo.commit({
-        "containers/limit.nspawn": container("MemoryMax=77M", boot=False, exec=idle),
-        "containers/order.nspawn": container("After=same", boot=False, exec=idle),
-        "containers/restart.nspawn": container(boot=False, exec=(*idle, "Environment=A=1")),
-        "containers/volume.nspawn": container("Volume=data:/srv/data", boot=False, exec=idle),
-        "containers/health.nspawn": container("Health=exec:/bin/true", boot=False, exec=idle),
+        "containers/limit.nspawn": container("MemoryMax=77M"),
+        "containers/order.nspawn": container("After=same"),
+        "containers/restart.nspawn": container(exec=("Environment=A=1",)),
+        "containers/volume.nspawn": container("Volume=data:/srv/data"),
+        "containers/health.nspawn": container("Health=exec:/bin/true"),
         "infrastructure/data.volume": "[Volume]\nSize=1M\n",
     })  # fmt: skip
     assert acme.sync() == "applied"
@@ -87,5 +86,5 @@ def test_only_what_has_to_restart_restarts(make: Make) -> None:
     assert unit_property("tenant-infra@acme.service", "InvocationID") == infra, "it was reloaded, not restarted"
     assert (acme.folder / "volumes/data").is_dir()
     loaded = reloads()
-    acme.commit(health=container("Health=exec:/bin/sleep 0", boot=False, exec=idle))
+    acme.commit(health=container("Health=exec:/bin/sleep 0"))
     assert acme.sync() == "applied" and reloads() == loaded and seen(acme, names) == after

@@ -38,7 +38,7 @@ def tenants(make: Make, server: HttpServer) -> dict[str, Tenant]:
     made = {name: make(name) for name in NAMES}
     for name, tenant in made.items():
         register(tenant, server)
-        tenant.commit(web=container(boot=False, exec=("Parameters=/usr/bin/sleep infinity",)))
+        tenant.commit(web=container())
     assert set(sync().values()) == {"applied"}
     assert set(sync().values()) == {"unchanged"}
     server.asked.clear()
@@ -102,7 +102,7 @@ def test_a_tenant_that_was_stopped_is_held(tenants: dict[str, Tenant], server: H
 def test_a_server_that_lies_delays_a_commit_by_a_day_at_most(tenants: dict[str, Tenant], server: HttpServer) -> None:
     old = {name: tenant.repo.head for name, tenant in tenants.items()}
     for tenant in tenants.values():
-        tenant.commit(web=container("MemoryMax=65M", boot=False, exec=("Parameters=/usr/bin/sleep infinity",)))
+        tenant.commit(web=container("MemoryMax=65M"))
 
     def lie(handler: Handler) -> bool:
         name = handler.path.split("/")[1].removesuffix(".git")
@@ -158,7 +158,7 @@ def test_many_tenants_start_a_few_at_a_time(make: Make) -> None:
     """All were asked for at once; four at most are brought up at the same time, and all are in the end."""
     made = [make(f"herd{number}") for number in range(10)]
     for tenant in made:
-        tenant.commit(web=container(boot=False, exec=("Parameters=/usr/bin/sleep infinity",)))
+        tenant.commit(web=container())
     with open("/run/bitbuilder/lock/_start0", "w", encoding="utf-8") as place:
         fcntl.flock(place, fcntl.LOCK_EX)  # somebody who never comes to an end has one of the places
         run(["bbhv", "sync"], check=False, timeout=300)

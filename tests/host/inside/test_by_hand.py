@@ -91,6 +91,8 @@ def test_stopping_all_tenants_has_one_handle(acme: Tenant) -> None:
 
 
 def test_a_guest_that_reboots_comes_back_and_one_that_powers_off_is_started_again(acme: Tenant) -> None:
+    acme.commit(web=container(boot=True))
+    assert acme.sync() == "applied"
     before = acme.leader("web")
     run(["machinectl", "reboot", "web.acme"])
     wait_until("web is back", lambda: acme.leader("web") not in (0, before) and acme.state("web") == "active")

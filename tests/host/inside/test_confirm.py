@@ -25,8 +25,8 @@ def change(acme: Tenant, role: str, seconds: int = LONG, **more: str | None) -> 
 
 def role(acme: Tenant) -> str:
     """What the container says it is of."""
-    words = Path(f"/proc/{acme.leader('web')}/environ").read_bytes().decode().split("\0")
-    return next(word.partition("=")[2] for word in words if word.startswith("ROLE="))
+    words = Path(f"/proc/{unit_property(acme.unit('web'), 'MainPID')}/cmdline").read_text().split("\0")
+    return next(word.rpartition("=")[2] for word in words if "ROLE=" in word)
 
 
 def timer(acme: Tenant) -> str:

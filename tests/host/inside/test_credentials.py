@@ -155,7 +155,7 @@ def test_a_workload_gets_what_it_asks_for_and_nothing_else(make: Make) -> None:
 def test_one_program_finds_its_credential_where_systemd_says(make: Make) -> None:
     acme = make("acme")
     shell = "Parameters=/bin/sh -c 'cat $CREDENTIALS_DIRECTORY/db-password >/srv/data/seen; exec sleep infinity'"
-    web = container("Credential=db-password", "Volume=data:/srv/data", boot=False, exec=(shell,))
+    web = container("Credential=db-password", "Volume=data:/srv/data", exec=(shell,))
     acme.repo.commit({**acme.files(web=web), FILE: encrypt("acme"),
                       "infrastructure/data.volume": "[Volume]\nSize=1G\n"})  # fmt: skip
     assert acme.sync() == "applied"

@@ -20,14 +20,14 @@ def tenant(acme: Tenant, seconds: int, files: dict[str, str], **containers: str)
 
 def idle(*lines: str, exec: tuple[str, ...] = ()) -> str:
     """A container that does nothing, with a check."""
-    return container(*lines, boot=False, exec=("Parameters=/bin/sleep infinity", *exec))
+    return container(*lines, exec=("Parameters=/bin/sleep infinity", *exec))
 
 
 def server(port: int, answer: str, *lines: str, before: str = "") -> str:
     """A container with a server, which runs `answer` for each connection $c; $n is the end of a line."""
     code = (f"my $n = chr(13).chr(10); {before} my $s = IO::Socket::INET->new(LocalAddr => q(127.0.0.1), "
             f"LocalPort => {port}, Listen => 5, ReuseAddr => 1); while (my $c = $s->accept) {{ {answer} }}")
-    return container(*lines, boot=False, exec=(f'Parameters=/usr/bin/perl -MIO::Socket::INET -e "{code}"',))
+    return container(*lines, exec=(f'Parameters=/usr/bin/perl -MIO::Socket::INET -e "{code}"',))
 
 
 def left() -> str:
@@ -54,7 +54,7 @@ def test_what_answers_well_is_healthy(make: Make) -> None:
                      exec=("User=nobody",)),
         script=idle("Health=script:health", "Volume=data:/srv/data"),
         late=server(80, "close $c;", "Health=tcp:80", before="sleep 4;"),
-        boot=container("Health=exec:/bin/systemctl is-active --quiet dbus.socket"),
+        boot=container("Health=exec:/bin/systemctl is-active --quiet dbus.socket", boot=True),
     )  # fmt: skip
     assert acme.sync() == "applied", acme.said
     assert left() == ""

@@ -101,7 +101,7 @@ def test_an_archive_starts_whatever_its_compression_also_of_several_streams(
 def test_the_whole_guest_boots_from_an_archive_and_from_a_squashfs(make: Make) -> None:
     acme = make("acme", grants=MOUNTS)
     acme.repo.commit({
-        **acme.files(web=container(image="packed"), raw=container(image="flat")),
+        **acme.files(web=container(image="packed", boot=True), raw=container(image="flat", boot=True)),
         "infrastructure/packed.image": image(IMAGES / "guest.tar.gz"),
         "infrastructure/flat.image": image(IMAGES / "guest.squashfs", "raw"),
     })  # fmt: skip

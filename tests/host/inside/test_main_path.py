@@ -10,9 +10,10 @@ from .world import container, never_healthy, reloads
 
 def test_a_commit_becomes_a_running_container(make: Make) -> None:
     acme = make("acme")
-    oid = acme.commit(web=container("MemoryMax=256M"))
+    oid = acme.commit(web=container("MemoryMax=256M", boot=True))
     assert acme.sync() == "applied"
     status = acme.status()
+    assert status["outcome"] == "applied", "it is what the sync said"
     assert status["commit"] == oid and status["generation"] == status["good"] == 1
     assert status["workloads"] == [{"name": "web", "kind": "container", "activeState": "active", "health": "healthy"}]
     assert "web.acme" in run(["machinectl", "list", "--no-legend"]).stdout
@@ -29,7 +30,7 @@ def test_only_the_container_that_changed_restarts(make: Make) -> None:
     acme.commit(web=container(), db=container())
     acme.sync()
     web, db = acme.leader("web"), acme.leader("db")
-    acme.commit(web=container(exec=("Environment=ROLE=web",)))
+    acme.commit(web=container(boot=True, exec=("Environment=ROLE=web",)))
     assert acme.sync() == "applied"
     assert acme.leader("db") == db and acme.leader("web") != web
     assert "ROLE=web" in Path(f"/proc/{acme.leader('web')}/environ").read_bytes().decode().split("\0")
@@ -42,7 +43,7 @@ def test_a_commit_that_changes_nothing_that_runs_restarts_and_reloads_nothing(ma
     before = acme.leader("web"), reloads()
     acme.repo.commit({"README.md": "Words.\n"})
     assert acme.sync() == "applied"
-    assert acme.sync() == "unchanged"
+    assert acme.sync() == acme.status()["outcome"] == "unchanged"
     assert (acme.leader("web"), reloads()) == before
 
 
@@ -90,8 +91,10 @@ def test_a_broken_commit_is_refused_with_file_and_line_and_the_tenant_runs_on(ma
     assert acme.sync(status=3) == "refused"
     assert "containers/web.nspawn:6:1: error[BB202]" in acme.said and "containers/web.nspawn:7:" in acme.said
     assert (acme.leader("web"), reloads()) == before
-    findings = acme.status()["findings"]
+    status = acme.status()
+    findings = status["findings"]
     assert isinstance(findings, list) and {one["line"] for one in findings} == {6, 7}
+    assert status["outcome"] == "refused"
 
 
 def test_a_commit_that_never_gets_healthy_is_rolled_back_and_quarantined(make: Make) -> None:
@@ -102,9 +105,10 @@ def test_a_commit_that_never_gets_healthy_is_rolled_back_and_quarantined(make: M
     acme.commit(web=never_healthy())
     assert acme.sync(status=1) == "rolled-back"
     status = acme.status()
-    assert status["commit"] == good and status["generation"] == status["good"] == 1
+    assert status["outcome"] == "rolled-back" and status["commit"] == good
+    assert status["generation"] == status["good"] == 1
     assert acme.state("web") == "active" and acme.leader("db") == db
-    assert acme.sync(status=1) == "quarantined"
+    assert acme.sync(status=1) == acme.status()["outcome"] == "quarantined"
     acme.commit(web=container("MemoryMax=128M"))
     assert acme.sync() == "applied" and acme.status()["good"] == acme.status()["generation"]
 
@@ -138,7 +142,7 @@ def test_a_rollback_holds_until_a_newer_commit(make: Make) -> None:
     assert acme.status()["commit"] == first and unit_property(acme.unit("web"), "MemoryMax") == str(100 << 20)
     hold = acme.status()["hold"]
     assert isinstance(hold, dict) and hold["verb"] == "rollback"
-    assert acme.sync() == "held"
+    assert acme.sync() == acme.status()["outcome"] == "held"
     newest = acme.commit(web=container("MemoryMax=150M"))
     assert acme.sync() == "applied" and acme.status()["commit"] == newest and acme.status()["hold"] is None
 

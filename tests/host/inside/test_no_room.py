@@ -17,7 +17,7 @@ from .world import TENANTS, Tenant, container
 
 RETRY = Path("/run/bitbuilder/retry")
 HOUR_USEC = 3600 * 10**6
-STATIC = container(boot=False, exec=("Parameters=/usr/bin/sleep infinity",))
+STATIC = container()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ STOPPING, STOPPED = "de5b426a63be47a7b6ac3eaac82e2f6f", "9d1aaa27d60140bd9636543
 
 def idle(*lines: str, seconds: str = "infinity") -> str:
     """A container that does nothing."""
-    return container(*lines, boot=False, exec=(f"Parameters=/bin/sleep {seconds}",))
+    return container(*lines, exec=(f"Parameters=/bin/sleep {seconds}",))
 
 
 def noting(tenant: str, **more: str) -> dict[str, str | None]:

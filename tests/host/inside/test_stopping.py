@@ -7,7 +7,7 @@ from .world import container
 
 def test_a_container_that_is_stopped_while_it_starts_is_halted_and_not_killed_after_its_patience(make: Make) -> None:
     acme = make("acme")
-    acme.commit(web=container())
+    acme.commit(web=container(boot=True))
     assert acme.sync() == "applied"
     unit = acme.unit("web")
     for _ in range(4):
@@ -22,12 +22,12 @@ def test_a_container_that_is_stopped_while_it_starts_is_halted_and_not_killed_af
 
 def test_a_container_that_is_restarted_while_it_starts_is_halted_too(make: Make) -> None:
     acme = make("acme")
-    acme.commit(web=container())
+    acme.commit(web=container(boot=True))
     assert acme.sync() == "applied"
     unit = acme.unit("web")
     for number in range(4):
         run(["systemctl", "stop", unit], timeout=120)
-        acme.commit(web=container(exec=(f"Environment=A={number}",)))
+        acme.commit(web=container(boot=True, exec=(f"Environment=A={number}",)))
         cursor = run(["journalctl", "--lines=0", "--show-cursor"]).stdout.rpartition(": ")[2].strip()
         run(["systemctl", "start", "--no-block", unit])
         wait_until("nspawn runs", lambda: unit_property(unit, "MainPID") != "0")

@@ -49,11 +49,11 @@ def small() -> Path:
 
 def keeper(*lines: str) -> str:
     """A container that keeps its root."""
-    return container("Persistent=yes", *lines, image="small", boot=False, exec=IDLE)
+    return container("Persistent=yes", *lines, image="small", exec=IDLE)
 
 
 def idler(*lines: str) -> str:
-    return container(*lines, image="small", boot=False, exec=IDLE)
+    return container(*lines, image="small", exec=IDLE)
 
 
 def free(tenant: Tenant) -> int:
@@ -81,7 +81,7 @@ def test_a_root_that_is_kept_outlives_restarts_crashes_and_generations(make: Mak
     run(["systemctl", "kill", "--signal=KILL", acme.unit("web")])
     run(["systemctl", "restart", acme.unit("web")])
     assert acme.inside("web", "cat", "/etc/mine") == "mine\n"
-    acme.commit(web=container("Persistent=yes", image="small", boot=False, exec=(*IDLE, "Environment=A=1")))
+    acme.commit(web=container("Persistent=yes", image="small", exec=(*IDLE, "Environment=A=1")))
     assert acme.sync() == "applied" and acme.inside("web", "cat", "/etc/mine", "/usr/lib/new") == "mine\n2\n"
     run(["systemctl", "restart", "tenant@acme"], timeout=120)
     assert acme.inside("web", "cat", "/etc/mine") == "mine\n"

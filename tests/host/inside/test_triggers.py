@@ -21,11 +21,6 @@ REQUESTS = Path("/run/bitbuilder/requests")
 WORK = Path("/srv/work.git")
 
 
-def idler(*lines: str) -> str:
-    """A container that is healthy as soon as its program runs."""
-    return container(*lines, boot=False, exec=("Parameters=/usr/bin/sleep infinity",))
-
-
 @pytest.fixture
 def work() -> Iterator[Repo]:
     """Where whoever pushes commits."""
@@ -81,10 +76,10 @@ def cursor() -> str:
 def test_what_root_pushes_runs(make: Make, work: Repo) -> None:
     acme = make("acme")
     with_hook(acme)
-    first = work.commit(acme.files(web=idler()))
+    first = work.commit(acme.files(web=container()))
     assert push(work, acme) == "acme: sync is under way"
     runs(acme, first)
-    second = work.commit({"containers/web.nspawn": idler("MemoryMax=90M")})
+    second = work.commit({"containers/web.nspawn": container("MemoryMax=90M")})
     assert push(work, acme) == "acme: sync is under way"
     runs(acme, second)
     assert unit_property(acme.unit("web"), "MemoryMax") == str(90 << 20)
@@ -93,7 +88,7 @@ def test_what_root_pushes_runs(make: Make, work: Repo) -> None:
 def test_what_a_user_that_the_registration_names_pushes_runs(make: Make, work: Repo) -> None:
     acme = make("acme", access={"users": ["daemon"]})
     with_hook(acme, "acme", DAEMON)
-    commit = work.commit(acme.files(web=idler()))
+    commit = work.commit(acme.files(web=container()))
     assert push(work, acme, uid=DAEMON) == "acme: sync is under way"
     runs(acme, commit)
 
@@ -101,7 +96,7 @@ def test_what_a_user_that_the_registration_names_pushes_runs(make: Make, work: R
 def test_the_tenant_is_found_by_the_place_of_its_repository(make: Make, work: Repo) -> None:
     acme, beta = make("acme", access={"users": ["daemon"]}), make("beta")
     with_hook(acme, "", DAEMON)
-    commit = work.commit(acme.files(web=idler()))
+    commit = work.commit(acme.files(web=container()))
     assert push(work, acme, uid=DAEMON) == "acme: sync is under way"
     runs(acme, commit)
     assert beta.status()["generation"] is None
@@ -110,7 +105,7 @@ def test_the_tenant_is_found_by_the_place_of_its_repository(make: Make, work: Re
 def test_a_push_of_a_stranger_is_taken_and_he_is_told_why_nothing_happens(make: Make, work: Repo) -> None:
     acme = make("acme")
     with_hook(acme, "", NEWS)
-    commit = work.commit(acme.files(web=idler()))
+    commit = work.commit(acme.files(web=container()))
     told = push(work, acme, uid=NEWS)
     assert told.startswith("bbhv: no sync was asked for, the timer does it:") and "access" in told
     assert acme.repo.head == commit and os.listdir(REQUESTS) == [] and acme.status()["generation"] is None
@@ -119,7 +114,7 @@ def test_a_push_of_a_stranger_is_taken_and_he_is_told_why_nothing_happens(make: 
 def test_a_push_of_tags_asks_for_nothing(make: Make, work: Repo) -> None:
     acme = make("acme")
     with_hook(acme)
-    work.commit(acme.files(web=idler()))
+    work.commit(acme.files(web=container()))
     work.git("tag", "v1", "main")
     assert push(work, acme, "v1") == ""
 
@@ -127,7 +122,7 @@ def test_a_push_of_tags_asks_for_nothing(make: Make, work: Repo) -> None:
 def test_a_push_while_a_sync_runs_is_not_lost(make: Make, work: Repo) -> None:
     acme = make("acme")
     with_hook(acme)
-    slow = idler().replace("HealthStableSec=0", "HealthStableSec=3")
+    slow = container().replace("HealthStableSec=0", "HealthStableSec=3")
     runs_first = work.commit(acme.files(web=slow))
     push(work, acme)
     runs(acme, runs_first)
@@ -141,7 +136,7 @@ def test_a_push_while_a_sync_runs_is_not_lost(make: Make, work: Repo) -> None:
 
 def test_who_may_ask_for_a_sync_and_who_may_not(make: Make) -> None:
     acme = make("acme", access={"users": ["daemon"], "groups": ["bin"]})
-    commit = acme.commit(web=idler())
+    commit = acme.commit(web=container())
     for uid, groups in ((NEWS, ()), (NEWS, (NEWS,))):
         for tenant in ("acme", "no-such-tenant", "../acme"):
             done = call(tenant, uid, *groups)
@@ -156,11 +151,11 @@ def test_who_may_ask_for_a_sync_and_who_may_not(make: Make) -> None:
 
 def test_a_user_of_the_tenant_confirms_and_nobody_else(make: Make) -> None:
     acme = make("acme", access={"users": ["daemon"]})
-    acme.commit(web=idler())
+    acme.commit(web=container())
     assert acme.sync() == "applied"
     life = {"healthTimeoutSec": 20, "confirmWithinSec": 600}
     text = json.dumps({"apiVersion": "bitbuilder.io/v1", "tenant": "acme", "lifecycle": life})
-    acme.repo.commit({"metadata.json": text, "containers/web.nspawn": idler("MemoryMax=91M")})
+    acme.repo.commit({"metadata.json": text, "containers/web.nspawn": container("MemoryMax=91M")})
     assert acme.sync() == "held"
     assert call("acme", NEWS, method=CONFIRM).returncode != 0 and acme.status()["good"] == 1
     assert json.loads(call("acme", DAEMON, method=CONFIRM).stdout) == {"tenants": ["acme"]}
@@ -182,7 +177,7 @@ print("done")
     words = ["setpriv", f"--reuid={DAEMON}", f"--regid={DAEMON}", "--clear-groups", "--", "python3", "-c", flood]
     assert run(words, env={"PYTHONPATH": "/usr/bin/bbhv"}, timeout=300).stdout == "done\n"
     assert unit_property(PATH_UNIT, "ActiveState") == "active"
-    commit = work.commit(acme.files(web=idler()))
+    commit = work.commit(acme.files(web=container()))
     assert push(work, acme, uid=DAEMON) == "acme: sync is under way"
     runs(acme, commit)
     for unit in (PATH_UNIT, "bitbuilder-requests.service", "tenant-sync@acme.service", "bitbuilder-varlink.service"):

@@ -24,7 +24,7 @@ def with_data(make: Make) -> Tenant:
     """A tenant whose container has a file, a file of another user, and a link to what only the host's root may read."""
     acme = make("acme")
     acme.repo.commit({
-        **acme.files(web=container("Volume=data:/srv/data", boot=False, exec=IDLE)),
+        **acme.files(web=container("Volume=data:/srv/data", exec=IDLE)),
         "infrastructure/data.volume": "[Volume]\nSize=64M\n",
     })  # fmt: skip
     assert acme.sync() == "applied", acme.said

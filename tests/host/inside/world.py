@@ -10,17 +10,20 @@ from .support import REGISTRATIONS, REPOSITORIES, Repo, leader, registration, ru
 TENANTS = Path("/var/lib/tenants")
 
 
-def container(*lines: str, image: str = "debian-13", boot: bool = True, exec: tuple[str, ...] = ()) -> str:
-    """A container that is called healthy as soon as it is ready."""
-    head = ["[Exec]", f"Boot={'yes' if boot else 'no'}", *exec]
+def container(*lines: str, image: str = "debian-13", boot: bool = False, exec: tuple[str, ...] = ()) -> str:
+    """A container that is called healthy as soon as it is ready.
+
+    It sleeps, unless it is told to run something else, or to boot, which costs a second of a processor each time.
+    """
+    what = "Boot=yes" if boot else "Parameters=/bin/sleep infinity"
+    own = any(line.startswith("Parameters=") for line in exec)
+    head = ["[Exec]", *([] if own else [what]), *exec]
     return "\n".join([*head, "[X-Bitbuilder]", f"Image={image}", "HealthStableSec=0", *lines, ""])
 
 
 def never_healthy() -> str:
     """A container whose program ends at once."""
-    return container("HealthStableSec=3", boot=False, exec=("Parameters=/bin/false",)).replace(
-        "HealthStableSec=0\n", ""
-    )
+    return container("HealthStableSec=3", exec=("Parameters=/bin/false",)).replace("HealthStableSec=0\n", "")
 
 
 @dataclass
