@@ -1,6 +1,7 @@
 """A tenant as a test has it: its repository, its registration, what the host says about it, and its removal."""
 
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +61,9 @@ class Tenant:
             f"sync ended with {done.returncode}, not {status}:\n{done.stdout}{done.stderr}"
         )
         self.outcomes.append(done.stdout)
-        return str(self.status()["outcome"])
+        found = re.findall(rf"^{self.id}: ([a-z-]+)(?::|$)", done.stdout, re.MULTILINE)
+        assert len(found) == 1, done.stdout
+        return str(found[0])
 
     @property
     def said(self) -> str:
