@@ -6,12 +6,13 @@ import pty
 import select
 import signal
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
 from .conftest import Make
 from .support import run, wait_until
-from .world import Tenant, container
+from .world import Tenant, container, new_tenant
 
 # What it says would colour what follows, and name the window of whoever looks.
 SAID = r"'\033[31mred\033[0m and \033]0;title\007plain\n'"
@@ -25,40 +26,48 @@ def shell(*words: str, status: int = 0, stdin: str = "") -> str:
     return done.stdout + done.stderr
 
 
-def running(make: Make, *lines: str, boot: bool = True) -> Tenant:
+@pytest.fixture(scope="module")
+def hall() -> Iterator[Tenant]:
+    """A tenant with a container that has booted, for all who go in and leave it as it is."""
+    tenant = new_tenant("hall")
+    tenant.commit(web=container(boot=True))
+    assert tenant.sync() == "applied"
+    yield tenant
+    tenant.remove()
+
+
+def talking(make: Make, line: str = TALKING) -> Tenant:
+    """A tenant with a container that says something."""
     acme = make("acme")
-    acme.commit(web=container(exec=lines, boot=boot))
+    acme.commit(web=container(exec=(line,)))
     assert acme.sync() == "applied"
     return acme
 
 
-def test_a_command_runs_inside_as_root_of_the_container_and_its_status_is_passed_on(make: Make) -> None:
-    running(make)
-    assert shell("web.acme", "--", "id", "-u") == "0\n"
-    assert shell("web.acme", "--", "sh", "-c", "exit 42", status=42) == ""
-    assert shell("web.acme", "--", "cat", stdin="a\nb\n") == "a\nb\n"
-    assert shell("--uid=nobody", "web.acme", "--", "id", "-un") == "nobody\n"
-    assert shell("web.acme", stdin="echo $0 $TERM; exit 3\n", status=3).startswith("bash")
+def test_a_command_runs_inside_as_root_of_the_container_and_its_status_is_passed_on(hall: Tenant) -> None:
+    assert shell("web.hall", "--", "id", "-u") == "0\n"
+    assert shell("web.hall", "--", "sh", "-c", "exit 42", status=42) == ""
+    assert shell("web.hall", "--", "cat", stdin="a\nb\n") == "a\nb\n"
+    assert shell("--uid=nobody", "web.hall", "--", "id", "-un") == "nobody\n"
+    assert shell("web.hall", stdin="echo $0 $TERM; exit 3\n", status=3).startswith("bash")
 
 
-def test_it_may_do_what_the_first_process_of_the_container_may_and_no_more(make: Make) -> None:
-    running(make)
+def test_it_may_do_what_the_first_process_of_the_container_may_and_no_more(hall: Tenant) -> None:
     wanted = ("CapBnd", "CapEff", "Seccomp", "NoNewPrivs")
-    inside = shell("web.acme", "--", "cat", "/proc/1/status", "/proc/self/status").splitlines()
+    inside = shell("web.hall", "--", "cat", "/proc/1/status", "/proc/self/status").splitlines()
     first, own = ({line.split(":")[0]: line.split()[1] for line in part if line.split(":")[0] in wanted}
                   for part in (inside[: len(inside) // 2], inside[len(inside) // 2 :]))  # fmt: skip
     assert own == first
-    assert shell("web.acme", "--", "sh", "-c", "ls /proc/self/fd") == "0\n1\n2\n3\n"  # the last is that of the folder
+    assert shell("web.hall", "--", "sh", "-c", "ls /proc/self/fd") == "0\n1\n2\n3\n"  # the last is that of the folder
     for kind in ("mnt", "user", "pid", "net", "uts", "ipc", "cgroup"):
-        one, other = (shell("web.acme", "--", "readlink", f"/proc/{number}/ns/{kind}") for number in ("1", "self"))
+        one, other = (shell("web.hall", "--", "readlink", f"/proc/{number}/ns/{kind}") for number in ("1", "self"))
         assert one == other
 
 
-def test_a_terminal_of_the_operator_is_never_the_one_inside(make: Make) -> None:
-    running(make)
+def test_a_terminal_of_the_operator_is_never_the_one_inside(hall: Tenant) -> None:
     ours, theirs = pty.openpty()
     name = os.ttyname(theirs)
-    with subprocess.Popen(["bbhv", "shell", "web.acme"], stdin=theirs, stdout=theirs, stderr=theirs,
+    with subprocess.Popen(["bbhv", "shell", "web.hall"], stdin=theirs, stdout=theirs, stderr=theirs,
                           start_new_session=True, env={**os.environ, "TERM": "xterm"}) as process:
         os.close(theirs)
         heard = b""
@@ -75,12 +84,11 @@ def test_a_terminal_of_the_operator_is_never_the_one_inside(make: Make) -> None:
     assert b"t=xterm" in heard and b"on a terminal" in heard and f"\r\n{name}\r\n".encode() not in heard
 
 
-def test_what_is_mixed_goes_through_pipes(make: Make) -> None:
+def test_what_is_mixed_goes_through_pipes(hall: Tenant) -> None:
     """Standard error is a terminal here, and the program inside does not see one anywhere."""
-    running(make)
     ours, theirs = pty.openpty()
     command = "for i in 0 1 2; do test -t $i && echo terminal; readlink /proc/self/fd/$i | cut -d: -f1; done"
-    done = subprocess.run(["bbhv", "shell", "web.acme", "--", "sh", "-c", command], stdin=subprocess.DEVNULL,
+    done = subprocess.run(["bbhv", "shell", "web.hall", "--", "sh", "-c", command], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60, check=True)
     os.close(theirs)
     os.close(ours)
@@ -88,9 +96,8 @@ def test_what_is_mixed_goes_through_pipes(make: Make) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGHUP, -1)])
-def test_an_interruption_leaves_nothing_running_inside(make: Make, number: signal.Signals, status: int) -> None:
-    running(make)
-    argv = ["env", "--default-signal=INT,TERM,HUP", "bbhv", "shell", "web.acme", "sleep", "1000"]
+def test_an_interruption_leaves_nothing_running_inside(hall: Tenant, number: signal.Signals, status: int) -> None:
+    argv = ["env", "--default-signal=INT,TERM,HUP", "bbhv", "shell", "web.hall", "sleep", "1000"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         units = ["systemctl", "list-units", "--no-legend", "--plain", "bitbuilder-shell-*"]
         wait_until("it runs", lambda: "running" in run(units).stdout)
@@ -99,19 +106,19 @@ def test_an_interruption_leaves_nothing_running_inside(make: Make, number: signa
     wait_until("it has ended", lambda: run(units).stdout == "")
 
 
-def test_what_cannot_be_entered_says_why(make: Make) -> None:
-    acme = running(make)
-    assert "Tenant acme has no workload wbe.\n      Did you mean web?" in shell("wbe.acme", status=5)
+def test_what_cannot_be_entered_says_why(hall: Tenant) -> None:
+    assert "Tenant hall has no workload wbe.\n      Did you mean web?" in shell("wbe.hall", status=5)
     assert "Nothing of a tenant nobody runs on this host." in shell("web.nobody", status=5)
-    assert "A workload is NAME.TENANT" in shell("../x.acme", status=2)
-    assert "it has no such program, or that is what" in shell("web.acme", "--", "/none", status=127)
-    assert "it has no such user" in shell("--uid=stranger", "web.acme", "--", "id", status=217)
-    run(["systemctl", "stop", acme.unit("web")], timeout=120)
-    assert "web.acme does not run" in shell("web.acme", status=1)
+    assert "A workload is NAME.TENANT" in shell("../x.hall", status=2)
+    assert "it has no such program, or that is what" in shell("web.hall", "--", "/none", status=127)
+    assert "it has no such user" in shell("--uid=stranger", "web.hall", "--", "id", status=217)
+    run(["systemctl", "stop", hall.unit("web")], timeout=120)
+    assert "web.hall does not run" in shell("web.hall", status=1)
+    run(["systemctl", "start", hall.unit("web")], timeout=120)
 
 
 def test_the_console_is_text_and_follows(make: Make) -> None:
-    running(make, TALKING, boot=False)
+    talking(make)
     with subprocess.Popen(["env", "--default-signal=INT", "bbhv", "console", "web.acme"], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -122,7 +129,7 @@ def test_the_console_is_text_and_follows(make: Make) -> None:
 
 
 def test_the_console_goes_on_when_the_workload_is_started_again(make: Make) -> None:
-    acme = running(make, 'Parameters=/bin/sh -c "echo begins; while sleep 0.2; do echo goes on; done"', boot=False)
+    acme = talking(make, 'Parameters=/bin/sh -c "echo begins; while sleep 0.2; do echo goes on; done"')
     with subprocess.Popen(["bbhv", "console", "web.acme"], stdout=subprocess.PIPE, bufsize=0) as process:
         assert process.stdout
 
@@ -140,7 +147,7 @@ def test_the_console_goes_on_when_the_workload_is_started_again(make: Make) -> N
 
 
 def test_logs_are_those_of_the_workload_or_of_all_of_the_tenant_and_of_nobody_else(make: Make) -> None:
-    running(make, TALKING, boot=False)
+    talking(make)
     other = make("acmes")
     other.commit(web=container())
     assert other.sync() == "applied"

@@ -102,20 +102,20 @@ def test_what_an_interrupted_purge_left_goes_with_the_next_one(make: Make, which
         path.rmdir()
 
 
-@pytest.mark.parametrize(("answer", "gone"), [("acme", True), ("yes", False), ("", False)])
-def test_a_person_is_asked_for_the_name(make: Make, answer: str, gone: bool) -> None:
+def test_a_person_is_asked_for_the_name(make: Make) -> None:
     acme = with_volume(make)
     unregister(acme)
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(["bbhv", "purge", "acme"], stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        said = b""
-        while b"to go on: " not in said:
-            said += os.read(ours, 4096)
-        os.write(ours, f"{answer}\n".encode())
-        assert process.wait(120) == (0 if gone else 1)
-    os.close(ours)
-    assert str(acme.folder).encode() in said and acme.folder.exists() is not gone
+    for answer, gone in (("yes", False), ("", False), ("acme", True)):
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(["bbhv", "purge", "acme"], stdin=theirs, stdout=theirs, stderr=theirs) as process:
+            os.close(theirs)
+            said = b""
+            while b"to go on: " not in said:
+                said += os.read(ours, 4096)
+            os.write(ours, f"{answer}\n".encode())
+            assert process.wait(120) == (0 if gone else 1), answer
+        os.close(ours)
+        assert str(acme.folder).encode() in said and acme.folder.exists() is not gone, answer
 
 
 def test_a_tree_that_a_tenant_nested_beyond_every_limit_goes(make: Make) -> None:
