@@ -102,12 +102,17 @@ def registration(tenant: str, url: str, **changes: object) -> str:
 
 
 def wait_until(what: str, probe: Callable[[], bool], timeout: float = 30) -> None:
-    """Wait until the probe says yes. The test fails, naming what it waited for, when that takes too long."""
+    """Wait until the probe says yes. The test fails, naming what it waited for, when that takes too long.
+
+    A probe that takes long itself is tried less often, so that it does not take the processor from what is waited for.
+    """
     deadline = time.monotonic() + timeout
     pause = threading.Event()
+    begun = time.monotonic()
     while not probe():
         assert time.monotonic() < deadline, f"Waited {timeout:g} s in vain until {what}."
-        pause.wait(0.05)
+        pause.wait(max(0.05, 2 * (time.monotonic() - begun)))
+        begun = time.monotonic()
 
 
 def unit_property(unit: str, name: str) -> str:
