@@ -232,7 +232,7 @@ perl -e 'my $n = 0; while (defined(my $p = fork)) { if (!$p) { sleep 600; exit }
 
 def test_what_a_script_prints_without_end_is_not_kept(make: Make) -> None:
     loud = make("loud")
-    loud.repo.commit({**loud.files(web=idle()), "scripts/pre-start": script("yes 'one more line' | head -c 20000000")})
+    loud.repo.commit({**loud.files(web=idle()), "scripts/pre-start": script("yes 'one more line' | head -c 2000000")})
     assert loud.sync() == "applied", loud.said
     assert printed("loud", "pre-start").count("one more line") < 2000
     # Of another script: the journal is to take no more of the first one for a while.
