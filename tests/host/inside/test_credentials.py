@@ -73,7 +73,8 @@ def of_another_host(make_blob: Callable[[], str]) -> str:
 
 def test_a_secret_is_readable_inside_by_root_alone_and_in_memory(make: Make) -> None:
     acme = make("acme")
-    acme.repo.commit(with_web(acme, encrypt("acme")))
+    web = container("Credential=db-password", boot=True)
+    acme.repo.commit({**with_web(acme, encrypt("acme")), "containers/web.nspawn": web})
     assert acme.sync() == "applied"
     assert seen(acme) == SECRET
     assert acme.inside("web", "systemd-creds", "--system", "cat", "db-password") == SECRET

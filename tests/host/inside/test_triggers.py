@@ -129,7 +129,7 @@ def test_a_push_while_a_sync_runs_is_not_lost(make: Make, work: Repo) -> None:
     work.commit({"containers/web.nspawn": slow + "MemoryMax=80M\n"})
     push(work, acme)
     good, current = acme.folder / "good", acme.folder / "current"
-    wait_until("the trial is under way", lambda: good.readlink() != current.readlink(), 60)
+    wait_until("the trial is under way", lambda: good.resolve() != current.resolve(), 60)
     last = work.commit({"containers/web.nspawn": slow + "MemoryMax=81M\n"})
     assert push(work, acme) == "acme: sync is under way"
     runs(acme, last)
