@@ -301,8 +301,8 @@ class Host:
 
 
 def _mask_generators(pristine: Path, root: Path) -> None:
-    """Turn off the distribution's generators: none has anything to do here, and together they are half of what each
-    daemon-reload takes, of which the tests make thousands."""
+    """Turn off the distribution's generators: none has anything to do here, and they are a dozen programs that start at
+    each daemon-reload, of which the tests make many."""
     folder = root / "etc/systemd/system-generators"
     folder.mkdir(parents=True, exist_ok=True)
     for path in (pristine / "usr/lib/systemd/system-generators").iterdir():
