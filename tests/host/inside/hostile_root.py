@@ -671,7 +671,13 @@ ATTEMPTS["namespaces: all users of the host"] = _mapped("0 0 4294967295")
 ATTEMPTS["namespaces: a user behind its own"] = _mapped("0 65536 1")
 ATTEMPTS["namespaces: users of another tenant"] = lambda: _mapped(f"0 {FACTS['uid']} 1")()
 CONTROLS["namespaces: users of its own"] = _mapped("0 1 10")
-ATTEMPTS["namespaces: another time"] = lambda: call("unshare", NEWTIME) == 0
+
+
+@wanted("namespaces: another time, for others as well")
+def _() -> object:
+    call("unshare", NEWTIME)  # which systemd 257 does not know how to deny
+    Path("/proc/self/timens_offsets").write_text("monotonic 1000000 0\nboottime 1000000 0\n")
+    return False  # the host looks at its clocks
 
 
 @wanted("namespaces: enter those of the host by their handles")
