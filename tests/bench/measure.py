@@ -59,3 +59,8 @@ def programs(commands: Mapping[str, Sequence[str]], rounds: int) -> Times:
 def row(what: str, value: float, unit: str, limit: float | None = None) -> None:
     """Print one result, for tests/host/harness/bench.py."""
     print(json.dumps({"what": what, "value": round(value, 3), "unit": unit, "limit": limit}), flush=True)
+
+
+def say(text: str) -> None:
+    """Print a sentence that belongs below the table, for tests/host/harness/bench.py."""
+    print(json.dumps({"said": text}), flush=True)

@@ -1,8 +1,9 @@
 """Run the benches: every tests/bench/bench_*.py, each in its own process, on a tmpfs.
 
 A bench is called with the directory of the artifacts and works in its current directory. It prints one JSON object per
-line: what was measured, its value, its unit, and the limit that it should keep, or null. The rows are shown as a table
-and kept in dist/bench/NAME.json. A bench that breaks off counts like a row over its limit; the others go on.
+line: what was measured, its value, its unit, and the limit that it should keep, or null; or a sentence. The rows are
+shown as a table, the sentences below it, and all is kept in dist/bench/NAME.json. A bench that breaks off counts like a
+row over its limit; the others go on.
 """
 
 import json
@@ -45,19 +46,19 @@ def run_all(root: Path, python: Path, dist: Path, only: list[str]) -> int:
     wrong: list[str] = []
     for name in only or scripts:
         try:
-            rows = _rows(root, python, dist, name)
+            rows, said = _rows(root, python, dist, name)
         except BuildError as error:
             Progress().say(f"The bench {name} has failed. {error}")
             wrong.append(name)
             continue
-        print(f"{name}:", *(row.line() for row in rows), sep="\n", flush=True)
+        print(f"{name}:", *(row.line() for row in rows), *said, sep="\n", flush=True)
         wrong += [row.what for row in rows if row.over]
     print(f"Over their limits, or failed: {'; '.join(wrong) or 'none'}.")
     return int(bool(wrong))
 
 
-def _rows(root: Path, python: Path, dist: Path, name: str) -> list[Row]:
-    """What one bench measures, kept in dist/bench as well."""
+def _rows(root: Path, python: Path, dist: Path, name: str) -> tuple[list[Row], list[str]]:
+    """What one bench measures and says, kept in dist/bench as well."""
     base = _TMPFS if _TMPFS.is_dir() else None
     module = f"tests.bench.bench_{name}"
     place = tempfile.TemporaryDirectory(prefix="bitbuilder-bench-", dir=base)
@@ -70,4 +71,5 @@ def _rows(root: Path, python: Path, dist: Path, name: str) -> list[Row]:
     results = dist / "bench" / f"{name}.json"
     results.parent.mkdir(parents=True, exist_ok=True)
     results.write_text(json.dumps(found, indent=2) + "\n")
-    return [Row(one["what"], float(one["value"]), one["unit"], one["limit"]) for one in found]
+    said = [str(one["said"]) for one in found if "said" in one]
+    return [Row(one["what"], float(one["value"]), one["unit"], one["limit"]) for one in found if "what" in one], said
