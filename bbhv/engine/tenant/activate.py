@@ -243,7 +243,8 @@ def _watched(job: Job) -> Watched:
         touched |= {one.unit for one in manifest.workloads}
     units = stable_seconds([one for one in manifest.workloads if one.unit in touched])
     again = job.plan.units(Action.RELOAD)
-    units |= {unit: 0.0 for unit in shared(manifest) if unit in again or (unit in touched and units)}
+    alone = network_unit(job.tenant)  # a network of nobody yet is something that runs, too
+    units |= {unit: 0.0 for unit in shared(manifest) if unit in again or (unit in touched and (units or unit == alone))}
     live = set(job.plan.units(Action.LIVE, Action.NONE))
     known = {unit: count for unit, count in job.restarts.items() if unit in live}
     return Watched(units, patience.of(manifest, units), known, _asked(job, job.number, manifest, units))

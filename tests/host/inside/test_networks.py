@@ -239,3 +239,18 @@ def test_an_interface_of_the_host_is_not_taken(make: Make) -> None:
         assert "lan.acme" in links()
     finally:
         run(["ip", "link", "delete", "lan.acme"])
+
+
+def test_a_network_of_nobody_is_waited_for_and_goes_back_when_it_does_not_come_up(make: Make) -> None:
+    acme = make("acme", grants=grants(77))
+    commit(acme, bridge("lan", "10.77.0.1/24"))
+    assert acme.sync() == "applied", acme.said
+    assert unit_property("tenant-network@acme", "ActiveState") == "active" and "lan.acme" in links()
+    acme.remove()
+    acme = make("acme", grants=grants(77))
+    run(["ip", "link", "add", "lan.acme", "type", "bridge"])
+    try:
+        commit(acme, bridge("lan", "10.77.0.1/24"))
+        assert acme.sync(1) == "rolled-back", acme.said
+    finally:
+        run(["ip", "link", "delete", "lan.acme"])
