@@ -22,7 +22,9 @@ MANAGER = "org.freedesktop.network1.Manager"
 
 def sent() -> dict[str, object]:
     """The frames, each of which somebody hears or does not."""
-    heard = frames.heard(new_tenant("acme", grants=grants(77)))
+    acme = new_tenant("acme", grants=grants(77))
+    heard = frames.heard(acme)
+    acme.remove()
     escapes = [f"{name}, heard by {who}" for who, names in heard.items() for name in sorted(names - set(frames.HONEST))]
     missed = [f"{name}, not heard by {who}" for who, names in heard.items() for name in set(frames.HONEST) - names]
     return {"rows": {f"frames that come to {who}": (len(frames.HOSTILE), len(names - set(frames.HONEST)))
@@ -31,7 +33,10 @@ def sent() -> dict[str, object]:
 
 def inside() -> dict[str, object]:
     """What a root in a container tries."""
-    found = trespassing.trespass(*trespassing.bring_up(new_tenant))
+    tenants = trespassing.bring_up(new_tenant)
+    found = trespassing.trespass(*tenants)
+    for one in tenants:
+        one.remove()
     return {"rows": trespassing.rows(found), "escapes": found.escapes(), "missed": found.missed()}
 
 
@@ -123,7 +128,7 @@ def many(count: int) -> dict[str, object]:
     calls = told(lambda: acme.sync())
     took = time.monotonic() - began
     assert acme.outcomes and acme.status()["outcome"] == "applied", acme.said
-    up = [line for line in run(["ip", "-o", "link"]).stdout.splitlines() if "many" in line]
+    up = [line for line in run(["ip", "-o", "link", "show", "type", "bridge"]).stdout.splitlines() if ".many:" in line]
     acme.remove()
     return {"networks": len(up), "reloads": calls.count("Reload"), "seconds": took}
 
