@@ -6,14 +6,14 @@ from typing import Callable, Iterator
 
 from ..errors import BbhvError, RefusedError
 from ..findings import Finding
-from ..host import git, run, signatures, systemd, vmspawn
+from ..host import git, nft, run, signatures, systemd, vmspawn
 from ..kinds.workloads import vmcommand
 from ..model.authority import UNSIGNED
 from ..model.drift import GOING, sentence
 from ..model.retention import reason
 from ..names import tenant_unit
 from ..records import dataclass
-from . import paths, world
+from . import paths, resolving, world
 from .repository.signers import Signers
 from .storage import collect
 from .storage.state import Store, known_tenants
@@ -24,6 +24,7 @@ PROGRAMS = {
     "systemd-creds": "systemd",
     "mount": "util-linux (2.39 or newer)", "mkfs.ext4": "e2fsprogs",
 }  # fmt: skip
+NETWORKD = "systemd-networkd.service"
 # CVE-2026-40226 and CVE-2026-4105: the first version of each series with the fixes.
 FIXED = {257: 13, 258: 6, 259: 4}
 
@@ -110,6 +111,23 @@ def _machines() -> Iterator[Check]:
         said = f"{lacking}; granted to {', '.join(wanted) or 'nobody'}"
     hint = f"Install systemd-vmspawn (systemd 260 or newer) and {qemu}."
     yield Check("virtual machines", not (lacking and wanted), said, hint)
+
+
+def _networks() -> Iterator[Check]:
+    """What networks of tenants need; a host without is right as long as nobody is granted a subnet."""
+    granted = {name: one.grants for name, one in sorted(world.load().registrations.items()) if one.grants.subnets}
+    state = systemd.states((NETWORKD,)).get(NETWORKD, "inactive")
+    missing = [name for name, there in (("nft", nft.is_there()), (NETWORKD, state == "active")) if not there]
+    said = f"no {', no '.join(missing)}; granted to {', '.join(granted) or 'nobody'}" if missing else "nft, networkd"
+    hint = f"Install nftables, and: systemctl enable --now {NETWORKD}"
+    yield Check("networks", not (missing and granted), said, hint)
+    for uplink in sorted({uplink for grants in granted.values() for uplink in grants.uplinks}):
+        there = os.path.exists(f"/sys/class/net/{uplink}")
+        seen = "there" if there else "not there"
+        yield Check(f"uplink {uplink}", there, seen, "Correct uplinks in the registrations.")
+    shadowed = resolving.is_told_of_machines()
+    told = "systemd-resolved answers for names of machines" if shadowed else "no machine has the name of a server"
+    yield Check("names", not shadowed, told, "systemctl restart systemd-resolved")
 
 
 def _units() -> Iterator[Check]:
@@ -208,6 +226,6 @@ def _images() -> Iterator[Check]:
 
 _LOOKS: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
     ("python", _python), ("systemd", _systemd), ("cgroups", _cgroups), ("programs", _programs),
-    ("machines", _machines), ("units", _units),
+    ("machines", _machines), ("networks", _networks), ("units", _units),
     ("settings", _settings), ("trust", _trust), ("tenants", _tenants), ("drift", _drift), ("images", _images),
 )  # fmt: skip

@@ -29,15 +29,19 @@ def properties() -> tuple[str, ...]:
     return (f"BindReadOnlyPaths={paths.RUN_NSSWITCH}:{path}",)
 
 
-def keep_machines_out() -> None:
-    """Has systemd-resolved begin anew when it was started before the drop-in was there. A failure is logged."""
+def is_told_of_machines() -> bool:
+    """Whether systemd-resolved was started before the drop-in was there."""
     if not os.path.isdir(HOOKS):
-        return
+        return False
     pid = systemd.show((RESOLVED,), ("MainPID",)).get(RESOLVED, {}).get("MainPID", "0")
     try:
-        told = SWITCH in (files.read(f"/proc/{pid}/environ") or SWITCH)
+        return pid != "0" and SWITCH not in (files.read(f"/proc/{pid}/environ") or SWITCH)
     except BbhvError:
-        return  # it has just ended, and begins with the drop-in
-    if pid != "0" and not told:
+        return False  # it has just ended, and begins with the drop-in
+
+
+def keep_machines_out() -> None:
+    """Has systemd-resolved begin anew when it was started before the drop-in was there. A failure is logged."""
+    if is_told_of_machines():
         log.write("info", "systemd-resolved is restarted, so that no machine has the name of a server.")
         systemd.urge("try-restart", (RESOLVED,))
