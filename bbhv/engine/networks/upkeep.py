@@ -26,7 +26,6 @@ from .record import Record
 
 WAIT_SEC = 30
 _OPENED = f"{paths.RUN_NETWORKS}/_opened"
-_NOTHING = Wires(links={}, ports={})
 _OURS = (NETWORKS, PORTS, WAYS)
 # IPv6 is passed on interface by interface since Linux 6.17; before that only by all interfaces at once, or by none.
 _FORWARDING = {4: "/proc/sys/net/ipv4/conf/{}/forwarding", 6: "/proc/sys/net/ipv6/conf/{}/force_forwarding"}
@@ -63,7 +62,9 @@ def _settle(tenant: str, wanted: Mapping[str, str]) -> None:
                 _filter(tenant, known, wanted)
             _remake(links, old, known, wanted)
             changed = _write(known, wanted)
-    if changed:
+            # Whoever was interrupted may not have told it; what somebody removed, it makes only when told again.
+            untold = bool(known.before) or any(links.find(name) is None for name in _made_by_networkd(new))
+    if changed or untold:
         _tell(needed=bool(wanted))
     with Lock(f"{paths.RUN_LOCK}/_networks", "The networks of this host") as lock:
         lock.take(f"networks of {tenant}", wait=True)
@@ -74,6 +75,11 @@ def _settle(tenant: str, wanted: Mapping[str, str]) -> None:
         if not wanted:
             _filter(tenant, known, {})
         record.save(tenant, Record(wanted, links=tuple(new.links)))
+
+
+def _made_by_networkd(one: Wires) -> tuple[str, ...]:
+    own = {vlan.interface for vlan in one.vlans}
+    return tuple(name for name in one.links if name not in own)
 
 
 def _tell_names(tenant: str, data: bytes) -> None:
@@ -100,6 +106,8 @@ def _wires(*texts: Mapping[str, str]) -> Wires:
         vlans=tuple(dict.fromkeys(vlan for one in found for vlan in one.vlans)),
         uplinks=tuple(dict.fromkeys(name for one in found for name in one.uplinks)),
         passes=any(one.passes for one in found),
+        subnets=tuple(dict.fromkeys(subnet for one in found for subnet in one.subnets)),
+        forwarded=tuple(dict.fromkeys(port for one in found for port in one.forwarded)),
     )
 
 

@@ -189,6 +189,35 @@ def test_rules_that_somebody_flushed_come_back(make: Make) -> None:
     assert run(["nft", "-s", "list", "ruleset"]).stdout == rules
 
 
+def test_what_somebody_removed_comes_back_with_who_is_connected(make: Make) -> None:
+    acme = make("acme", grants=grants(77), drift="heal")
+    commit(acme, bridge("lan", "10.77.0.1/24"), web=member("lan", "Address=10.77.0.10"))
+    assert acme.sync() == "applied", acme.said
+    settle(acme, "web", "10.77.0.10/24")
+    invocation = acme.invocation("web")
+    run(["ip", "link", "delete", "lan.acme"])
+    assert "lan.acme was removed" in str(acme.status()["drift"])
+    acme.sync()
+    assert "lan.acme was removed" in acme.said and acme.invocation("web") == invocation
+    assert acme.status()["drift"] == []
+    wait_until("the host reaches it", lambda: run(["ping", "-c1", "-W1", "10.77.0.10"], check=False).returncode == 0)
+
+
+def test_a_subnet_and_a_port_are_one_tenants_alone(make: Make) -> None:
+    """Though both were granted the same: nobody is told who has it."""
+    same = grants(77, ports=["tcp:8080"])
+    acme, other = make("acme", grants=same), make("other", grants=same)
+    commit(acme, bridge("lan", "10.77.0.1/24"), web=member("lan", ports=("tcp:8080:80",)))
+    assert acme.sync() == "applied", acme.said
+    port = ("tcp:8080:80",)
+    for address, ports, taken in (("10.77.0.129/25", (), "10.77.0.128/25"), ("10.77.1.1/24", port, "tcp:8080")):
+        commit(other, bridge("lan", address), web=member("lan", ports=ports))
+        assert other.sync(1) == "rolled-back", other.said
+        said = run(["journalctl", "-u", "tenant-network@other", "-o", "cat", "-n40"]).stdout
+        assert f"{taken} is taken on this host already, by another tenant." in said and "acme" not in said
+    assert acme.state("web") == "active" and "lan.other" not in links()
+
+
 def test_a_root_that_is_kept_or_read_only_is_connected_too(make: Make) -> None:
     acme = make("acme", grants=grants(77))
     text = member("lan", "Address=10.77.0.10")
