@@ -268,7 +268,7 @@ def bring_up(make: Callable[..., Tenant]) -> tuple[Tenant, Tenant]:
     commit(evil, {**bridge("lan", "10.66.0.1/24"), **VOLUME},
            plain=member("lan", volume).replace("Parameters=/bin/sleep infinity", payload(tries, below)),
            strict=container(volume, "Profile=strict", boot=False, exec=(payload(f"{PROGRAM} /srv/data/strict.json"),)),
-           booted=container(volume))  # fmt: skip
+           booted=container(volume, boot=True))  # fmt: skip
     for one in (victim, evil):
         assert one.sync() == "applied", one.said
     return evil, victim
