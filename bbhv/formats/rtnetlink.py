@@ -10,16 +10,14 @@ from collections.abc import Iterator
 from ..records import dataclass
 
 MAX_ANSWER = 64 << 10
-NEW, DELETE, GET, SET, NEW_PROPERTY = 16, 17, 18, 19, 108
+NEW, DELETE, GET, NEW_PROPERTY = 16, 17, 18, 108
 _ERROR = 2
 _REQUEST, _ACK, _EXCLUSIVE, _CREATE = 0x1, 0x4, 0x200, 0x400
 _UP = 0x1
-_BRIDGE_FAMILY = 7
-_ADDRESS, _NAME, _MTU, _LINK, _MASTER, _PORT, _INFO, _GROUP = 1, 3, 4, 5, 10, 12, 18, 27
+_ADDRESS, _NAME, _MTU, _LINK, _MASTER, _INFO, _GROUP = 1, 3, 4, 5, 10, 18, 27
 _PROPERTIES, _ALTERNATIVE = 52, 53
 _KIND, _DATA = 1, 2
 _PEER, _VLAN_ID = 1, 1
-_ISOLATED = 33
 _NESTED = 0x8000
 _HEAD, _LINK_HEAD = struct.Struct("=IHHII"), struct.Struct("=BxHiII")
 
@@ -65,12 +63,6 @@ def change(index: int, *, up: bool | None = None, master: int | None = None, end
         body += _attribute(_ADDRESS, hardware(end.mac)) + _number(_MTU, end.mtu) + _number(_GROUP, end.group)
     flags, changed = (_UP if up else 0, 0 if up is None else _UP)
     return _message(NEW, _LINK_HEAD.pack(0, 0, index, flags, changed), body)
-
-
-def isolate(index: int) -> bytes:
-    """Makes a port of a bridge one that reaches only ports that are not isolated."""
-    body = _attribute(_PORT | _NESTED, _attribute(_ISOLATED, b"\1"))
-    return _message(SET, _LINK_HEAD.pack(_BRIDGE_FAMILY, 0, index, 0, 0), body)
 
 
 def call(index: int, alternative: str) -> bytes:

@@ -34,7 +34,7 @@ def test_a_request_says_its_size_and_asks_for_an_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_", [rtnetlink.veth(END, END), rtnetlink.vlan(END, 3, 7), rtnetlink.find("lo"), rtnetlink.isolate(3),
+    "request_", [rtnetlink.veth(END, END), rtnetlink.vlan(END, 3, 7), rtnetlink.find("lo"),
                  rtnetlink.call(3, "lan.web.acme"), rtnetlink.change(3, up=True, master=0, end=END)]
 )  # fmt: skip
 def test_every_request_is_as_long_as_it_says_and_aligned(request_: bytes) -> None:
