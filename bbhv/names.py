@@ -8,6 +8,10 @@ from .errors import BbhvError
 
 MAX_NAME = 24
 MAX_INTERFACE = 15  # IFNAMSIZ without the NUL
+# The groups of the host's interfaces, by which a filter knows whose they are before it knows their names: the networks
+# of tenants, the host's ends of what connects workloads, and the ways from one network to another. And its tables.
+NETWORK_GROUP, PORT_GROUP, WAY_GROUP = 25186, 25187, 25188
+FILTER_TABLE = "bitbuilder"
 PORT_PREFIX = "bb-"  # of the host's ends of what connects workloads; systemd-networkd leaves them alone
 _LOWER = frozenset("abcdefghijklmnopqrstuvwxyz")
 _ALNUM = _LOWER | frozenset("0123456789")

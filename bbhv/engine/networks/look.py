@@ -5,9 +5,9 @@ import os
 from ...errors import BbhvError
 from ...formats.nft import FAMILIES
 from ...host import files, networkd, nft
+from ...names import FILTER_TABLE
 from . import record
 
-TABLE = "bitbuilder"
 _INTERFACES = "/sys/class/net"
 
 
@@ -36,10 +36,14 @@ def _problem(tenant: str) -> str:
 def is_in_force() -> bool:
     """Whether the filter looks as when it was last changed, as far as this process may know."""
     known = files.read(record.FILTER, record.MAX_RECORD)
-    seen = nft.listed(TABLE, FAMILIES) if known is not None else None
+    seen = nft.listed(FILTER_TABLE, FAMILIES) if known is not None else None
     return seen is None or seen.encode() == known
 
 
 def note_filter() -> None:
-    """Remembers how the filter looks now."""
-    files.write(record.FILTER, (nft.listed(TABLE, FAMILIES) or "").encode(), 0o600)
+    """Remembers how the filter looks now. Where that cannot be told, the next change puts all of it in force."""
+    seen = nft.listed(FILTER_TABLE, FAMILIES)
+    if seen is None:
+        files.discard(record.FILTER)
+    else:
+        files.write(record.FILTER, seen.encode(), 0o600)

@@ -6,14 +6,14 @@ root and outside of its sandbox, once for each port, so it imports little.
     port close NAME…                                    removes the host's ends, and with them the others
 """
 
+import errno
 import os
 import sys
 
 from ...formats import rtnetlink
 from ...formats.rtnetlink import End
 from ...host.links import Links, make_tap
-
-GROUP = 25187
+from ...names import PORT_GROUP as GROUP
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     try:
         match arguments:
             case ["veth", bridge, name, readable, mac, mtu, peer, peer_mac]:
-                end, inside = End(name, mac, int(mtu), GROUP), End(peer, peer_mac, int(mtu), 0)
+                end, inside = End(name, mac, int(mtu), GROUP), End(peer, peer_mac, int(mtu), GROUP)
                 with Links() as links:
                     _clear(links, name)
                     _clear(links, peer)
@@ -51,10 +51,11 @@ def _about(error: OSError) -> str:
 
 
 def _clear(links: Links, name: str) -> None:
-    """Removes what an interrupted end left. What is there under the name and no port of ours stays, and is told of."""
+    """Removes what an interruption left, also before it was in its group or up. What somebody else has under the name
+    stays, and is told of."""
     found = links.find(name)
-    if found is not None and found.group != GROUP and found.master:
-        raise FileExistsError(17, "there is an interface that is not ours", name)
+    if found is not None and found.group != GROUP and (found.up or found.master):
+        raise FileExistsError(errno.EEXIST, "there is an interface of this name that is not ours", name)
     links.delete(name)
 
 
@@ -63,7 +64,7 @@ def _connect(links: Links, end: End, bridge: str, readable: str) -> None:
     master = links.find(bridge)
     if master is None:
         links.delete(end.name)
-        raise FileNotFoundError(2, "its network is not there, start tenant-network@ first", bridge)
+        raise FileNotFoundError(errno.ENOENT, "its network is not there, start tenant-network@ first", bridge)
     index = links.need(end.name).index
     links.ask(rtnetlink.change(index, end=end))
     links.ask(rtnetlink.change(index, up=True, master=master.index))

@@ -6,7 +6,8 @@ and one telling serves all who wrote before it. Every step may be done again.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from ...errors import BbhvError, CommandError
 from ...formats import nft as text
@@ -17,34 +18,36 @@ from ...host import files, log, networkd, nft
 from ...host.links import Links, wait_up
 from ...host.lock import Lock
 from ...model.networks import filter, wires
-from ...model.networks.files import NETWORKS, PORTS, WAYS
 from ...model.networks.wires import Vlan, Wires
 from ...model.units.network import FILTER, HOSTS, WIRES
+from ...names import FILTER_TABLE, NETWORK_GROUP, PORT_GROUP, WAY_GROUP
 from .. import paths, rereads
 from . import look, record
 from .record import Record
 
 WAIT_SEC = 30
+T = TypeVar("T")
 _OPENED = f"{paths.RUN_NETWORKS}/_opened"
-_OURS = (NETWORKS, PORTS, WAYS)
+_OURS = (NETWORK_GROUP, PORT_GROUP, WAY_GROUP)
 # IPv6 is passed on interface by interface since Linux 6.17; before that only by all interfaces at once, or by none.
 _FORWARDING = {4: "/proc/sys/net/ipv4/conf/{}/forwarding", 6: "/proc/sys/net/ipv6/conf/{}/force_forwarding"}
+_ALL6 = "/proc/sys/net/ipv6/conf/all/forwarding"
 _ROUTES = "/proc/net/route"
 
 
 def up(tenant: str) -> None:
     """Brings the networks of a tenant's current generation up, or to what that says now. Raises BbhvError, OSError."""
-    _settle(tenant, _wanted(tenant))
+    folder = os.path.realpath(f"{paths.tenant(tenant)}/current/networks")
+    wanted = files.read_tree(folder) if os.path.isdir(folder) else {}
+    if missing := sorted({FILTER, HOSTS, WIRES} - set(wanted)):
+        hint = f"A sync makes it anew: bbhv sync {tenant}"
+        raise BbhvError(f"The generation is damaged: {folder} has no {', '.join(missing)}.", hint=hint)
+    _settle(tenant, wanted)
 
 
 def down(tenant: str) -> None:
     """Takes the networks of a tenant away. Raises BbhvError, OSError."""
     _settle(tenant, {})
-
-
-def _wanted(tenant: str) -> dict[str, str]:
-    folder = f"{paths.tenant(tenant)}/current/networks"
-    return files.read_tree(os.path.realpath(folder)) if os.path.isdir(folder) else {}
 
 
 def _settle(tenant: str, wanted: Mapping[str, str]) -> None:
@@ -53,6 +56,7 @@ def _settle(tenant: str, wanted: Mapping[str, str]) -> None:
         lock.take(f"networks of {tenant}", wait=True)
         known = record.load(tenant)
         old, new = _wires(known.now, known.before), _wires(wanted)
+        _fragment(wanted)  # what cannot be read is not recorded as what is in force
         with Links() as links:
             _refuse_foreign(links, old, new)
             _refuse_taken(tenant, new)
@@ -98,7 +102,7 @@ def _tell_names(tenant: str, data: bytes) -> None:
 
 def _wires(*texts: Mapping[str, str]) -> Wires:
     """What these texts say of interfaces, taken together."""
-    found = [wires.from_json(one[WIRES]) for one in texts if WIRES in one]
+    found = [_read(WIRES, wires.from_json, one) for one in texts if WIRES in one]
     return Wires(
         links={name: readable for one in found for name, readable in one.links.items()},
         ports={name: bridge for one in found for name, bridge in one.ports.items()},
@@ -114,8 +118,16 @@ def _wires(*texts: Mapping[str, str]) -> Wires:
 def _fragment(*texts: Mapping[str, str]) -> Fragment:
     found = Fragment()
     for one in texts:
-        found = found.joined(text.from_json(one[FILTER])) if FILTER in one else found
+        found = found.joined(_read(FILTER, text.from_json, one)) if FILTER in one else found
     return found
+
+
+def _read(name: str, reader: Callable[[str], T], texts: Mapping[str, str]) -> T:
+    try:
+        return reader(texts[name])
+    except ValueError as error:
+        hint = "If the generation is damaged, a sync makes it anew."
+        raise BbhvError(f"{name} of the networks is damaged: {error}.", hint=hint) from error
 
 
 def _refuse_foreign(links: Links, old: Wires, new: Wires) -> None:
@@ -142,7 +154,7 @@ def _filter(tenant: str, known: Record, wanted: Mapping[str, str]) -> None:
     listed = files.read(record.FILTER, record.MAX_RECORD)
     others = [one for one in record.tenants() if one != tenant]
     if not wanted and not others:
-        nft.delete(filter.TABLE, text.FAMILIES)
+        nft.delete(FILTER_TABLE, text.FAMILIES)
         files.discard(record.FILTER)
         _close()
         return
@@ -152,11 +164,11 @@ def _filter(tenant: str, known: Record, wanted: Mapping[str, str]) -> None:
     if in_force and old == new and not known.before:
         return
     if in_force:
-        nft.load(text.replaced(filter.TABLE, old, new))
+        nft.load(text.replaced(FILTER_TABLE, old, new))
     else:
         fragments = {one: _fragment(record.load(one).now) for one in others}
-        whole = text.whole(filter.TABLE, filter.BASE, {**fragments, tenant: new})
-        nft.load(whole + filter.opened(sorted({name for name, _ in _opened()})))
+        whole = text.whole(FILTER_TABLE, filter.BASE, {**fragments, tenant: new})
+        nft.load(whole + _noted(_opened()))
     look.note_filter()
 
 
@@ -233,11 +245,16 @@ def _open(uplinks: Sequence[str], bridges: Sequence[str]) -> None:
             if (uplink, version) not in known and _passes_on(uplink, version) is False:
                 known.append((uplink, version))
     if known != _opened():
-        nft.load(filter.opened(sorted({name for name, _ in known})))
+        nft.load(_noted(known))
         look.note_filter()
         files.write(_OPENED, "".join(f"{name} {version}\n" for name, version in known).encode(), 0o600)
     for name, version in known:
         _pass_on(name, version, True)
+
+
+def _noted(uplinks: Sequence[tuple[str, int]]) -> str:
+    bridges = sorted({name for name, _ in uplinks if os.path.isdir(f"/sys/class/net/{name}/bridge")})
+    return filter.opened(sorted(uplinks), bridges)
 
 
 def _close() -> None:
@@ -256,6 +273,8 @@ def _opened() -> list[tuple[str, int]]:
 
 def _passes_on(interface: str, version: int) -> bool | None:
     """Whether the kernel passes on what comes by an interface; None when it cannot for this one alone."""
+    if version == 6 and (files.read(_ALL6) or b"").strip() not in (b"", b"0"):
+        return True  # by all interfaces, as somebody wants it
     found = files.read(_FORWARDING[version].format(interface)) if _has(interface, version) else None
     return None if found is None else found.strip() != b"0"
 
@@ -282,7 +301,7 @@ def _vlan(links: Links, vlan: Vlan) -> None:
     uplink = links.find(vlan.uplink)
     if uplink is None:
         raise BbhvError(f"This host has no interface {vlan.uplink}, on which VLAN {vlan.number} is to be.")
-    links.ask(rtnetlink.vlan(End(vlan.interface, vlan.mac, vlan.mtu, WAYS), uplink.index, vlan.number))
+    links.ask(rtnetlink.vlan(End(vlan.interface, vlan.mac, vlan.mtu, WAY_GROUP), uplink.index, vlan.number))
 
 
 def _call(links: Links, name: str, readable: str) -> None:

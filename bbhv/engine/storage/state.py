@@ -378,10 +378,13 @@ class Store:
             raise BbhvError(f"Generation {number} in {self.folder} is damaged: {error}.") from error
 
     def is_whole(self, number: int) -> bool:
-        """Whether the units of a generation are there and can be read."""
+        """Whether the units of a generation, and what makes its networks, are there and can be read."""
+        manifest = self.manifest(number)
         try:
-            return bool(self.units(number))
-        except (BbhvError, OSError) as error:
+            folder = f"{self.folder}/generations/{number}/networks"
+            wired = not (manifest and manifest.network_settings) or bool(files.read_tree(folder))
+            return bool(self.units(number)) and wired
+        except (BbhvError, OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno in files.SHORTAGES:
                 raise
             return False

@@ -137,7 +137,7 @@ BRIDGE = Setting(
     refers=("netdev", "network"),
 )
 PORT = Setting(
-    _NETWORK, "Port", _YES, port, Cost.NONE, "A port of the host that leads inside, such as tcp:8080:80.", repeat=True,
+    _NETWORK, "Port", _YES, port, Cost.LIVE, "A port of the host that leads inside, such as tcp:8080:80.", repeat=True,
 )
 EXTENSION = Setting(
     _OURS, "Extension", _LATER, v.name, Cost.RESTART, "An extension of extensions/, by its name, such as monitoring.",

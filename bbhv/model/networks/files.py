@@ -16,11 +16,9 @@ from ..host import HostFacts
 from ..registration import Grants
 from ..tenant import Tenant
 from . import addressing
-from .ports import Port
+from .ports import Port, link_mac
 
 PREFIX = "10-bitbuilder-"
-# The groups of interfaces, by which a filter knows whose they are before it knows their names: networks, and ports.
-NETWORKS, PORTS, WAYS = 25186, 25187, 25188
 HEADER = "Written by bbhv, and again with the next commit of the tenant."
 _OWN = (netdev.NAME, netdev.KIND, netdev.DESCRIPTION, keys.NAME, keys.DESCRIPTION, keys.BRIDGE, keys.VLAN)
 _SKIPPED = frozenset(row.name for row in _OWN)
@@ -59,12 +57,12 @@ def forwards(grants: Grants, ports: tuple[Port, ...], name: str) -> bool:
 def _netdev(one: Netdev, tenant: str, facts: HostFacts) -> str:
     own = names.interface_name(one.name, tenant)
     head = [("Name", own), ("Kind", one.kind), ("Description", f"{one.name} of Tenant {tenant}")]
-    head.append(("MACAddress", names.hardware_address(f"network {one.name}.{tenant}", facts.host_name)))
+    head.append(("MACAddress", link_mac(one.name, tenant, facts)))
     sections = _sections(one.values)
     if one.peer is not None:
         sections["Peer"] = [[
             ("Name", names.interface_name(one.peer, tenant)),
-            ("MACAddress", names.hardware_address(f"network {one.peer}.{tenant}", facts.host_name)),
+            ("MACAddress", link_mac(one.peer, tenant, facts)),
         ]]  # fmt: skip
     if one.kind == netdev.BRIDGE:
         sections.setdefault("Bridge", [[]])[0].append(("STP", "no"))
@@ -78,7 +76,7 @@ def _network(
 ) -> str:
     sections = _sections(said.values) if said else {}
     sections["Match"] = [[("Name", names.interface_name(link, tenant))]]
-    group = NETWORKS if one.kind == netdev.BRIDGE else WAYS
+    group = names.NETWORK_GROUP if one.kind == netdev.BRIDGE else names.WAY_GROUP
     _add(sections, "Link", ("Group", str(group)), ("RequiredForOnline", "no"))
     own = dict(sections.get("Network", [[]])[0])
     if said is not None and said.bridge:

@@ -23,14 +23,14 @@ from ...formats.nft import Fragment
 from ...kinds.networks import keys
 from ...kinds.networks.address import IPAddress
 from ...kinds.networks.network import Network
-from ...names import interface_name
+from ...names import FILTER_TABLE as TABLE
+from ...names import NETWORK_GROUP, PORT_GROUP, interface_name
 from ..registration import Grants
 from ..tenant import Tenant
 from . import addressing
-from .files import NETWORKS, PORTS, bridges
+from .files import bridges
 from .ports import Port
 
-TABLE = "bitbuilder"
 # What internet does not lead to: the networks of the operator, of providers, of hosts themselves (RFC 6890).
 PRIVATE4 = (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -41,7 +41,8 @@ _FINDING = "{ nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld2-
 
 BASE = f"""\
 table inet {TABLE} {{
-	set opened {{ type ifname; }}
+	set opened_ip {{ type ifname; }}
+	set opened_ip6 {{ type ifname; }}
 	map within {{ type ifname . ifname : verdict; }}
 	map input_from {{ type ifname : verdict; }}
 	map forward_from {{ type ifname : verdict; }}
@@ -53,24 +54,25 @@ table inet {TABLE} {{
 	map udp_to_ip6 {{ type inet_service : ipv6_addr . inet_service; }}
 	chain input {{
 		type filter hook input priority filter; policy accept;
-		meta iifgroup != {NETWORKS} accept
+		meta iifgroup != {NETWORK_GROUP} accept
 		ct state established,related accept
 		iifname vmap @input_from
 		drop
 	}}
 	chain forward {{
 		type filter hook forward priority filter; policy accept;
-		iifname @opened meta oifgroup != {NETWORKS} drop
-		meta iifgroup != {NETWORKS} meta oifgroup != {NETWORKS} accept
 		iifname . oifname vmap @within
-		meta iifgroup {NETWORKS} meta oifgroup {NETWORKS} drop
-		meta iifgroup {NETWORKS} iifname vmap @forward_from
-		meta oifgroup {NETWORKS} oifname vmap @forward_to
+		meta nfproto ipv4 iifname @opened_ip meta oifgroup != {NETWORK_GROUP} drop
+		meta nfproto ipv6 iifname @opened_ip6 meta oifgroup != {NETWORK_GROUP} drop
+		meta iifgroup != {NETWORK_GROUP} meta oifgroup != {NETWORK_GROUP} accept
+		meta iifgroup {NETWORK_GROUP} meta oifgroup {NETWORK_GROUP} drop
+		meta iifgroup {NETWORK_GROUP} iifname vmap @forward_from
+		meta oifgroup {NETWORK_GROUP} oifname vmap @forward_to
 		drop
 	}}
 	chain prerouting {{
 		type nat hook prerouting priority dstnat; policy accept;
-		meta iifgroup {NETWORKS} accept
+		meta iifgroup {NETWORK_GROUP} accept
 		fib daddr type local jump ports
 	}}
 	chain output {{
@@ -87,14 +89,14 @@ table inet {TABLE} {{
 	}}
 	chain postrouting {{
 		type nat hook postrouting priority srcnat; policy accept;
-		meta oifgroup != {NETWORKS} iifname vmap @translate_from
+		meta oifgroup != {NETWORK_GROUP} iifname vmap @translate_from
 	}}
 }}
 table bridge {TABLE} {{
 	map from {{ type ifname : verdict; }}
 	chain prerouting {{
 		type filter hook prerouting priority filter; policy accept;
-		meta iifgroup != {PORTS} accept
+		meta iifgroup != {PORT_GROUP} accept
 		iifname vmap @from
 		drop
 	}}
@@ -102,9 +104,13 @@ table bridge {TABLE} {{
 """
 
 
-def opened(uplinks: Iterable[str]) -> str:
-    """The transaction that notes uplinks as opened for tenants alone."""
-    return "".join(f'add element inet {TABLE} opened {{ "{one}" }}\n' for one in uplinks)
+def opened(uplinks: Iterable[tuple[str, int]], bridges: Iterable[str]) -> str:
+    """The transaction that notes uplinks, each with the version of IP, as opened for tenants alone. Those that are
+    `bridges` go on with what they bridge, which passes the hooks of routing where br_netfilter is loaded."""
+    lines = [f'add element inet {TABLE} opened_{"ip" if version == 4 else "ip6"} {{ "{one}" }}'
+             for one, version in uplinks]  # fmt: skip
+    lines += [f'add element inet {TABLE} within {{ "{one}" . "{one}" : accept }}' for one in bridges]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def fragment(tenant: Tenant, grants: Grants, ports: tuple[Port, ...]) -> Fragment:
@@ -227,6 +233,7 @@ def _others(port: Port, ports: tuple[Port, ...], network: Network | None) -> Ite
             yield str(host.interface.ip)
     prefixes = [one.network for one in network.subnets if isinstance(one.network, IPv6Network)] if network else []
     bridge_side = [IPv6Network("fe80::/64"), *(one for one in prefixes if one.prefixlen == 64)]
+    yield from (str(one.network_address + interface_id(port.bridge_mac)) for one in bridge_side)
     for other in ports:
         if other.network != port.network or other.interface == port.interface:
             continue

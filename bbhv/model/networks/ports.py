@@ -23,12 +23,13 @@ USUAL_MTU = 1500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Port:
-    """A workload in a network. `bridge` and `interface` are the host's; `peer` is what becomes `inside` in a container,
-    and empty for a machine. `mac` is the hardware address inside."""
+    """A workload in a network. `bridge`, whose hardware address is `bridge_mac`, and `interface` are the host's; `peer`
+    is what becomes `inside` in a container, and empty for a machine. `mac` is the hardware address inside."""
 
     workload: str
     network: str
     bridge: str
+    bridge_mac: str
     interface: str
     peer: str
     inside: str
@@ -62,6 +63,7 @@ def _ports(tenant: Tenant, facts: HostFacts) -> Iterator[Port]:
             workload=workload,
             network=one.network,
             bridge=names.interface_name(one.network, tenant.id),
+            bridge_mac=link_mac(one.network, tenant.id, facts),
             interface=names.port_name(one.workload.name, one.network, tenant.id),
             peer="" if is_machine else names.inner_name(one.workload.name, one.network, tenant.id),
             inside=f"host{one.number}",
@@ -70,6 +72,11 @@ def _ports(tenant: Tenant, facts: HostFacts) -> Iterator[Port]:
             addresses=given[one.workload.name, one.network],
             forwarded=() if is_machine or one.number else one.workload.values.all(PORT),
         )
+
+
+def link_mac(link: str, tenant: str, facts: HostFacts) -> str:
+    """The hardware address of an interface that a netdev of a tenant makes."""
+    return names.hardware_address(f"network {link}.{tenant}", facts.host_name)
 
 
 def mtu(tenant: Tenant, name: str, network: Network | None) -> int:

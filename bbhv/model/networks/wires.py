@@ -9,14 +9,14 @@ from ipaddress import ip_network
 
 from ...formats.jsontext import Json, dump
 from ...kinds.networks import netdev
-from ...names import hardware_address, interface_name, workload
+from ...names import MAX_INTERFACE, interface_name, workload
 from ...records import dataclass
 from ..host import HostFacts
 from ..registration import Grants
 from ..tenant import Tenant
 from . import addressing
 from .files import bridges
-from .ports import Port, mtu
+from .ports import Port, link_mac, mtu
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def wires(tenant: Tenant, grants: Grants, facts: HostFacts, ports: tuple[Port, .
     uplink_of = {name: one.link for _, one in sorted(tenant.networks.items()) for name, _ in one.vlans}
     vlans = tuple(
         Vlan(interface_name(name, tenant.id), uplink_of[name], one.vlan_id,
-             hardware_address(f"network {name}.{tenant.id}", facts.host_name), mtu(tenant, name, said.get(name)))
+             link_mac(name, tenant.id, facts), mtu(tenant, name, said.get(name)))
         for name, one in sorted(tenant.netdevs.items())
         if one.kind == netdev.VLAN and one.vlan_id is not None and name in uplink_of
     )  # fmt: skip
@@ -100,23 +100,21 @@ def from_json(text: str) -> Wires:
     """The wires in a text that `to_json` made. Raises ValueError for anything else."""
     try:
         value: Json = json.loads(text)
-        assert isinstance(value, dict)
-        links, ports, vlans = value["links"], value["ports"], value["vlans"]
-        names, uplinks = value["bridges"], value["uplinks"]
-        assert isinstance(links, dict) and isinstance(ports, dict) and isinstance(vlans, list)
-        assert isinstance(names, list) and isinstance(uplinks, list)
-        return Wires(
-            links={_name(key): _text(found) for key, found in links.items()},
-            bridges=tuple(map(_name, names)),
-            vlans=tuple(map(_vlan, vlans)),
-            ports={_name(key): _name(found) for key, found in ports.items()},
-            uplinks=tuple(map(_name, uplinks)),
-            passes=value["passes"] is True,
-            subnets=_texts(value["subnets"]),
-            forwarded=_texts(value["forwarded"]),
-        )
-    except (AssertionError, KeyError, RecursionError) as error:
-        raise ValueError("the networks are not what bbhv writes") from error
+    except RecursionError:
+        raise ValueError("the networks are nested too deeply") from None
+    keys = {"links", "bridges", "vlans", "ports", "uplinks", "passes", "subnets", "forwarded"}
+    if not isinstance(value, dict) or set(value) != keys:
+        raise ValueError("the networks are not what bbhv writes")
+    return Wires(
+        links={_name(key): _text(found) for key, found in _object(value["links"]).items()},
+        bridges=tuple(map(_name, _list(value["bridges"]))),
+        vlans=tuple(map(_vlan, _list(value["vlans"]))),
+        ports={_name(key): _name(found) for key, found in _object(value["ports"]).items()},
+        uplinks=tuple(map(_name, _list(value["uplinks"]))),
+        passes=value["passes"] is True,
+        subnets=tuple(map(_text, _list(value["subnets"]))),
+        forwarded=tuple(map(_text, _list(value["forwarded"]))),
+    )
 
 
 def taken(one: Wires, others: Iterable[Wires]) -> str:
@@ -133,24 +131,33 @@ def taken(one: Wires, others: Iterable[Wires]) -> str:
     return ""
 
 
-def _texts(value: Json) -> tuple[str, ...]:
-    assert isinstance(value, list)
-    return tuple(map(_text, value))
-
-
 def _vlan(value: Json) -> Vlan:
-    assert isinstance(value, list) and len(value) == 5
-    interface, uplink, number, mac, size = value
-    assert type(number) is int and type(size) is int
-    return Vlan(_name(interface), _name(uplink), number, _text(mac), size)
+    match value:
+        case [str() as interface, str() as uplink, int() as number, str() as mac, int() as size]:
+            return Vlan(_name(interface), _name(uplink), number, mac, size)
+    raise ValueError("the networks have a VLAN that is none")
 
 
 def _name(value: Json) -> str:
     text = _text(value)
-    assert 0 < len(text) <= 15 and "/" not in text and text not in (".", "..")
+    if not 0 < len(text) <= MAX_INTERFACE or "/" in text or text in (".", ".."):
+        raise ValueError(f"{text[:40]!r} is no name of an interface")
     return text
 
 
 def _text(value: Json) -> str:
-    assert isinstance(value, str)
+    if not isinstance(value, str):
+        raise ValueError("the networks have something that is no text")
+    return value
+
+
+def _list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise ValueError("the networks have something that is no list")
+    return value
+
+
+def _object(value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise ValueError("the networks have something that is no object")
     return value

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import hostile_packets
 from .nets import bridge, commit, member, settle, within
-from .support import run
+from .support import run, wait_until
 from .world import Tenant
 
 LISTEN = """
@@ -30,6 +30,8 @@ print(" ".join(sorted(found)))
 """
 HOST, NEIGHBOUR, OWN = "10.77.0.1", "10.77.0.11", "10.77.0.10"
 HOST6, NEIGHBOUR6, OWN6 = "fd00:77::1", "fd00:77::11", "fd00:77::10"
+# The host makes this one of its hardware address: whoever announces it is everybody's router.
+LINK = "the host's link-local address"
 HOSTILE = {
     "another hardware address": ("mac", OWN),
     "an address that nobody has": ("ip", "10.77.0.99"),
@@ -49,7 +51,10 @@ HOSTILE = {
     "an IPv6 address of another tenant": ("ip6", "fd00:78::10"),
     "a neighbour advertisement for the host": ("ndp", HOST6, OWN6),
     "a neighbour advertisement for a neighbour": ("ndp", NEIGHBOUR6, OWN6),
+    "the link-local address of the host": ("ip6", LINK),
+    "a neighbour advertisement for the link-local address of the host": ("ndp", LINK, OWN6),
     "a router advertisement": ("ra", "fe80::666"),
+    "a router advertisement of the host": ("ra", LINK),
     "a DHCP server": ("dhcp", OWN),
     "a DHCPv6 server": ("dhcp6", OWN6),
     "a tag of a VLAN": ("vlan", OWN),
@@ -69,6 +74,12 @@ def listening(where: list[str], link: str, last: int) -> "Iterator[subprocess.Po
         yield process
 
 
+def router() -> str:
+    """The link-local address of the host in the network; empty as long as there is none."""
+    shown = json.loads(run(["ip", "-json", "-6", "address", "show", "dev", "lan.acme", "scope", "link"]).stdout)
+    return next((str(info["local"]) for one in shown for info in one.get("addr_info", ()) if "local" in info), "")
+
+
 def heard(acme: Tenant) -> dict[str, set[str]]:
     """Has a container of a tenant with the subnets of number 77 send every frame: what of it came to whom."""
     pair = {"web": (OWN, OWN6), "db": (NEIGHBOUR, NEIGHBOUR6)}
@@ -78,7 +89,9 @@ def heard(acme: Tenant) -> dict[str, set[str]]:
     assert acme.sync() == "applied", acme.said
     for name, (four, six) in pair.items():
         settle(acme, name, f"{four}/24", f"{six}/64")
-    names, tricks = [*HOSTILE, *HONEST], [*HOSTILE.values(), *HONEST.values()]
+    wait_until("the host has a link-local address", lambda: router() != "")
+    names = [*HOSTILE, *HONEST]
+    tricks = [[router() if word == LINK else word for word in words] for words in (*HOSTILE.values(), *HONEST.values())]
     with ExitStack() as stack:
         ears = {
             "a neighbour": stack.enter_context(listening(within(acme, "db"), "host0", len(tricks) - 1)),

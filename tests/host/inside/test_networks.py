@@ -1,5 +1,6 @@
 """Networks of tenants, by real packets: who reaches whom, by which address and name, and what a change touches."""
 
+import shutil
 from pathlib import Path
 
 from .conftest import Make
@@ -25,6 +26,7 @@ from .support import REGISTRATIONS, leader, registration, run, unit_property, wa
 from .world import Tenant
 
 
+OPENED = ("opened_ip", "opened_ip6")
 RA = ("Address=fd00:77::1/64", "IPv6SendRA=yes", "[IPv6Prefix]", "Prefix=fd00:77::/64")
 
 
@@ -187,6 +189,40 @@ def test_rules_that_somebody_flushed_come_back(make: Make) -> None:
     acme.sync()
     assert "the filter" in acme.said
     assert run(["nft", "-s", "list", "ruleset"]).stdout == rules
+
+
+def test_what_an_operator_forwards_stays_so(make: Make) -> None:
+    """One version of IP by an uplink that is his router already: only the other one is opened for tenants alone."""
+    acme = make("acme", grants=grants(77, uplinks=[UPLINK], internet=True))
+    own = Path(f"/proc/sys/net/ipv4/conf/{UPLINK}/forwarding")
+    with world():
+        own.write_text("1\n")
+        commit(acme, bridge("lan", "10.77.0.1/24"), web=member("lan"))
+        assert acme.sync() == "applied", acme.said
+        noted = {name: run(["nft", "list", "set", "inet", "bitbuilder", name]).stdout for name in OPENED}
+        assert [UPLINK in text for text in noted.values()] == [False, True]
+        run(["systemctl", "stop", "tenant@acme"])
+        assert own.read_text() == "1\n"
+
+
+def test_a_good_generation_whose_networks_are_damaged_is_made_anew(make: Make) -> None:
+    acme = make("acme", grants=grants(77))
+    commit(acme, bridge("lan", "10.77.0.1/24"), web=member("lan", "Address=10.77.0.10"))
+    assert acme.sync() == "applied", acme.said
+    rules = acme.folder / "good/networks/filter.json"
+    for damage in ("{", None):
+        if damage is None:
+            shutil.rmtree(rules.parent)
+        else:
+            rules.write_text(damage)
+        failed = run(["systemctl", "reload", "tenant-network@acme"], check=False)
+        assert failed.returncode, "what is damaged is not called done"
+        said = run(["journalctl", "-u", "tenant-network@acme", "-o", "cat", "-n20"]).stdout
+        assert "damaged" in said and "Traceback" not in said
+        assert "lan.acme" in links(), "what runs stays"
+    assert acme.sync() == "unchanged" and rules.exists(), acme.said
+    again = run(["systemctl", "reload", "tenant-network@acme"], check=False)
+    assert again.returncode == 0, run(["journalctl", "-u", "tenant-network@acme", "-o", "cat", "-n20"]).stdout
 
 
 def test_what_somebody_removed_comes_back_with_who_is_connected(make: Make) -> None:
