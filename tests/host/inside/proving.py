@@ -129,6 +129,7 @@ def many(count: int) -> dict[str, object]:
     took = time.monotonic() - began
     assert acme.outcomes and acme.status()["outcome"] == "applied", acme.said
     up = [line for line in run(["ip", "-o", "link", "show", "type", "bridge"]).stdout.splitlines() if ".many:" in line]
+    assert len(up) == count, f"{len(up)} of {count} networks came up"
     acme.remove()
     return {"networks": len(up), "reloads": calls.count("Reload"), "seconds": took}
 
