@@ -54,7 +54,7 @@ SLOW = (
                                              "storage/vouching", "tenant/foreseeing", "tenant/holds", "tenant/past",
                                              "tenant/purge", "tenant/volumes")),
     "bbhv/host/inspect.py",
-    *(f"bbhv/model/{name}.py" for name in ("facts fleet imagetrust neighbours planview rawimages sources "
+    *(f"bbhv/model/{name}.py" for name in ("facts fleet imagetrust planview rawimages sources "
                                            "template").split()),
 )
 # Of marshal. What later versions write depends on how often an object is used in this process.

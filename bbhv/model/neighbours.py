@@ -17,6 +17,7 @@ from ..kinds.workloads.container import PORT
 from ..kinds.workloads.workload import ADDRESS
 from ..names import interface_name
 from ..records import dataclass
+from .networks.wires import Wires
 from .registration import Registration
 from .tenant import Tenant
 
@@ -167,9 +168,7 @@ def claims(tenant: Tenant) -> Iterator[Claim]:
     """What a tenant's declarations take of the host."""
     for _, netdev in sorted(tenant.netdevs.items()):
         for link in netdev.links:
-            mapped = interface_name(link, tenant.id)
-            yield Claim(tenant=tenant.id, space=f"interface {mapped}", first=0, last=0, shown=f"The interface {mapped}",
-                        place=Place(netdev.file))  # fmt: skip
+            yield _interface(tenant.id, interface_name(link, tenant.id), Place(netdev.file))
     for _, network in sorted(tenant.networks.items()):
         for subnet in (*network.subnets, *network.routes):
             yield from _subnet(tenant.id, str(subnet.network), subnet.place)
@@ -183,6 +182,24 @@ def claims(tenant: Tenant) -> Iterator[Claim]:
             yield from _subnet(tenant.id, str(address), place)
         for port, place in zip(values.all(PORT), values.places(PORT)):
             yield from _port(tenant.id, f"{port.protocol}:{port.host}", place)
+
+
+def held(tenant: str, wires: Wires) -> Iterator[Claim]:
+    """What the networks of a tenant take of the host that brought them up, wherever that is written."""
+    nowhere = Place("")
+    for name in wires.links:
+        yield _interface(tenant, name, nowhere)
+    for subnet in wires.subnets:
+        yield from _subnet(tenant, subnet, nowhere)
+    for port in wires.forwarded:
+        yield from _port(tenant, port, nowhere)
+    for vlan in wires.vlans:
+        yield _vlan(tenant, vlan.number, vlan.uplink, nowhere)
+
+
+def _interface(tenant: str, name: str, place: Place) -> Claim:
+    shown = f"The interface {name}"
+    return Claim(tenant=tenant, space=f"interface {name}", first=0, last=0, shown=shown, place=place)
 
 
 def _port(tenant: str, text: str, place: Place) -> Iterator[Claim]:

@@ -6,6 +6,7 @@ import pytest
 
 from bbhv.formats import nft
 from bbhv.formats.unitfile import parse, values
+from bbhv.model import neighbours
 from bbhv.model.compile import Generation, compile_tenant
 from bbhv.model.networks import wires
 from bbhv.model.networks.filter import interface_id
@@ -124,12 +125,18 @@ def test_the_wires_are_read_back_and_nothing_else_is() -> None:
             wires.from_json(bad)
 
 
-def test_what_another_tenant_has_is_taken() -> None:
-    mine = wires.from_json(made({}).networks["wires.json"])
+def test_what_the_networks_of_another_tenant_have_is_taken() -> None:
+    mine = [*neighbours.held("acme", wires.from_json(made({}).networks["wires.json"]))]
     other = wires.Wires(links={}, ports={}, subnets=("10.77.0.0/16",))
-    assert wires.taken(mine, [other]) == "10.77.0.0/24"
-    assert wires.taken(mine, [replace(other, subnets=("fd00::/8", "10.78.0.0/16"))]) == ""
-    assert wires.taken(mine, [replace(other, subnets=(), links={"lan.acme": "x"})]) == "lan.acme"
+
+    def taken(one: wires.Wires) -> list[str]:
+        found = neighbours.against(mine, neighbours.held("b", one))
+        return [str(finding.message).partition(" is taken")[0] for finding in found]
+
+    assert taken(other) == ["10.77.0.0/24"]
+    assert taken(replace(other, subnets=("fd00::/8", "10.78.0.0/16"))) == []
+    assert taken(replace(other, subnets=(), links={"lan.acme": "x"})) == ["The interface lan.acme"]
+    assert neighbours.against(mine, mine) == ()
 
 
 def test_a_change_of_networks_is_a_reload_and_the_rest_goes_on() -> None:

@@ -6,8 +6,7 @@ and one telling serves all who wrote before it. Every step may be done again.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 from ...errors import BbhvError, CommandError
 from ...formats import nft as text
@@ -17,16 +16,17 @@ from ...formats.rtnetlink import End
 from ...host import files, log, networkd, nft
 from ...host.links import Links, wait_up
 from ...host.lock import Lock
-from ...model.networks import filter, wires
+from ...model import neighbours
+from ...model.networks import filter
 from ...model.networks.wires import Vlan, Wires
 from ...model.units.network import FILTER, HOSTS, WIRES
 from ...names import FILTER_TABLE, NETWORK_GROUP, PORT_GROUP, WAY_GROUP
 from .. import paths, rereads
-from . import look, record
+from . import look, record, rivals
+from .meaning import read, wires_of
 from .record import Record
 
 WAIT_SEC = 30
-T = TypeVar("T")
 _OPENED = f"{paths.RUN_NETWORKS}/_opened"
 _OURS = (NETWORK_GROUP, PORT_GROUP, WAY_GROUP)
 # IPv6 is passed on interface by interface since Linux 6.17; before that only by all interfaces at once, or by none.
@@ -55,7 +55,7 @@ def _settle(tenant: str, wanted: Mapping[str, str]) -> None:
     with Lock(f"{paths.RUN_LOCK}/_networks", "The networks of this host") as lock:
         lock.take(f"networks of {tenant}", wait=True)
         known = record.load(tenant)
-        old, new = _wires(known.now, known.before), _wires(wanted)
+        old, new = wires_of(known.now, known.before), wires_of(wanted)
         _fragment(wanted)  # what cannot be read is not recorded as what is in force
         with Links() as links:
             _refuse_foreign(links, old, new)
@@ -100,34 +100,11 @@ def _tell_names(tenant: str, data: bytes) -> None:
         os.close(handle)
 
 
-def _wires(*texts: Mapping[str, str]) -> Wires:
-    """What these texts say of interfaces, taken together."""
-    found = [_read(WIRES, wires.from_json, one) for one in texts if WIRES in one]
-    return Wires(
-        links={name: readable for one in found for name, readable in one.links.items()},
-        ports={name: bridge for one in found for name, bridge in one.ports.items()},
-        bridges=tuple(dict.fromkeys(name for one in found for name in one.bridges)),
-        vlans=tuple(dict.fromkeys(vlan for one in found for vlan in one.vlans)),
-        uplinks=tuple(dict.fromkeys(name for one in found for name in one.uplinks)),
-        passes=any(one.passes for one in found),
-        subnets=tuple(dict.fromkeys(subnet for one in found for subnet in one.subnets)),
-        forwarded=tuple(dict.fromkeys(port for one in found for port in one.forwarded)),
-    )
-
-
 def _fragment(*texts: Mapping[str, str]) -> Fragment:
     found = Fragment()
     for one in texts:
-        found = found.joined(_read(FILTER, text.from_json, one)) if FILTER in one else found
+        found = found.joined(read(FILTER, text.from_json, one)) if FILTER in one else found
     return found
-
-
-def _read(name: str, reader: Callable[[str], T], texts: Mapping[str, str]) -> T:
-    try:
-        return reader(texts[name])
-    except ValueError as error:
-        hint = "If the generation is damaged, a sync makes it anew."
-        raise BbhvError(f"{name} of the networks is damaged: {error}.", hint=hint) from error
 
 
 def _refuse_foreign(links: Links, old: Wires, new: Wires) -> None:
@@ -141,11 +118,8 @@ def _refuse_foreign(links: Links, old: Wires, new: Wires) -> None:
 
 def _refuse_taken(tenant: str, new: Wires) -> None:
     """What another tenant has is not taken either, whatever both were granted. Who has it, nobody is told."""
-    known = [record.load(one) for one in record.tenants() if one != tenant] if new.links else []
-    taken = wires.taken(new, [_wires(one.now, one.before) for one in known])
-    if taken:
-        message = f"{taken} is taken on this host already, by another tenant."
-        raise BbhvError(message, hint="Choose another one, or ask the operator.")
+    if taken := rivals.taken(tenant, neighbours.held(tenant, new)):
+        raise BbhvError(taken[0].message, hint=taken[0].hint)
 
 
 def _filter(tenant: str, known: Record, wanted: Mapping[str, str]) -> None:
@@ -175,7 +149,7 @@ def _filter(tenant: str, known: Record, wanted: Mapping[str, str]) -> None:
 def _remake(links: Links, old: Wires, known: Record, wanted: Mapping[str, str]) -> None:
     """Removes what cannot be changed into what is wanted: a pair whose ends differ, a VLAN of another number. A bridge
     stays, for workloads are connected to it."""
-    vlans = set(_wires(wanted).vlans)
+    vlans = set(wires_of(wanted).vlans)
     for vlan in old.vlans:
         if vlan not in vlans:
             links.delete(vlan.interface)
@@ -313,5 +287,5 @@ def _call(links: Links, name: str, readable: str) -> None:
 
 def told(tenant: str) -> str:
     """The status line of the unit."""
-    found = _wires(record.load(tenant).now)
+    found = wires_of(record.load(tenant).now)
     return f"networks: {len(found.bridges)}, workloads connected: {len(found.ports)}"

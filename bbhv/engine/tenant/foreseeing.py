@@ -13,7 +13,7 @@ from ...formats.gitobject import Commit
 from ...formats.schema.compiler import Schema
 from ...host import git
 from ...host.run import run
-from ...model import drift
+from ...model import drift, neighbours
 from ...model.host import Offered
 from ...model.facts import Facts
 from ...model.forecast import Forecast, Has, check, count, forecast
@@ -23,6 +23,7 @@ from ...records import dataclass, replace
 from ...version import VERSION
 from .. import hostfacts, paths, secrets, world
 from ..hostfacts import Running
+from ..networks import rivals
 from ..repository import choice, obtain
 from ..repository.read import read_tree
 from ..repository.signers import Signers
@@ -131,7 +132,7 @@ def _forecast(
     found = forecast(tenant, registration, facts, now, commit=job.commit, version=VERSION)
     assert found.generation is not None
     steps = between(now, found.generation, starting=False)
-    closed = secrets.unusable(tenant, facts.host_name)
+    closed = (*secrets.unusable(tenant, facts.host_name), *rivals.taken(tenant.id, neighbours.claims(tenant)))
     return replace(found, plan=steps, findings=(*findings, *found.findings, *closed))
 
 

@@ -13,7 +13,7 @@ from ...errors import BbhvError, BusyError
 from ...findings import Finding, Place, errors, ordered
 from ...formats.schema.compiler import Schema
 from ...host import git, log, systemd
-from ...model import forecast
+from ...model import forecast, neighbours
 from ...model.compile import Generation, compile_tenant
 from ...model.host import HostFacts
 from ...model.registration import Registration
@@ -23,6 +23,7 @@ from ...records import replace
 from ...version import VERSION
 from .. import hostfacts, paths, secrets, world
 from ..hostfacts import Running
+from ..networks import rivals
 from ..repository import asking, retry, verify
 from ..repository.choice import commit_of
 from ..repository.read import read
@@ -227,9 +228,10 @@ def _take_commit(job: Job, host: World, schema: Schema) -> tuple[str, Tenant, Ge
         return None
     facts = hostfacts.gather(host.settings, Running.declared(tenant), job.offered)
     generation = compile_tenant(tenant, job.registration, facts, commit.oid, VERSION)
-    taken = (*forecast.guard(job.current(), tenant, generation), *secrets.unusable(tenant, facts.host_name))
-    if taken:
-        _refuse(job, commit.oid, (*job.warnings, *taken))
+    against = (*forecast.guard(job.current(), tenant, generation), *secrets.unusable(tenant, facts.host_name),
+               *rivals.taken(tenant.id, neighbours.claims(tenant)))  # fmt: skip
+    if against:
+        _refuse(job, commit.oid, (*job.warnings, *against))
         return None
     return commit.oid, tenant, generation
 

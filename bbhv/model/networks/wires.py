@@ -4,8 +4,6 @@ The text is canonical JSON, and is read back by whoever brings the networks up: 
 """
 
 import json
-from collections.abc import Iterable
-from ipaddress import ip_network
 
 from ...formats.jsontext import Json, dump
 from ...kinds.networks import netdev
@@ -115,20 +113,6 @@ def from_json(text: str) -> Wires:
         subnets=tuple(map(_text, _list(value["subnets"]))),
         forwarded=tuple(map(_text, _list(value["forwarded"]))),
     )
-
-
-def taken(one: Wires, others: Iterable[Wires]) -> str:
-    """What of these somebody else on the host has already, or nothing; never who."""
-    mine = [ip_network(subnet) for subnet in one.subnets]
-    for other in others:
-        for name in (*one.links, *one.forwarded):
-            if name in other.links or name in other.forwarded:
-                return name
-        for subnet in map(ip_network, other.subnets):
-            clash = next((own for own in mine if own.version == subnet.version and own.overlaps(subnet)), None)
-            if clash is not None:
-                return str(clash)
-    return ""
 
 
 def _vlan(value: Json) -> Vlan:
