@@ -51,8 +51,8 @@ SLOW = (
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
     *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/arriving", "storage/download", "storage/unpack",
-                                             "storage/vouching", "tenant/foreseeing", "tenant/holds", "tenant/past",
-                                             "tenant/purge", "tenant/volumes")),
+                                             "storage/vouching", "tenant/foreseeing", "tenant/holds", "tenant/purge",
+                                             "tenant/volumes")),
     "bbhv/host/inspect.py",
     *(f"bbhv/model/{name}.py" for name in ("facts fleet imagetrust planview rawimages sources "
                                            "template").split()),

@@ -56,6 +56,14 @@ class NotFoundError(BbhvError):
     status = EXIT_NOT_FOUND
 
 
+class NoSuchTenantError(NotFoundError):
+    """This host has no tenant of that name."""
+
+    def __init__(self, message: str, *, tenant: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.tenant = tenant
+
+
 class BusyError(BbhvError):
     """Somebody else holds the lock; `holder` says who."""
 

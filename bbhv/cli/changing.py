@@ -4,7 +4,7 @@ import os
 import pwd
 from typing import Callable, Sequence
 
-from ..engine import manager
+from ..engine import manager, outcomes
 from ..engine.tenant.job import Asked, Job
 from ..errors import (
     EXIT_BUSY,
@@ -17,7 +17,6 @@ from ..errors import (
     UsageError,
 )  # fmt: skip
 from ..findings import printable
-from ..formats.jsontext import Json
 from ..host import log
 from ..names import parse_name
 from .main import Call
@@ -152,8 +151,7 @@ def reload(call: Call, output: Output) -> int:
 
 
 def tenant(call: Call, output: Output) -> int:
-    """tenant@.service starts, reloads or stops; tenant-sync@.service syncs; tenant-confirm@.service expires, and
-    tenant-confirmed@.service confirms."""
+    """tenant@.service starts, reloads or stops; tenant-sync@.service syncs; tenant-confirm@.service expires."""
     what, name = call.arguments
     match what:
         case "start":
@@ -165,18 +163,16 @@ def tenant(call: Call, output: Output) -> int:
             manager.tenant_stop(parse_name(name))
         case "sync":
             return _report(manager.tenant_sync(parse_name(name)), output)
-        case "confirm":
-            return _report([manager.tenant_confirm(parse_name(name))], output)
         case "expire":
             manager.expire(parse_name(name))
         case _:
-            raise UsageError("bbhv tenant takes start, reload, stop, sync, confirm or expire.")
+            raise UsageError("bbhv tenant takes start, reload, stop, sync or expire.")
     return EXIT_OK
 
 
 def _report(jobs: Sequence[Job], output: Output) -> int:
     if output.json != "off":
-        output.value({"tenants": _replies(jobs)})
+        output.value({"tenants": outcomes.jobs(jobs)})
     elif not log.in_journal():  # which has each outcome already, with its level
         for job in jobs:
             _print(job, output)
@@ -219,21 +215,3 @@ def _print(job: Job, output: Output) -> None:
         output.line(f"  {finding_text(finding)}")
     if hint and output.legend:
         output.say(f"  {hint}")
-
-
-def _replies(jobs: Sequence[Job]) -> list[Json]:
-    """What `status --json` would say of these tenants, with the outcomes of this run, recorded or not."""
-    from ..engine import report
-
-    known = {str(one["id"]): one for one in report.tenants(None)} if jobs else {}
-    return [{"id": job.tenant, **known.get(job.tenant, {}), **_outcome(job)} for job in jobs]
-
-
-def _outcome(job: Job) -> dict[str, Json]:
-    outcome = job.outcome
-    if outcome is None:
-        return {"outcome": None, "message": None, "findings": []}
-    return {
-        "outcome": outcome.word, "outcomeCommit": job.commit or None, "outcomeUSec": outcome.when_usec or None,
-        "message": outcome.message, "findings": list(outcome.findings),
-    }  # fmt: skip

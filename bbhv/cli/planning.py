@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from ..engine import world
 from ..engine.tenant import foreseeing
-from ..engine.tenant.foreseeing import Planned
 from ..engine.tenant.job import Asked
 from ..errors import BbhvError, EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, NotFoundError, UsageError
 from ..findings import Finding, errors
@@ -75,16 +74,8 @@ def _on_host(call: Call) -> tuple[list[View], list[int]]:
         except BbhvError as error:
             statuses.append(complain(error))
         else:
-            views.append(_view(found))
+            views.append(foreseeing.view(found))
     return views, statuses
-
-
-def _view(planned: Planned) -> View:
-    return View(
-        tenant=planned.tenant, outcome=planned.outcome, commit=planned.commit, subject=planned.subject,
-        running=planned.running, generation=planned.generation, plan=planned.forecast.plan, refusal=planned.refusal,
-        hint=planned.hint, notes=planned.notes, findings=planned.forecast.findings,
-    )  # fmt: skip
 
 
 def _offline(call: Call) -> tuple[list[View], list[int]]:

@@ -16,7 +16,7 @@ from .main import Call
 from .output import Output
 from .pushed import is_wanted, standard_input, updates
 
-SYNC = "io.bitbuilder.Hypervisor.Sync"
+PUSHED = "io.bitbuilder.Hypervisor.Pushed"
 PATIENCE = 20.0
 HOOKS = ("pre-receive", "post-receive")
 
@@ -81,7 +81,7 @@ def _ask_service(tenant: str | None) -> tuple[str, ...]:
     from ..ipc import client
 
     asked = {"tenant": tenant} if tenant else {"repository": _repository()}
-    reply = client.call(paths.API, SYNC, {**asked}, seconds=PATIENCE)
+    reply = client.call(paths.API, PUSHED, {**asked}, seconds=PATIENCE)
     found = reply.get("tenants")
     return tuple(map(printable, map(str, found))) if isinstance(found, list) else ()
 

@@ -1,6 +1,6 @@
 """The verbs that serve others: the varlink server, what it leaves to be done, and the workers inside the sandboxes."""
 
-from ..errors import EXIT_OK
+from ..errors import EXIT_OK, UsageError
 from .main import Call
 from .output import Output
 
@@ -14,12 +14,21 @@ def worker(call: Call, output: Output) -> int:
 
 def serve(call: Call, output: Output) -> int:
     """What bitbuilder-varlink.service calls: answers until it is idle. All that an answer needs is loaded before."""
-    from ..engine import world
-    from ..ipc import server
-    from ..version import VERSION
-    from .backing import Engine
+    from ..ipc import service
 
-    server.serve(Engine(), version=VERSION, operators=world.settings()[0].operators_group)
+    service.serve()
+    return EXIT_OK
+
+
+def answer(call: Call, output: Output) -> int:
+    """What bitbuilder-look@.service and bitbuilder-act@.service call: answers one call, which is on standard input."""
+    from ..ipc import worker
+    from ..ipc.table import How
+
+    kind = next((kind for kind in How if kind.is_unit and kind.value == call.arguments[0]), None)
+    if kind is None:
+        raise UsageError("bbhv answer takes look or act.")
+    worker.answer(kind)
     return EXIT_OK
 
 

@@ -5,7 +5,6 @@ import sys
 from ..engine.tenant import volumes as engine
 from ..engine.tenant.job import Asked
 from ..errors import EXIT_OK, UsageError
-from ..formats.jsontext import Json
 from ..host import log
 from ..kinds.values import show_size
 from ..names import InvalidNameError, parse_name
@@ -34,7 +33,7 @@ def volume(call: Call, output: Output) -> int:
     found = engine.volumes(tenant)
     chosen = [one for one in found if not rest or one.name == rest[0]]
     if output.json != "off":
-        output.value({"tenant": tenant, "clean": clean, "volumes": [_told(one) for one in chosen]})
+        output.value({"tenant": tenant, "clean": clean, "volumes": [one.as_json() for one in chosen]})
     elif action == "list" and not found and output.legend:
         output.line(f"{tenant} has no volume.")
     elif action == "list":
@@ -71,17 +70,10 @@ def _sentence(action: str, tenant: str, name: str, snapshot: str, *, clean: bool
     return f"Volume {name} of {tenant} has a snapshot {snapshot}; {how}."
 
 
-def _told(one: engine.Volume) -> Json:
-    return {
-        "name": one.name, "use": "machine" if one.is_for_machines else "container", "declared": one.declared,
-        "size": one.size, "taken": one.taken, "snapshots": list(one.snapshots),
-    }  # fmt: skip
-
-
 def _row(one: engine.Volume) -> list[tuple[str, str]]:
     taken = -(-one.taken // KIBI) * KIBI
     return [
-        (one.name, "bold"), ("machine" if one.is_for_machines else "container", ""),
+        (one.name, "bold"), (one.use, ""),
         ("-" if one.size is None else show_size(one.size), ""), (show_size(taken), ""),
         ("yes" if one.declared else "no", "" if one.declared else "warn"), (" ".join(one.snapshots) or "-", ""),
     ]  # fmt: skip

@@ -165,6 +165,7 @@ VERBS = (
     )),
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
+    Verb("answer", "look|act", 1, 1, UNITS, "serving:answer", "Answer one call of the API", hidden=True),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),
     Verb("tenant", "VERB TENANT", 2, 2, UNITS, "changing:tenant", "Called by the units of a tenant", hidden=True),
     Verb("network", "up|down TENANT", 2, 2, UNITS, "networking:network", "Called by tenant-network@", hidden=True),

@@ -9,7 +9,7 @@ import pwd
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from ..errors import NotFoundError, RefusedError
+from ..errors import NotFoundError
 from ..model.registration import Registration
 from ..model.requests import admits, folders
 from . import world
@@ -32,32 +32,26 @@ class Access:
             self._world, self._read = self._load(), self._clock()
         return self._world
 
-    def chosen(
-        self, tenant: str | None, repository: str | None, uid: int, groups: Sequence[int], operator: bool
-    ) -> tuple[str, ...]:
-        """The tenants that a call means and its caller may act on: the one of a name, or those of a repository here.
+    def admitted(self, uid: int, groups: Sequence[int]) -> tuple[str, ...]:
+        """The tenants that a user of this host, who is no operator, may see and change."""
+        known = sorted(self._now().registrations.items())
+        return tuple(name for name, one in known if _admitted(one, uid, groups))
 
-        Raises RefusedError when the caller may act on none of them, also when there are none: a stranger learns
-        nothing. Raises NotFoundError to an operator.
-        """
+    def meant(self, tenant: str, repository: str) -> tuple[str, ...]:
+        """The tenants that are meant: the one of a name, or, without one, those of a repository here."""
         host = self._now()
-        if tenant is not None:
-            meant = tuple(one for one in (tenant,) if one in host.registrations or one in host.refused)
-        else:
-            meant = _of_repository(host.registrations, repository or "")
-        if not operator:
-            meant = tuple(one for one in meant if _admitted(host.registrations.get(one), uid, groups))
-        if not meant and not operator:
-            raise RefusedError("You may not act on this tenant.")
-        if not meant:
-            raise NotFoundError(f"No tenant {tenant} is registered on this host." if tenant is not None else
-                                f"No tenant's repository is {repository}.")
-        return meant
+        if tenant:
+            return tuple(one for one in (tenant,) if one in host.registrations or one in host.refused)
+        return _of_repository(host.registrations, repository)
 
 
 def chosen_by_root(tenant: str | None, repository: str) -> tuple[str, ...]:
-    """What `Access.chosen` says to root. Raises NotFoundError."""
-    return Access().chosen(tenant, repository, 0, (), True)
+    """The tenants that are meant. Raises NotFoundError when there is none."""
+    found = Access().meant(tenant or "", repository)
+    if not found:
+        raise NotFoundError(f"No tenant {tenant} is registered on this host." if tenant is not None else
+                            f"No tenant's repository is {repository}.")
+    return found
 
 
 def _of_repository(registrations: Mapping[str, Registration], repository: str) -> tuple[str, ...]:
@@ -69,9 +63,7 @@ def _of_repository(registrations: Mapping[str, Registration], repository: str) -
     return tuple(name for name, one in sorted(registrations.items()) if path in map(os.path.realpath, folders(one)))
 
 
-def _admitted(registration: Registration | None, uid: int, groups: Collection[int]) -> bool:
-    if registration is None:
-        return False
+def _admitted(registration: Registration, uid: int, groups: Collection[int]) -> bool:
     names = (_name(grp.getgrgid, gid) for gid in groups) if registration.access_groups else ()
     return admits(registration, _name(pwd.getpwuid, uid), names)
 

@@ -373,11 +373,6 @@ def confirm(tenant: str, who: str = "root", asked: Asked = Asked()) -> Job:
     return confirming.confirm(open_world(), tenant, who, asked)
 
 
-def tenant_confirm(tenant: str) -> Job:
-    """tenant-confirmed@: somebody who may has confirmed it through the varlink interface."""
-    return confirming.confirm(open_world(), tenant, "a caller of the API", Asked(wait=True))
-
-
 def expire(tenant: str) -> None:
     """The time to confirm a generation has passed."""
     confirming.expire(open_world(), tenant)

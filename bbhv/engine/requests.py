@@ -1,8 +1,7 @@
 """Requests, from whoever has pushed to systemd, without a poll and without one that is lost.
 
-    /run/bitbuilder/requests/sync.acme    asked for by a caller of the API; bitbuilder-requests.path starts who takes it
-    /run/bitbuilder/requests/confirm.acme the same, for tenant-confirmed@acme
-    /run/bitbuilder/wanted/acme           tenant-sync@acme is to run; it removes this before it looks at the repository
+    /run/bitbuilder/requests/acme   asked for by a caller of the API; bitbuilder-requests.path starts who takes it
+    /run/bitbuilder/wanted/acme     tenant-sync@acme is to run; it removes this before it looks at the repository
 
 Who wants a sync leaves the mark, then starts the unit. When the unit runs already, the start does nothing, and the sync
 that runs may have looked before the push; so the unit looks for the mark again when it ends (ExecStopPost=). A start
@@ -13,16 +12,14 @@ import os
 
 from ..errors import BbhvError
 from ..host import files, log, systemd
-from ..model import requests
-from ..model.requests import Request
 from ..names import is_name
 from . import paths
 
 
-def leave(request: Request) -> None:
+def leave(tenant: str) -> None:
     """Leaves a request for root to take; one that is there already says the same."""
     try:
-        handle = os.open(f"{paths.RUN_REQUESTS}/{request.name}", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        handle = os.open(f"{paths.RUN_REQUESTS}/{tenant}", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         hint = "See: systemctl status bitbuilder-requests.path tenant-manager.service"
         raise BbhvError(f"{paths.RUN_REQUESTS}: {error.strerror}.", hint=hint) from error
@@ -46,22 +43,18 @@ def carry_out() -> None:
 
     What is no request is removed. Nothing that one of them raises keeps the others waiting.
     """
-    units = []
     for name in sorted(_names(paths.RUN_REQUESTS)):
-        request = requests.read(name)
+        request = name if is_name(name) else None
         try:
             if request is None:
                 log.write("warning", f"{paths.RUN_REQUESTS}: {ascii(name[:80])} is no request, removing it.")
                 files.remove_tree(f"{paths.RUN_REQUESTS}/{name}")
                 continue
-            if request.verb == "sync":
-                files.write(f"{paths.RUN_WANTED}/{request.tenant}", b"", 0o600)
+            files.write(f"{paths.RUN_WANTED}/{request}", b"", 0o600)
             files.remove_tree(f"{paths.RUN_REQUESTS}/{name}")
-            if request.verb == "confirm":
-                units.append(f"tenant-confirmed@{request.tenant}.service")
         except (BbhvError, OSError) as error:
             log.write("error", f"{name}: {error}")
-    units += [_unit(tenant) for tenant in sorted(_names(paths.RUN_WANTED)) if is_name(tenant)]
+    units = [_unit(tenant) for tenant in sorted(_names(paths.RUN_WANTED)) if is_name(tenant)]
     systemd.urge("start", units)
 
 

@@ -3,7 +3,7 @@
 import os
 from typing import Iterable, Mapping, Sequence
 
-from ..errors import BbhvError, NotFoundError, RefusedError
+from ..errors import BbhvError, NoSuchTenantError, NotFoundError, RefusedError
 from ..findings import Finding, Place, Severity, did_you_mean, errors, ordered
 from ..formats import conffile, jsontext
 from ..formats.jsontext import Json
@@ -77,7 +77,8 @@ def written(one: Registration) -> str:
 def unknown(tenant: str, known: Iterable[str]) -> NotFoundError:
     """The error for a name that no tenant has. There may be hundreds to choose from, so only the nearest is named."""
     message = f"This host has no tenant {tenant}."
-    return NotFoundError(message, hint=did_you_mean(tenant, known) or "bbhv list shows the tenants.")
+    hint = did_you_mean(tenant, known) or "bbhv list shows the tenants."
+    return NoSuchTenantError(message, tenant=tenant, hint=hint)
 
 
 def name_of(host: HostSettings) -> str:

@@ -27,6 +27,7 @@ METHOD_NOT_FOUND = "org.varlink.service.MethodNotFound"
 METHOD_NOT_IMPLEMENTED = "org.varlink.service.MethodNotImplemented"
 INVALID_PARAMETER = "org.varlink.service.InvalidParameter"
 PERMISSION_DENIED = "org.varlink.service.PermissionDenied"
+EXPECTED_MORE = "org.varlink.service.ExpectedMore"
 
 
 class WireError(BbhvError):

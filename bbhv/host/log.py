@@ -7,6 +7,7 @@ from ..errors import printable
 
 LEVELS = {"error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7}
 quiet = False
+most = LEVELS["info"]  # in the journal
 
 
 def in_journal() -> bool:
@@ -22,6 +23,8 @@ def write(level: str, message: str) -> None:
     """Says one sentence. On a terminal and in a pipe there is no prefix; `quiet` keeps all but warnings back there."""
     number = LEVELS[level]
     if in_journal():
+        if number > most:
+            return
         sys.stderr.write(f"<{number}>{printable(message)}\n")
     elif number <= 4 or not quiet:
         sys.stderr.write(f"{printable(message)}\n")

@@ -1,172 +1,187 @@
-"""What can be called, by whom, and who answers: one table.
+"""What becomes of a call: whether there is such a method, whether its caller may use it, whether its parameters are of
+the declared types, and whether what is answered is.
 
-A call passes, in this order: is there such a method, may this caller use it, are its parameters of the declared
-types, what does the handler say, is the reply of the declared type. So a caller that may not use a method learns
-nothing from its parameters. Handlers look things up through `Backend` and decide nothing. A method that is for a
-tenant's own users too is open to everybody, and it is the backend that refuses.
+In this order: so a caller that may not use a method learns nothing from its parameters, and one that may not see a
+tenant cannot tell it from one that does not exist. Nothing here looks at the host; who is admitted to which tenant,
+`Service.admitted` says.
 """
 
-from typing import Callable, Mapping, Protocol
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TypeVar
 
-from ..errors import BbhvError, NotFoundError, RefusedError
+from ..errors import BbhvError, BusyError, NoSuchTenantError, NotFoundError, RefusedError
 from ..formats import varlink, varlink_idl
 from ..formats.jsontext import Json
 from ..formats.varlink import Call, VarlinkError
 from ..names import is_name
 from ..records import dataclass
 from .peer import Caller
+from .table import HYPERVISOR, ROWS, How, Row, Who
 
-VARLINK = "org.varlink.service"
-HYPERVISOR = "io.bitbuilder.Hypervisor"
 NO_SUCH_TENANT = f"{HYPERVISOR}.NoSuchTenant"
-NO_SUCH_REPOSITORY = f"{HYPERVISOR}.NoSuchRepository"
+NOT_FOUND = f"{HYPERVISOR}.NotFound"
+REFUSED = f"{HYPERVISOR}.Refused"
+BUSY = f"{HYPERVISOR}.Busy"
 FAILED = f"{HYPERVISOR}.Failed"
+# What an answer may raise, and the error reply that says so: the first that fits.
+_REPLIES = ((BusyError, BUSY), (NotFoundError, NOT_FOUND), (RefusedError, REFUSED), (BbhvError, FAILED))
+TENANT = "tenant"
 
 
-class Backend(Protocol):
-    """What the handlers ask the engine for. Every value has the JSON form that the interface description gives it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A call that was judged: its method and parameters, which are of the declared types, whether several replies are
+    wanted, in whose name, and which tenants it may be about: all of them, when it is None."""
 
-    def tenants(self, tenant: str | None, /) -> list[dict[str, Json]]:
-        """All tenants by id, or the one tenant. Raises NotFoundError when there is no such tenant."""
+    method: str
+    parameters: dict[str, Json]
+    more: bool = False
+    who: str = ""
+    operator: bool = False
+    tenants: tuple[str, ...] | None = None
+    tell: Callable[[dict[str, Json]], None] = lambda parameters: None  # one of several replies, before the last
 
-    def ask(self, verb: str, tenant: str | None, repository: str | None, caller: Caller, /) -> tuple[str, ...]:
-        """Asks the host to do something for a tenant, or for those of a repository; returns for whom.
+    @property
+    def tenant(self) -> str:
+        """The tenant that it names; empty for a call that is about all that its caller may see."""
+        found = self.parameters.get(TENANT)
+        return found if isinstance(found, str) else ""
 
-        Raises RefusedError when the caller may not, NotFoundError when there is no such tenant or repository.
-        """
+    def text(self, name: str) -> str:
+        """A parameter that is text; empty when it is left out."""
+        found = self.parameters.get(name)
+        return found if isinstance(found, str) else ""
+
+    def number(self, name: str) -> int | None:
+        """A parameter that is a number; None when it is left out."""
+        found = self.parameters.get(name)
+        return found if type(found) is int else None
+
+    def flag(self, name: str) -> bool:
+        """A parameter that says yes or no; no when it is left out."""
+        return self.parameters.get(name) is True
 
 
-@dataclass(frozen=True, slots=True)
+T = TypeVar("T")
+Answer = Callable[["Service", Asked], dict[str, Json]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The interfaces offered, the engine behind them and the version that GetInfo tells."""
+    """The interfaces offered, who answers (a function by the method's full name, for those that this process answers),
+    which tenants a user of the host is admitted to, and the version that GetInfo tells."""
 
     interfaces: Mapping[str, varlink_idl.Interface]
-    backend: Backend
+    answers: Mapping[str, Answer]
+    admitted: Callable[[Caller], tuple[str, ...]]
     version: str
+    rows: Mapping[str, Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One row: who answers, and who may ask."""
-
-    handler: Callable[[Service, Caller, dict[str, Json]], dict[str, Json]]
-    allowed: Callable[[Caller], bool]
-
-
-def load(texts: Mapping[str, str], backend: Backend, version: str) -> Service:
-    """The service that offers these interface descriptions (name to text). Raises IdlError, BbhvError."""
+def load(
+    texts: Mapping[str, str], version: str, *, admitted: Callable[[Caller], tuple[str, ...]] = lambda caller: (),
+    answers: Mapping[str, Answer] | None = None, rows: Mapping[str, Row] = ROWS,
+) -> Service:
+    """The service that offers these interface descriptions (name to text). Unless told otherwise, it answers all that
+    is not for a unit of its own. Raises IdlError, BbhvError."""
     interfaces = {name: varlink_idl.parse(texts[name]) for name in sorted(texts)}
     for name, interface in interfaces.items():
         if interface.name != name:
             raise BbhvError(f"The description of {name} defines the interface {interface.name}.")
-    return Service(interfaces, backend, version)
+    own = {name: found(row) for name, row in rows.items() if not row.how.is_unit} if answers is None else answers
+    return Service(interfaces=interfaces, answers=own, admitted=admitted, version=version, rows=rows)
 
 
-def answer(service: Service, caller: Caller, call: Call) -> dict[str, Json]:
-    """The parameters of the reply to a call. Raises VarlinkError with the error reply instead."""
+def found(row: Row) -> Answer:
+    """The function that answers a method."""
+    module, _, name = row.function.partition(":")
+    function: Answer = getattr(import_module(f".{module}", __package__), name)
+    return function
+
+
+def row_of(service: Service, call: Call) -> Row:
+    """The row of a call. Raises VarlinkError when there is no such method, or not in this way."""
     prefix, _, member = call.method.rpartition(".")
     interface = service.interfaces.get(prefix)
-    if prefix and interface is None:
-        raise VarlinkError(varlink.INTERFACE_NOT_FOUND, {"interface": prefix})
-    if interface is None or member not in interface.methods:
+    if interface is None:
+        if prefix:
+            raise VarlinkError(varlink.INTERFACE_NOT_FOUND, {"interface": prefix})
         raise VarlinkError(varlink.METHOD_NOT_FOUND, {"method": call.method})
-    row = METHODS.get(call.method)
+    if member not in interface.methods:
+        raise VarlinkError(varlink.METHOD_NOT_FOUND, {"method": call.method})
+    row = service.rows.get(call.method)
     if row is None or call.upgrade:  # no method of ours turns the connection into something else
         raise VarlinkError(varlink.METHOD_NOT_IMPLEMENTED, {"method": call.method})
-    if not row.allowed(caller):
-        raise VarlinkError(varlink.PERMISSION_DENIED)
-    signature = interface.methods[member]
-    wrong = varlink_idl.mismatch(interface, signature.parameters, call.parameters)
+    return row
+
+
+def judge(service: Service, row: Row, caller: Caller, call: Call) -> Asked:
+    """The call as it may be answered. Raises VarlinkError for the reply that it gets instead.
+
+    What users are admitted to may have to be read from disk; for operators, and for what is everybody's, it is not.
+    """
+    tenants = _tenants(service, row, caller, call)
+    interface = service.interfaces[call.method.rpartition(".")[0]]
+    wrong = varlink_idl.mismatch(interface, interface.methods[call.method.rpartition(".")[2]].parameters,
+                                 call.parameters)  # fmt: skip
     if wrong is not None:
         raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": wrong})
-    reply = _ask(service, caller, row, call)
-    wrong = varlink_idl.mismatch(interface, signature.reply, reply)
+    if row.several and not call.more:
+        raise VarlinkError(varlink.EXPECTED_MORE)
+    name = call.parameters.get(TENANT)
+    if isinstance(name, str) and not is_name(name):  # what is not a name at all travels no further
+        raise VarlinkError(NO_SUCH_TENANT, {"tenant": name})
+    return Asked(method=call.method, parameters=call.parameters, more=call.more, who=str(caller),
+                 operator=caller.operator, tenants=tenants)  # fmt: skip
+
+
+def _tenants(service: Service, row: Row, caller: Caller, call: Call) -> tuple[str, ...] | None:
+    """Which tenants the call may be about, None for all. Raises VarlinkError for a caller that may not call it."""
+    if row.who is Who.EVERYBODY or caller.operator:
+        return None
+    admitted: tuple[str, ...] = ()
+    if row.who is Who.VIEWERS or (row.who is Who.EDITORS and caller.may_change):
+        admitted = (caller.tenant,) if caller.tenant else service.admitted(caller)
+    name = call.parameters.get(TENANT)
+    if not admitted or (name is not None and name not in admitted):
+        raise VarlinkError(varlink.PERMISSION_DENIED)
+    return admitted
+
+
+def reply_to(service: Service, asked: Asked, answer: Answer) -> dict[str, Json]:
+    """The parameters of a reply. Raises VarlinkError with the error reply instead."""
+    return checked(service, asked.method, said(lambda: answer(service, asked)))
+
+
+def said(answer: Callable[[], T]) -> T:
+    """What an answer says, with its errors as error replies."""
+    try:
+        return answer()
+    except VarlinkError:
+        raise
+    except BbhvError as error:
+        raise as_reply(error) from error
+
+
+def as_reply(error: BbhvError) -> VarlinkError:
+    """The error reply for what went wrong."""
+    if isinstance(error, NoSuchTenantError):
+        return VarlinkError(NO_SUCH_TENANT, {"tenant": error.tenant})
+    name = next(name for kind, name in _REPLIES if isinstance(error, kind))
+    return VarlinkError(name, {"message": error.message, "hint": error.hint})
+
+
+def checked(service: Service, method: str, reply: dict[str, Json]) -> dict[str, Json]:
+    """The same reply, when it is of its declared type. Raises VarlinkError otherwise."""
+    prefix, _, member = method.rpartition(".")
+    interface = service.interfaces[prefix]
+    wrong = varlink_idl.mismatch(interface, interface.methods[member].reply, reply)
     if wrong is not None:
-        raise failed(f"The reply to {call.method} is not of its declared type at {wrong}.", "This is a defect of bbhv.")
+        raise failed(f"The reply to {method} is not of its declared type at {wrong}.", "This is a defect of bbhv.")
     return reply
 
 
 def failed(message: str, hint: str = "") -> VarlinkError:
     """The error reply for what the caller is not to blame for."""
     return VarlinkError(FAILED, {"message": message, "hint": hint})
-
-
-def _ask(service: Service, caller: Caller, row: Method, call: Call) -> dict[str, Json]:
-    try:
-        return row.handler(service, caller, call.parameters)
-    except VarlinkError:
-        raise
-    except BbhvError as error:
-        raise failed(error.message, error.hint) from error
-
-
-def _everybody(caller: Caller) -> bool:
-    return True
-
-
-def _operators(caller: Caller) -> bool:
-    return caller.operator
-
-
-def _get_info(service: Service, caller: Caller, parameters: dict[str, Json]) -> dict[str, Json]:
-    return {
-        "vendor": "BitBuilder",
-        "product": "BitBuilder Hypervisor",
-        "version": service.version,
-        "url": "https://bitbuilder.io/",
-        "interfaces": list(service.interfaces),
-    }
-
-
-def _get_interface_description(service: Service, caller: Caller, parameters: dict[str, Json]) -> dict[str, Json]:
-    interface = service.interfaces.get(str(parameters["interface"]))
-    if interface is None:
-        raise VarlinkError(varlink.INTERFACE_NOT_FOUND, {"interface": parameters["interface"]})
-    return {"description": interface.text}
-
-
-def _list_tenants(service: Service, caller: Caller, parameters: dict[str, Json]) -> dict[str, Json]:
-    tenant = parameters.get("tenant")
-    if tenant is None:
-        return {"tenants": [*service.backend.tenants(None)]}
-    try:
-        # What is not a name at all is no tenant either, and does not travel further.
-        if type(tenant) is not str or not is_name(tenant):
-            raise NotFoundError("There is no such tenant.")
-        return {"tenants": [*service.backend.tenants(tenant)]}
-    except NotFoundError as error:
-        raise VarlinkError(NO_SUCH_TENANT, {"tenant": tenant}) from error
-
-
-def _sync(service: Service, caller: Caller, parameters: dict[str, Json]) -> dict[str, Json]:
-    tenant, repository = parameters.get("tenant"), parameters.get("repository")
-    if (tenant is None) == (repository is None):
-        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "tenant"})
-    return {"tenants": _request(service, caller, "sync", tenant, repository)}
-
-
-def _confirm(service: Service, caller: Caller, parameters: dict[str, Json]) -> dict[str, Json]:
-    return {"tenants": _request(service, caller, "confirm", parameters["tenant"], None)}
-
-
-def _request(service: Service, caller: Caller, verb: str, tenant: Json, repository: Json) -> list[Json]:
-    try:
-        if tenant is not None and not is_name(str(tenant)):
-            raise NotFoundError("There is no such tenant.") if caller.operator else RefusedError("It is no name.")
-        where = str(repository) if repository is not None else None
-        return [*service.backend.ask(verb, str(tenant) if tenant is not None else None, where, caller)]
-    except RefusedError as error:
-        raise VarlinkError(varlink.PERMISSION_DENIED) from error
-    except NotFoundError as error:
-        if tenant is None:
-            raise VarlinkError(NO_SUCH_REPOSITORY, {"repository": repository}) from error
-        raise VarlinkError(NO_SUCH_TENANT, {"tenant": tenant}) from error
-
-
-METHODS: Mapping[str, Method] = {
-    f"{VARLINK}.GetInfo": Method(_get_info, _everybody),
-    f"{VARLINK}.GetInterfaceDescription": Method(_get_interface_description, _everybody),
-    f"{HYPERVISOR}.ListTenants": Method(_list_tenants, _operators),
-    f"{HYPERVISOR}.Sync": Method(_sync, _everybody),
-    f"{HYPERVISOR}.Confirm": Method(_confirm, _everybody),
-}

@@ -20,12 +20,15 @@ _UNSET_ID = (1 << 32) - 1
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A peer of this host: its process and user, whether it is root or one of the operators, and all its groups."""
+    """A peer: its process and user as this host numbers them, whether it is root or one of the operators, and all its
+    groups. One inside a container has a `tenant`, the only one that it may see, and may not always change something."""
 
     pid: int
     uid: int
     operator: bool
     groups: tuple[int, ...] = ()
+    tenant: str = ""
+    may_change: bool = True
 
     def __str__(self) -> str:
         return f"uid {self.uid} (pid {self.pid})"

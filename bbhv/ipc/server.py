@@ -1,27 +1,38 @@
-"""The varlink server: connections, time and bounds, in one thread.
+"""The varlink server: connections, time and bounds, in one loop that never waits for anything but its peers.
 
-Calls of one connection are answered in order. A connection whose replies are not read is not read from either, so
-nothing piles up; `Limits` bounds the rest: connections per user and in all, the time for half a message, for a reply
-that nobody takes, and for silence. Who breaks a bound or the protocol is disconnected, the others notice nothing.
-Without connections the server ends by itself; it leaves nothing behind, because the sockets are the service manager's.
+Calls of one connection are answered in order. What takes long is answered by a thread or by a unit of its own, and the
+loop passes on what those say. A connection whose replies are not taken is not read from either, and neither is the
+unit that answers it, so nothing piles up; `Limits` bounds the rest: connections per user and in all, units per user,
+the time for half a message, for a reply that nobody takes, and for silence. Who breaks a bound or the protocol is
+disconnected, the others notice nothing. Without connections the server ends by itself; it leaves nothing behind,
+because the sockets are the service manager's.
 """
 
-import os
-import selectors
+import select
 import socket
 import sys
 import time
-from typing import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from ..errors import BbhvError, RefusedError
 from ..formats import varlink
-from ..formats.varlink import Call, Framer, Reply, VarlinkError, WireError
-from ..host import log, resources, systemd
+from ..formats.varlink import Call, Reply, VarlinkError, WireError
 from ..records import dataclass
-from . import activation, methods, peer
+from . import methods, peer, work
+from .connection import Connection
+from .methods import Asked, Service
+from .table import How, Row
+from .threads import Done, Threads
 
+T = TypeVar("T")
 _READ = 1 << 16
 _BATCH = 64
+_LONG = 3600.0  # whoever waits for a unit waits for ever, which epoll does not know
+_IN, _OUT = select.EPOLLIN, select.EPOLLOUT
+_GONE = select.EPOLLHUP | select.EPOLLERR
+_NOTHING = select.EPOLLONESHOT  # but that it is gone, which is said once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,76 +41,72 @@ class Limits:
 
     per_user: int = 16
     connections: int = 128  # of all users but root, who has `per_user` more in any case
+    units: int = 4  # that answer one user at a time, each a process of its own
     message: float = 30.0  # from the first byte of a message or reply to its last
     silence: float = 300.0  # of a connection that asks nothing
     idle: float = 30.0  # without connections, then the server ends
-    reply: int = 16 << 20  # what sd-varlink reads at most
-
-
-class Connection:
-    """One peer: what came in and was not answered, what was answered and not taken, and since when."""
-
-    __slots__ = ("socket", "caller", "framer", "output", "waiting", "half", "due")
-
-    def __init__(self, connected: socket.socket, caller: peer.Caller, due: float) -> None:
-        self.socket = connected
-        self.caller = caller
-        self.framer = Framer()
-        self.output = bytearray()
-        self.waiting = False  # whole messages were received that had no turn yet
-        self.half = False  # the last message received is not whole
-        self.due = due  # when to disconnect
+    reply: int = work.MAX_REPLY  # what sd-varlink reads at most
 
 
 class Server:
-    """Serves listening sockets until it was idle for a while."""
+    """Serves listening sockets until it was idle for a while. `identify` says who is at the other end of a connection,
+    or raises RefusedError; `units` are the addresses of those that start a unit for a call."""
 
     def __init__(
         self,
         listeners: Iterable[socket.socket],
-        service: methods.Service,
+        service: Service,
         *,
-        operators: int | None,
+        identify: Callable[[socket.socket], peer.Caller],
         limits: Limits = Limits(),
         log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        units: Mapping[How, str] = work.SOCKETS,
     ) -> None:
         self._service = service
-        self._operators = operators
+        self._identify = identify
         self._limits = limits
         self._log = log
         self._clock = clock
+        self._units = units
         self._connections: set[Connection] = set()
-        self._selector = selectors.DefaultSelector()
+        self._waiting: set[Connection] = set()
         self._idle_since = 0.0
+        self._poll = select.epoll()
+        self._threads = Threads()
+        self._heard: dict[int, Callable[[int], None]] = {self._threads.event: self._threads.settle}
+        self._poll.register(self._threads.event, _IN)
         for listener in listeners:
-            self._selector.register(listener, selectors.EVENT_READ, listener)
+            self._heard[listener.fileno()] = partial(self._accept, listener)
+            self._poll.register(listener, _IN)
 
     def run(self) -> None:
         """Serve. Returns when there was no connection for `Limits.idle` seconds; the listening sockets stay open."""
         self._idle_since = self._clock()
-        with self._selector:
+        try:
             while True:
-                for key, events in self._selector.select(self._patience()):
-                    if isinstance(key.data, socket.socket):
-                        self._accept(key.data)
-                    elif key.data in self._connections:
-                        self._serve(key.data, events)
-                for connection in [one for one in self._connections if one.waiting]:
+                for number, events in self._poll.poll(self._patience()):
+                    heard = self._heard.get(number)
+                    if heard is not None:  # who was there when we began to look may be gone by now
+                        heard(events)
+                for connection in tuple(self._waiting):
                     self._turn(connection)
-                self._expire()
-                if not self._connections and self._clock() >= self._idle_since + self._limits.idle:
+                now = self._clock()
+                self._expire(now)
+                if not self._connections and now >= self._idle_since + self._limits.idle:
                     return
+        finally:
+            self._threads.close()
+            self._poll.close()
 
     def _patience(self) -> float:
-        if not self._connections:
-            return max(0.0, self._idle_since + self._limits.idle - self._clock())
-        if any(connection.waiting for connection in self._connections):
+        """How long nothing has to be done if nobody comes."""
+        if self._waiting:
             return 0.0
-        return max(0.0, min(connection.due for connection in self._connections) - self._clock())
+        until = min((one.due for one in self._connections), default=self._idle_since + self._limits.idle)
+        return min(max(0.0, until - self._clock()), _LONG)
 
-    def _expire(self) -> None:
-        now = self._clock()
+    def _expire(self, now: float) -> None:
         for connection in [one for one in self._connections if one.due <= now]:
             if connection.output:
                 self._close(connection, "does not take its replies.")
@@ -108,13 +115,13 @@ class Server:
             else:
                 self._close(connection)
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, events: int) -> None:
         try:
             connected, _ = listener.accept()
         except OSError:
             return  # the peer is gone already, or another process took the connection
         try:
-            caller = peer.identify(connected, self._operators)
+            caller = self._identify(connected)
             self._admit(caller)
         except (RefusedError, OSError) as error:
             self._log(f"{error} Disconnected.")
@@ -123,7 +130,9 @@ class Server:
         connected.setblocking(False)
         connection = Connection(connected, caller, self._clock() + self._limits.silence)
         self._connections.add(connection)
-        self._selector.register(connected, selectors.EVENT_READ, connection)
+        self._heard[connection.number] = partial(self._serve, connection)
+        connection.mask = _IN
+        self._poll.register(connection.number, _IN)
 
     def _admit(self, caller: peer.Caller) -> None:
         users = [connection.caller.uid for connection in self._connections]
@@ -133,10 +142,12 @@ class Server:
             raise RefusedError(f"{caller} came when all {self._limits.connections} connections were taken.")
 
     def _serve(self, connection: Connection, events: int) -> None:
-        if events & selectors.EVENT_WRITE:
+        if events & _OUT:
             self._send(connection)
-        elif not connection.waiting:
+        elif connection.mask & _IN:
             self._receive(connection)
+        elif events & _GONE and connection.busy and not connection.muted:
+            self._close(connection)  # it does not wait any more for what is answered elsewhere
 
     def _receive(self, connection: Connection) -> None:
         try:
@@ -153,101 +164,190 @@ class Server:
 
     def _turn(self, connection: Connection) -> None:
         """Answer some of the calls that were received whole; the rest waits until the others had their turn."""
-        taken, connection.waiting = 0, True
+        taken, waiting = 0, True
         try:
-            while taken < _BATCH and len(connection.output) < _READ:
+            while taken < _BATCH and len(connection.output) < _READ and not connection.busy:
                 message = connection.framer.take()
                 if message is None:
-                    connection.waiting = False
+                    waiting = False
                     break
                 taken += 1
-                connection.output += self._answer(connection.caller, message)
+                self._answer(connection, varlink.parse_call(message))
         except WireError as error:
             self._send(connection)
             self._close(connection, f"does not speak varlink. {error.message}")
             return
+        connection.waiting = waiting
         self._restart_clock(connection, taken > 0)
-        if connection.output:
-            self._send(connection)
+        self._settle(connection)
 
     def _restart_clock(self, connection: Connection, taken: bool) -> None:
-        """Half a message has a time limit from its first byte on, however slowly the rest trickles in."""
+        """Half a message has a time limit from its first byte on, however slowly the rest trickles in. What is answered
+        elsewhere has its own."""
         half = not connection.waiting and connection.framer.partial
-        if half and (taken or not connection.half):
+        if connection.busy:
+            connection.due, half = float("inf"), False
+        elif half and (taken or not connection.half):
             connection.due = self._clock() + self._limits.message
         elif not half:
             connection.due = self._clock() + self._limits.silence
         connection.half = half
 
+    def _settle(self, connection: Connection) -> None:
+        """Sends what there is to send, then waits for what may come next."""
+        if connection.output:
+            self._send(connection)
+        else:
+            self._watch(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        """While something is left to send, nothing more is read or answered."""
+        if connection not in self._connections:
+            return
+        blocked = bool(connection.output)
+        if connection.waiting and not blocked and not connection.busy:
+            self._waiting.add(connection)
+        else:
+            self._waiting.discard(connection)
+        mask = _OUT if blocked else _NOTHING if connection.busy or connection.waiting else _IN
+        if mask != connection.mask:
+            connection.mask = mask
+            self._poll.modify(connection.number, mask)
+        if connection.work is not None:
+            self._poll.modify(connection.work.number, _NOTHING if blocked else _IN)
+
     def _send(self, connection: Connection) -> None:
-        """Send what the peer takes now. While something is left, nothing more is read or answered."""
-        blocked = self._selector.get_key(connection.socket).events == selectors.EVENT_WRITE
+        """Send what the peer takes now."""
+        blocked = connection.mask == _OUT
         try:
             while connection.output:
                 del connection.output[: connection.socket.send(connection.output)]
         except BlockingIOError:
             if not blocked:
-                connection.waiting = False
                 connection.due = self._clock() + self._limits.message
-                self._selector.modify(connection.socket, selectors.EVENT_WRITE, connection)
+            self._watch(connection)
             return
         except OSError:
             self._close(connection)
             return
         if blocked:
-            self._selector.modify(connection.socket, selectors.EVENT_READ, connection)
             self._turn(connection)
+        else:
+            self._watch(connection)
 
-    def _answer(self, caller: peer.Caller, message: bytes) -> bytes:
-        call = varlink.parse_call(message)
+    def _answer(self, connection: Connection, call: Call) -> None:
+        """Answers a call, or has it answered elsewhere."""
+        caller, service = connection.caller, self._service
         try:
-            reply = self._reply(caller, call)
+            row = methods.row_of(service, call)
+            if row.how is How.HERE:
+                asked = methods.judge(service, row, caller, call)
+                self._say(connection, call.oneway, self._encoded(call, asked))
+                return
         except VarlinkError as error:
-            if error.name == varlink.PERMISSION_DENIED:
-                self._log(f"{caller} may not call {call.method}.")
-            reply = varlink.encode_reply(Reply(error.parameters, error.name))
-        return b"" if call.oneway else reply
+            self._say(connection, call.oneway, self._refusal(caller, call, error))
+            return
+        connection.busy, connection.muted = True, call.oneway
+        self._threads.do(lambda: self._elsewhere(connection, row, call))
 
-    def _reply(self, caller: peer.Caller, call: Call) -> bytes:
+    def _elsewhere(self, connection: Connection, row: Row, call: Call) -> Done:
+        """In a thread: judges a call, and answers it unless that is for a unit. What it gives goes on in the loop."""
         try:
-            reply = varlink.encode_reply(Reply(methods.answer(self._service, caller, call)))
-        except BbhvError:
+            asked = self._safely(call, lambda: methods.judge(self._service, row, connection.caller, call))
+            if row.how.is_unit:
+                return lambda: self._begin(connection, row, call, asked)
+            data = self._encoded(call, asked)
+        except VarlinkError as error:
+            data = self._refusal(connection.caller, call, error)
+        return lambda: self._finish(connection, data)
+
+    def _safely(self, call: Call, act: Callable[[], T]) -> T:
+        """Whatever is wrong with one call, everybody else is served on. Raises VarlinkError."""
+        try:
+            return methods.said(act)
+        except VarlinkError:
             raise
-        except Exception:  # whatever is wrong with one handler, everybody else is served on
+        except Exception:  # a defect of ours
             sys.excepthook(*sys.exc_info())
             raise methods.failed(f"{call.method} failed.", "This is a defect of bbhv; see its journal.") from None
+
+    def _encoded(self, call: Call, asked: Asked) -> bytes:
+        """The reply to a call. Raises VarlinkError with the error reply instead."""
+        answer = self._service.answers[asked.method]
+        reply = varlink.encode_reply(Reply(self._safely(call, lambda: methods.reply_to(self._service, asked, answer))))
         if len(reply) > self._limits.reply:
             raise methods.failed(f"The reply has more than {self._limits.reply} bytes.", "Ask for less at a time.")
         return reply
+
+    def _refusal(self, caller: peer.Caller, call: Call, error: VarlinkError) -> bytes:
+        if error.name == varlink.PERMISSION_DENIED:
+            self._log(f"{caller} may not call {call.method}.")
+        return varlink.encode_reply(Reply(error.parameters, error.name))
+
+    def _say(self, connection: Connection, muted: bool, data: bytes) -> None:
+        if not muted:
+            connection.output += data
+
+    def _finish(self, connection: Connection, data: bytes) -> None:
+        """A call that was answered elsewhere is done: the next one of the connection has its turn."""
+        if connection in self._connections:
+            self._say(connection, connection.muted, data)
+            connection.busy = connection.muted = False
+            self._turn(connection)
+
+    def _begin(self, connection: Connection, row: Row, call: Call, asked: Asked) -> None:
+        """Has a unit answer a call."""
+        if connection not in self._connections:
+            return
+        uid = connection.caller.uid
+        going = sum(one.work is not None and one.caller.uid == uid for one in self._connections)
+        try:
+            if going >= self._limits.units:
+                message = f"{going} calls of uid {uid} are answered at this moment."
+                raise VarlinkError(methods.BUSY, {"message": message, "hint": "Wait until one of them is."})
+            connection.work = methods.said(lambda: work.ask(self._units[row.how], asked))
+        except VarlinkError as error:
+            self._finish(connection, self._refusal(connection.caller, call, error))
+            return
+        self._heard[connection.work.number] = partial(self._relay, connection)
+        self._poll.register(connection.work.number, _IN)
+
+    def _relay(self, connection: Connection, events: int) -> None:
+        """Passes on what a unit says, until its last reply."""
+        assert connection.work is not None
+        try:
+            replies, ended = connection.work.take()
+        except WireError as error:
+            replies, ended = [], True
+            self._log(f"The unit that answers {connection.caller} said what is no reply: {error.message}")
+        last = next((at for at, reply in enumerate(replies) if not reply.continues), None)
+        if last is None and ended:
+            missing = methods.failed("The unit that answers ended without a word.", "journalctl -u 'bitbuilder-*@*'")
+            replies, last = [*replies, Reply(missing.parameters, missing.name)], len(replies)
+        data = b"".join(map(varlink.encode_reply, replies[: None if last is None else last + 1]))
+        if last is None:
+            self._say(connection, connection.muted, data)
+            self._settle(connection)
+            return
+        self._leave_unit(connection)
+        self._finish(connection, data)
+
+    def _leave_unit(self, connection: Connection) -> None:
+        if connection.work is not None:
+            del self._heard[connection.work.number]
+            self._poll.unregister(connection.work.number)
+            connection.work.close()
+            connection.work = None
 
     def _close(self, connection: Connection, why: str = "") -> None:
         if connection not in self._connections:
             return
         if why:
             self._log(f"{connection.caller} {why} Disconnected.")
+        self._leave_unit(connection)
         self._connections.discard(connection)
-        self._selector.unregister(connection.socket)
+        self._waiting.discard(connection)
+        del self._heard[connection.number]
+        self._poll.unregister(connection.number)
         connection.socket.close()
         self._idle_since = self._clock()
-
-
-def serve(
-    backend: methods.Backend, *, version: str, operators: str = "bitbuilder", limits: Limits = Limits()
-) -> None:
-    """Serve the sockets that the service manager passed, until idle; `operators` is the name of the operators' group.
-
-    Everything that a call needs is loaded before READY=1. Raises UsageError without sockets.
-    """
-    listeners = activation.listeners(os.environ)
-    resources.preload()
-    names = (methods.VARLINK, methods.HYPERVISOR)
-    texts = {name: resources.data(f"schemas/{name}.varlink").decode() for name in names}
-    service = methods.load(texts, backend, version)
-    server = Server(listeners, service, operators=peer.group_id(operators), limits=limits, log=_warn)
-    systemd.notify("READY=1")
-    server.run()
-    systemd.notify("STOPPING=1")
-
-
-def _warn(text: str) -> None:
-    log.write("warning", text)

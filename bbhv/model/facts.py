@@ -65,20 +65,11 @@ def to_json(facts: Facts) -> dict[str, Json]:
 
 def registration_json(one: Registration) -> dict[str, Json]:
     """A registration as its own file could say it, without how to fetch and who has access."""
-    grants = one.grants
-    granted: dict[str, Json] = {
-        "cpus": grants.cpus, "memory": grants.memory, "tasks": grants.tasks, "storage": grants.storage,
-        "machines": grants.machines, "containers": grants.containers, "images": list(grants.images),
-        "imageSources": list(grants.image_sources), "mountImages": grants.mount_images,
-        "subnets": list(grants.subnets), "vlans": list(grants.vlans), "uplinks": list(grants.uplinks),
-        "ports": list(grants.ports), "internet": grants.internet,
-        "serviceProfiles": list(grants.service_profiles), "emulation": grants.emulation,
-    }  # fmt: skip
     trust: dict[str, Json] = {"commits": one.trust.value, **({"signers": list(one.signers)} if one.signers else {})}
     return {
         "apiVersion": API_VERSION, "tenant": one.tenant, "repository": one.repository, "branch": one.branch,
         "state": one.state, "trust": trust, "hosts": list(one.hosts),
-        "grants": {name: value for name, value in granted.items() if value is not None},
+        "grants": {name: value for name, value in one.grants.as_written().items() if value is not None},
     }  # fmt: skip
 
 

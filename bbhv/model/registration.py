@@ -81,6 +81,17 @@ class Grants:
         """The granted CPUs in hundredths of a percent of one CPU."""
         return None if self.cpus is None else max(1, round(self.cpus * 10_000))
 
+    def as_written(self) -> dict[str, Json]:
+        """The grants as a registration has them; what is not granted is null."""
+        return {
+            "cpus": self.cpus, "memory": self.memory, "tasks": self.tasks, "storage": self.storage,
+            "machines": self.machines, "containers": self.containers, "images": list(self.images),
+            "imageSources": list(self.image_sources), "mountImages": self.mount_images,
+            "subnets": list(self.subnets), "vlans": list(self.vlans), "uplinks": list(self.uplinks),
+            "ports": list(self.ports), "internet": self.internet,
+            "serviceProfiles": list(self.service_profiles), "emulation": self.emulation,
+        }  # fmt: skip
+
     def as_json(self) -> Json:
         """The grants as one JSON value, the same for the same grants."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}

@@ -1,37 +1,10 @@
-"""Requests: what a caller may ask the host to do for a tenant, which tenants a call means, and who may ask.
-
-A request is a name, VERB.TENANT, and nothing else: there can be one of each at a time, so that whoever asks a thousand
-times asks for no more than once. Pure; the names travel by a folder in /run.
-"""
+"""Requests: which tenants a call means by a repository, and whom a registration admits. Pure."""
 
 from collections.abc import Iterable
 
 from ..kinds.urls import file_path
 from ..kinds.values import Unreadable
-from ..names import is_name
-from ..records import dataclass
 from .registration import Registration
-
-VERBS = ("sync", "confirm")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Something that is to be done for a tenant."""
-
-    verb: str
-    tenant: str
-
-    @property
-    def name(self) -> str:
-        """The name of the file that says it."""
-        return f"{self.verb}.{self.tenant}"
-
-
-def read(name: str) -> Request | None:
-    """The request that a file of this name is, or None."""
-    verb, _, tenant = name.partition(".")
-    return Request(verb, tenant) if verb in VERBS and is_name(tenant) else None
 
 
 def admits(registration: Registration, user: str, groups: Iterable[str]) -> bool:

@@ -35,7 +35,8 @@ REPORT = {
     "engine.storage.state", "host.systemd", "host.log", "model.backoff",
 } | LOOKED | MANIFEST | TOLD  # fmt: skip
 VARLINK = {
-    "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.methods", "ipc.peer", "ipc.server",
+    "formats.varlink", "formats.varlink_idl", "ipc.activation", "ipc.connection", "ipc.methods", "ipc.peer",
+    "ipc.server", "ipc.service", "ipc.table", "ipc.telling", "ipc.threads", "ipc.work",
 }  # fmt: skip
 
 WAYS = {
@@ -55,7 +56,8 @@ WAYS = {
         "from bbhv.cli import main, serving\nfrom bbhv.errors import BbhvError\n"
         "try: serving.serve(main.Call(next(v for v in main.VERBS if v.name == 'serve'), [], {}), main.Output())\n"
         "except BbhvError: pass",
-        {"cli.serving", "cli.backing", "version", "engine.access", "engine.requests", "model.requests"}
+        {"cli.serving", "version", "engine.access", "engine.requests", "model.requests", "engine.describing",
+         "engine.tenant.past", "host.networkd", "host.nft", "host.vmspawn"}
         | COMMAND | REPORT | VARLINK,
     ),
     "what asks servers": (

@@ -9,12 +9,10 @@ import pytest
 
 from bbhv.engine.access import FRESH, Access
 from bbhv.engine.world import World
-from bbhv.errors import NotFoundError, RefusedError
 from bbhv.findings import Finding, Place
 from bbhv.model import requests
 from bbhv.model.hostconf import HostSettings
 from bbhv.model.registration import Registration
-from bbhv.model.requests import Request
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 MINE = grp.getgrgid(os.getgid()).gr_name
@@ -23,16 +21,6 @@ STRANGER = 4_000_000
 
 def registration(tenant: str, url: str, users: tuple[str, ...] = (), groups: tuple[str, ...] = ()) -> Registration:
     return Registration(tenant=tenant, repository=url, access_users=users, access_groups=groups)
-
-
-def test_a_request_is_read_from_its_name() -> None:
-    assert requests.read(Request("sync", "team-a").name) == Request("sync", "team-a")
-
-
-@pytest.mark.parametrize("name", ["", "sync", "sync.", "sync.Acme", "sync.acme.x", "sync...", ".acme", "Sync.acme",
-                                  "purge.acme", "sync.acme\n", "sync." + "a" * 25])
-def test_no_other_name_is_a_request(name: str) -> None:
-    assert requests.read(name) is None
 
 
 @pytest.mark.parametrize(("url", "first"), [
@@ -70,44 +58,35 @@ class Host:
         return Access(self.load, lambda: self.time)
 
 
-def test_an_operator_acts_on_every_tenant_also_on_one_with_a_wrong_registration() -> None:
+def test_a_tenant_is_meant_also_with_a_wrong_registration() -> None:
     access = Host(registration("acme", "file:///srv/a"), refused="beta").access()
-    assert access.chosen("acme", None, STRANGER, (), True) == ("acme",)
-    assert access.chosen("beta", None, STRANGER, (), True) == ("beta",)
-    with pytest.raises(NotFoundError):
-        access.chosen("other", None, 0, (), True)
+    assert access.meant("acme", "") == ("acme",) and access.meant("beta", "") == ("beta",)
+    assert access.meant("other", "") == ()
 
 
-def test_a_user_acts_on_the_tenants_that_name_him_or_his_group() -> None:
+def test_a_user_is_admitted_to_the_tenants_that_name_him_or_his_group() -> None:
     host = Host(registration("acme", "file:///srv/a", (ME,)), registration("beta", "file:///srv/a", (), (MINE,)),
-                registration("other", "file:///srv/a"))
+                registration("other", "file:///srv/a"), refused="wrong")
     access = host.access()
-    assert access.chosen("acme", None, os.getuid(), (), False) == ("acme",)
-    assert access.chosen("beta", None, STRANGER, (STRANGER, os.getgid()), False) == ("beta",)
-    assert access.chosen(None, "/srv/a", os.getuid(), (os.getgid(),), False) == ("acme", "beta")
-    assert access.chosen(None, "/srv/a", 0, (), True) == ("acme", "beta", "other")
-
-
-@pytest.mark.parametrize(("tenant", "repository"), [("acme", None), ("other", None), (None, "/srv/a"), (None, "/x")])
-def test_a_stranger_cannot_tell_a_tenant_from_none(tenant: str | None, repository: str | None) -> None:
-    access = Host(registration("acme", "file:///srv/a", (ME,)), refused="beta").access()
-    with pytest.raises(RefusedError, match="^You may not act on this tenant.$"):
-        access.chosen(tenant, repository, STRANGER, (STRANGER,), False)
+    assert access.admitted(os.getuid(), ()) == ("acme",)
+    assert access.admitted(STRANGER, (STRANGER, os.getgid())) == ("beta",)
+    assert access.admitted(os.getuid(), (os.getgid(),)) == ("acme", "beta")
+    assert access.admitted(STRANGER, (STRANGER,)) == ()
+    assert access.meant("", "/srv/a") == ("acme", "beta", "other")
 
 
 def test_who_asks_without_a_right_cannot_keep_the_host_at_reading() -> None:
     host = Host(registration("acme", "file:///srv/a"))
     access = host.access()
-    for _ in range(100):
-        with pytest.raises(RefusedError):
-            access.chosen("acme", None, STRANGER, (), False)
+    assert [access.admitted(STRANGER, ()) for _ in range(100)] == [()] * 100
     assert host.reads == 1
     host.time += FRESH
-    assert access.chosen("acme", None, 0, (), True) == ("acme",) and host.reads == 2
+    assert access.meant("acme", "") == ("acme",) and host.reads == 2
 
 
 def test_links_to_a_repository_lead_to_it(tmp_path: Path) -> None:
     (tmp_path / "real" / "acme.git").mkdir(parents=True)
     (tmp_path / "git").symlink_to("real")
     access = Host(registration("acme", f"file://{tmp_path}/git/acme")).access()
-    assert access.chosen(None, str(tmp_path / "real" / "acme.git"), 0, (), True) == ("acme",)
+    assert access.meant("", str(tmp_path / "real" / "acme.git")) == ("acme",)
+    assert access.meant("", "/x\0y") == ()

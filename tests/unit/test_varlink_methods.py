@@ -5,15 +5,18 @@ import pytest
 from bbhv.errors import BbhvError
 from bbhv.formats.jsontext import Json
 from bbhv.formats.varlink import Call, VarlinkError
-from bbhv.ipc.methods import HYPERVISOR, METHODS, VARLINK, Service, answer, load
+from bbhv.ipc.methods import Asked, Service, found, judge, load, reply_to, row_of
 from bbhv.ipc.peer import Caller
+from bbhv.ipc.table import HYPERVISOR, ROWS, SERVICE, VARLINK, Who
 
 from .varlink_client import SCHEMAS, Engine, tenant
 
 ROOT = Caller(1, 0, True)
-NOBODY_SPECIAL = Caller(1, 1000, False)
+STRANGER = Caller(1, 1001, False)
+USER = Caller(1, 1000, False)  # whom the registration of acme names
 LIST = f"{HYPERVISOR}.ListTenants"
-SYNC, CONFIRM = f"{HYPERVISOR}.Sync", f"{HYPERVISOR}.Confirm"
+SYNC, PUSHED = f"{HYPERVISOR}.Sync", f"{HYPERVISOR}.Pushed"
+DENIED: tuple[str, dict[str, Json]] = ("org.varlink.service.PermissionDenied", {})
 
 
 def texts() -> dict[str, str]:
@@ -21,7 +24,18 @@ def texts() -> dict[str, str]:
 
 
 def service() -> Service:
-    return load(texts(), Engine(), "1.2.3")
+    return Engine().service("1.2.3")
+
+
+def judged(caller: Caller, method: str, more: bool = False, **parameters: Json) -> Asked:
+    call = Call(method, parameters, more=more)
+    one = service()
+    return judge(one, row_of(one, call), caller, call)
+
+
+def answer(one: Service, caller: Caller, call: Call) -> dict[str, Json]:
+    asked = judge(one, row_of(one, call), caller, call)
+    return reply_to(one, asked, one.answers[call.method])
 
 
 def error(caller: Caller, method: str, **parameters: Json) -> tuple[str, dict[str, Json]]:
@@ -32,22 +46,22 @@ def error(caller: Caller, method: str, **parameters: Json) -> tuple[str, dict[st
 
 def test_the_table_has_a_row_for_every_method_that_is_described() -> None:
     described = {f"{name}.{method}" for name, interface in service().interfaces.items() for method in interface.methods}
-    assert set(METHODS) == described
+    assert set(ROWS) == described
 
 
 def test_everybody_learns_who_answers() -> None:
-    assert answer(service(), NOBODY_SPECIAL, Call(f"{VARLINK}.GetInfo", {})) == {
+    assert answer(service(), STRANGER, Call(f"{VARLINK}.GetInfo", {})) == {
         "vendor": "BitBuilder",
         "product": "BitBuilder Hypervisor",
         "version": "1.2.3",
         "url": "https://bitbuilder.io/",
-        "interfaces": ["io.bitbuilder.Hypervisor", "org.varlink.service"],
+        "interfaces": ["io.bitbuilder.Hypervisor", "io.systemd.service", "org.varlink.service"],
     }
 
 
-@pytest.mark.parametrize("name", [VARLINK, HYPERVISOR])
+@pytest.mark.parametrize("name", [VARLINK, SERVICE, HYPERVISOR])
 def test_everybody_gets_the_description_word_for_word(name: str) -> None:
-    reply = answer(service(), NOBODY_SPECIAL, Call(f"{VARLINK}.GetInterfaceDescription", {"interface": name}))
+    reply = answer(service(), STRANGER, Call(f"{VARLINK}.GetInterfaceDescription", {"interface": name}))
     assert reply == {"description": texts()[name]}
 
 
@@ -61,7 +75,7 @@ def test_an_operator_lists_all_tenants_or_one() -> None:
 
 def test_who_may_not_list_learns_nothing_from_the_parameters() -> None:
     for parameters in ({}, {"tenant": "acme"}, {"tenant": "nobody"}, {"tenant": 7}, {"what": 1}):
-        assert error(NOBODY_SPECIAL, LIST, **parameters) == ("org.varlink.service.PermissionDenied", {})
+        assert error(STRANGER, LIST, **parameters) == ("org.varlink.service.PermissionDenied", {})
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "../acme", "Acme", "a" * 25, "acme\n", "acme\0"])
@@ -100,7 +114,7 @@ def test_a_method_that_is_described_and_has_no_row_is_not_implemented() -> None:
     more = texts()
     more[HYPERVISOR] += "\nmethod Later() -> ()\n"
     with pytest.raises(VarlinkError) as caught:
-        answer(load(more, Engine(), "1"), ROOT, Call(f"{HYPERVISOR}.Later", {}))
+        answer(load(more, "1", answers={}), ROOT, Call(f"{HYPERVISOR}.Later", {}))
     assert caught.value.name == "org.varlink.service.MethodNotImplemented"
     assert caught.value.parameters == {"method": "io.bitbuilder.Hypervisor.Later"}
 
@@ -125,50 +139,82 @@ def test_a_reply_that_is_not_of_its_type_does_not_leave_the_house() -> None:
 
 def test_a_tenant_of_which_nothing_is_known_is_of_its_type() -> None:
     nothing: dict[str, Json] = dict.fromkeys(set(tenant("acme")) - {"id", "workloads", "drift", "findings"})
-
-    class Empty(Engine):
-        """An engine that has only just been told of a tenant."""
-
-        def tenants(self, tenant_id: str | None) -> list[dict[str, Json]]:
-            return [{"id": "acme", **nothing, "workloads": [], "drift": [], "findings": []}]
-
-    assert answer(load(texts(), Empty(), "1"), ROOT, Call(LIST, {}))["tenants"] == Empty().tenants(None)
+    empty: list[Json] = [{"id": "acme", **nothing, "workloads": [], "drift": [], "findings": []}]
+    one = load(texts(), "1", answers={LIST: lambda service, asked: {"tenants": empty}})
+    assert answer(one, ROOT, Call(LIST, {})) == {"tenants": empty}
 
 
-def test_a_sync_is_asked_for_by_an_operator_or_by_a_user_of_the_tenant() -> None:
-    one = service()
-    assert answer(one, ROOT, Call(SYNC, {"tenant": "beta"})) == {"tenants": ["beta"]}
-    assert answer(one, ROOT, Call(SYNC, {"repository": "/srv/git/team-a.git"})) == {"tenants": ["team-a"]}
-    assert answer(one, NOBODY_SPECIAL, Call(SYNC, {"tenant": "acme"})) == {"tenants": ["acme"]}
-    assert isinstance(one.backend, Engine) and one.backend.asked == ["sync beta", "sync team-a", "sync acme"]
+def test_every_row_has_a_function_that_answers() -> None:
+    for name, row in ROWS.items():
+        assert callable(found(row)), name
 
 
-def test_a_generation_is_confirmed_by_who_may_ask_for_a_sync() -> None:
-    one = service()
-    assert answer(one, NOBODY_SPECIAL, Call(CONFIRM, {"tenant": "acme"})) == {"tenants": ["acme"]}
-    assert isinstance(one.backend, Engine) and one.backend.asked == ["confirm acme"]
-    assert error(NOBODY_SPECIAL, CONFIRM, tenant="beta") == ("org.varlink.service.PermissionDenied", {})
-    assert error(ROOT, CONFIRM, tenant="nobody") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "nobody"})
+def sample(method: str) -> dict[str, Json]:
+    """Parameters of the declared types, about acme."""
+    values: dict[str, Json] = {"tenant": "acme", "interface": VARLINK, "level": 6, "workload": "web", "files": {},
+                               "bundle": "", "volume": "data", "snapshot": "first", "name": "key", "secret": ""}
+    prefix, _, member = method.rpartition(".")
+    return {name: values[name] for name in service().interfaces[prefix].methods[member].parameters.fields
+            if name in values}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ROWS)
+def test_each_class_of_callers_is_allowed_and_refused_as_the_table_says(method: str) -> None:
+    row = ROWS[method]
+    reader, changer = (Caller(1, 700_000, False, tenant="acme", may_change=may) for may in (False, True))
+    elsewhere = Caller(1, 700_000, False, tenant="beta", may_change=True)
+    allowed = {
+        Who.EVERYBODY: (ROOT, Caller(1, 1001, True), USER, reader, changer, elsewhere, STRANGER),
+        Who.VIEWERS: (ROOT, Caller(1, 1001, True), USER, reader, changer),
+        Who.EDITORS: (ROOT, Caller(1, 1001, True), USER, changer),
+        Who.OPERATORS: (ROOT, Caller(1, 1001, True)),
+    }[row.who]
+    for caller in (ROOT, Caller(1, 1001, True), USER, reader, changer, elsewhere, STRANGER):
+        if caller in allowed:
+            asked = judged(caller, method, row.several, **sample(method))
+            assert asked.method == method and asked.operator is caller.operator
+            everything = caller.operator or row.who is Who.EVERYBODY
+            assert asked.tenants == (None if everything else ("acme",))
+        else:
+            assert refusal(caller, method, row.several, **sample(method)) == DENIED
+
+
+def refusal(caller: Caller, method: str, more: bool, **parameters: Json) -> tuple[str, dict[str, Json]]:
+    with pytest.raises(VarlinkError) as caught:
+        judged(caller, method, more, **parameters)
+    return caught.value.name, caught.value.parameters
 
 
 @pytest.mark.parametrize("name", ["beta", "nobody", "", "../acme", "acme\0"])
-def test_a_stranger_cannot_tell_a_tenant_from_none(name: str) -> None:
-    for parameters in ({"tenant": name}, {"repository": f"/srv/git/{name}.git"}):
-        assert error(NOBODY_SPECIAL, SYNC, **parameters) == ("org.varlink.service.PermissionDenied", {})
+def test_who_may_not_see_a_tenant_cannot_tell_it_from_none(name: str) -> None:
+    inside = Caller(1, 700_000, False, tenant="acme", may_change=True)
+    for method in [name for name, row in ROWS.items() if row.who in (Who.VIEWERS, Who.EDITORS)]:
+        for caller in (STRANGER, USER, inside):
+            assert refusal(caller, method, True, **{**sample(method), "tenant": name}) == DENIED
+            assert refusal(caller, method, True, **{**sample(method), "tenant": name, "x": 1}) == DENIED
 
 
-def test_an_operator_is_told_that_there_is_no_such_tenant_or_repository() -> None:
-    assert error(ROOT, SYNC, tenant="../x") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "../x"})
-    assert error(ROOT, SYNC, tenant="nobody") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "nobody"})
-    assert error(ROOT, SYNC, repository="/srv") == (f"{HYPERVISOR}.NoSuchRepository", {"repository": "/srv"})
+def test_a_call_without_a_tenant_is_about_those_that_its_caller_may_see() -> None:
+    one = service()
+    assert answer(one, USER, Call(LIST, {})) == {"tenants": [tenant("acme")]}
+    assert judged(USER, SYNC).tenants == ("acme",) and judged(ROOT, SYNC).tenants is None
+    assert error(STRANGER, LIST) == DENIED
 
 
-@pytest.mark.parametrize("given", [{}, {"tenant": "acme", "repository": "/srv/git/acme.git"}, {"tenant": 1}])
-def test_a_sync_is_of_a_tenant_or_of_a_repository(given: dict[str, Json]) -> None:
-    assert error(ROOT, SYNC, **given) == ("org.varlink.service.InvalidParameter", {"parameter": "tenant"})
+def test_an_operator_is_told_that_there_is_no_such_tenant() -> None:
+    for method in (LIST, SYNC, PUSHED):
+        assert error(ROOT, method, tenant="../x") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "../x"})
+    assert error(ROOT, LIST, tenant="nobody") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "nobody"})
+
+
+def test_what_has_many_replies_is_called_with_more() -> None:
+    logs = f"{HYPERVISOR}.Logs"
+    assert refusal(ROOT, logs, False, tenant="acme") == ("org.varlink.service.ExpectedMore", {})
+    assert judged(ROOT, logs, True, tenant="acme").more
+    assert [name for name, row in ROWS.items() if row.several and not row.how.is_unit] == []
 
 
 def test_a_description_under_another_name_is_refused() -> None:
     with pytest.raises(BbhvError) as caught:
-        load({"io.example": texts()[VARLINK]}, Engine(), "1")
+        load({"io.example": texts()[VARLINK]}, "1")
     assert str(caught.value) == "The description of io.example defines the interface org.varlink.service."

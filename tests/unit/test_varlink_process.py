@@ -12,7 +12,7 @@ import pytest
 
 from bbhv.errors import UsageError
 from bbhv.ipc.activation import listeners
-from bbhv.ipc.methods import HYPERVISOR, VARLINK
+from bbhv.ipc.table import HYPERVISOR, VARLINK
 
 from .varlink_client import PATIENCE, Client
 
@@ -27,25 +27,25 @@ if number != 3:
     os.close(number)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="varlink")
 from bbhv.errors import BbhvError
-from bbhv.ipc import server
+from bbhv.ipc import itself, server, service, telling
 
-class Engine:
-    inherited = None
-    def tenants(self, tenant):
-        Engine.inherited = os.get_inheritable(3)
-        return []
-    def ask(self, verb, tenant, repository, caller):
-        return ()
+inherited = None
 
+def list_tenants(service, asked):
+    global inherited
+    inherited = os.get_inheritable(3)
+    return {"tenants": []}
+
+telling.list_tenants = list_tenants
 modules = set(sys.modules)
 try:
-    server.serve(Engine(), version="1", operators="no-such-group", limits=server.Limits(idle=0.2))
+    service.serve(server.Limits(idle=0.2))
 except BbhvError as error:
     sys.exit(str(error))
 memory = next(line for line in open("/proc/self/status") if line.startswith("VmRSS:"))
 heavy = {"asyncio", "argparse", "logging", "pathlib", "tempfile", "urllib", "http", "email"} & set(sys.modules)
 variables = [name for name in os.environ if name.startswith("LISTEN_")]
-print(sorted(set(sys.modules) - modules), sorted(heavy), variables, Engine.inherited, memory.split()[1], sep="|")
+print(sorted(set(sys.modules) - modules), sorted(heavy), variables, inherited, memory.split()[1], sep="|")
 """
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ import pytest
 from bbhv.errors import RefusedError
 from bbhv.formats.jsontext import Json
 from bbhv.formats.varlink import MAX_MESSAGE, Call, encode_call
-from bbhv.ipc.methods import HYPERVISOR, VARLINK, load
+from bbhv.ipc import peer
 from bbhv.ipc.peer import group_id, judge
 from bbhv.ipc.server import Limits, Server
+from bbhv.ipc.table import HYPERVISOR, VARLINK, How
 
-from .varlink_client import PATIENCE, SCHEMAS, Client, Engine, tenant
+from .varlink_client import PATIENCE, Client, Engine, tenant
 
 INFO = f"{VARLINK}.GetInfo"
 DESCRIPTION = f"{VARLINK}.GetInterfaceDescription"
@@ -50,12 +52,10 @@ class Running:
         self.listener.listen(512)
         self.listener.setblocking(False)
         self._keeper = self.client()
-        texts = {path.name.removesuffix(".varlink"): path.read_text() for path in SCHEMAS.glob("*.varlink")}
         self.engine = Engine()
-        service = load(texts, self.engine, "1")
-        server = Server(
-            [self.listener], service, operators=operators, limits=limits, log=self.log.append, clock=self.clock
-        )
+        identify = partial(peer.identify, operators=operators)
+        server = Server([self.listener], self.engine.service(), identify=identify, limits=limits, log=self.log.append,
+                        clock=self.clock, units={How.LOOK: f"{address}.look", How.ACT: f"{address}.act"})  # fmt: skip
         self._thread = threading.Thread(target=server.run, daemon=True)
 
     def __enter__(self) -> "Running":
@@ -327,7 +327,7 @@ CLIENT = """
 import os, sys
 sys.path[:0] = [sys.argv[1]]
 from tests.unit.varlink_client import Client
-from bbhv.ipc.methods import HYPERVISOR, VARLINK
+from bbhv.ipc.table import HYPERVISOR, VARLINK
 if os.geteuid() == 0:
     os.setgroups([int(group) for group in sys.argv[3].split()])
     os.setgid(1)

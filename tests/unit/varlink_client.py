@@ -4,10 +4,12 @@ import contextlib
 import socket
 from pathlib import Path
 
-from bbhv.errors import BbhvError, NotFoundError, RefusedError
+from bbhv.errors import BbhvError, NoSuchTenantError
 from bbhv.formats.jsontext import Json
 from bbhv.formats.varlink import Call, Framer, Reply, encode_call, parse_reply
+from bbhv.ipc.methods import Asked, Service, found, load
 from bbhv.ipc.peer import Caller
+from bbhv.ipc.table import HYPERVISOR, ROWS, How
 from bbhv.names import is_name
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -50,40 +52,49 @@ def tenant(name: str, **changes: Json) -> dict[str, Json]:
 
 
 class Engine:
-    """Three tenants, and four that show what may go wrong behind the interface. It remembers what it was asked."""
+    """Three tenants, and four that show what may go wrong behind the interface. It remembers what it was asked.
+
+    The user 1000 is admitted to acme."""
 
     def __init__(self) -> None:
-        self.asked: list[str | None] = []
+        self.asked: list[str] = []
 
-    def tenants(self, tenant_id: str | None) -> list[dict[str, Json]]:
+    def service(self, version: str = "1") -> Service:
+        """The service that it answers for."""
+        texts = {path.name.removesuffix(".varlink"): path.read_text() for path in SCHEMAS.glob("*.varlink")}
+        own = {f"{HYPERVISOR}.ListTenants": self.list_tenants, f"{HYPERVISOR}.Pushed": self.pushed}
+        answers = {name: found(row) for name, row in ROWS.items() if row.how is How.HERE}
+        return load(texts, version, admitted=self.admitted, answers={**answers, **own})
+
+    def admitted(self, caller: Caller) -> tuple[str, ...]:
+        """What a registration says of the user."""
+        return ("acme",) if caller.uid == 1000 else ()
+
+    def list_tenants(self, service: Service, asked: Asked) -> dict[str, Json]:
         """The tenants that exist, or the mishap that the name stands for."""
-        assert tenant_id is None or is_name(tenant_id), "no other text may get here"
-        self.asked.append(tenant_id)
-        match tenant_id:
-            case None:
-                return [tenant(name) for name in ("acme", "beta", "team-a")]
+        name = asked.tenant
+        assert not name or is_name(name), "no other text may get here"
+        self.asked.append(name)
+        match name:
+            case "":
+                everybody = ("acme", "beta", "team-a") if asked.tenants is None else asked.tenants
+                return {"tenants": [tenant(one) for one in everybody]}
             case "acme" | "beta" | "team-a":
-                return [tenant(tenant_id)]
+                return {"tenants": [tenant(name)]}
             case "unreadable":
                 raise BbhvError("/var/lib/tenants cannot be read.", hint="Mount it.")
             case "defect":
                 raise ZeroDivisionError("a defect")
             case "ill-typed":
-                return [tenant("ill-typed", generation="8")]
+                return {"tenants": [tenant("ill-typed", generation="8")]}
             case "large":
-                return [tenant("large", outcome="x" * 70_000)]
-        raise NotFoundError(f"There is no tenant {tenant_id}.")
+                return {"tenants": [tenant("large", outcome="x" * 70_000)]}
+        raise NoSuchTenantError(f"There is no tenant {name}.", tenant=name)
 
-    def ask(self, verb: str, tenant_id: str | None, repository: str | None, caller: Caller) -> tuple[str, ...]:
-        """What is asked for acme's repository, or by the user 1000 for acme; root may everything."""
-        known = ("acme", "beta", "team-a")
-        meant = tuple(one for one in known if one == tenant_id or repository == f"/srv/git/{one}.git")
-        if not caller.operator and (caller.uid != 1000 or meant != ("acme",)):
-            raise RefusedError("You may not.")
-        if not meant:
-            raise NotFoundError("There is no such tenant.")
-        self.asked += [f"{verb} {one}" for one in meant]
-        return meant
+    def pushed(self, service: Service, asked: Asked) -> dict[str, Json]:
+        """Those that are meant."""
+        self.asked.append(f"pushed {asked.tenant or asked.text('repository')}")
+        return {"tenants": [asked.tenant or "acme"]}
 
 
 class Client:

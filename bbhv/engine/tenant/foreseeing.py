@@ -19,6 +19,7 @@ from ...model.facts import Facts
 from ...model.forecast import Forecast, Has, check, count, forecast
 from ...model.hostconf import ALLOW_FILE
 from ...model.plan import plan
+from ...model.planview import View
 from ...records import dataclass, replace
 from ...version import VERSION
 from .. import hostfacts, paths, secrets, world
@@ -215,3 +216,12 @@ def facts(host: World, tenant: str) -> Facts:
     now = has(Store(paths.tenant(tenant)))
     told = hostfacts.gather(host.settings, Running.recorded(now.manifest), allocate=False)
     return Facts(registration=registration, host=told, has=now)
+
+
+def view(planned: Planned) -> View:
+    """The same as it is shown."""
+    return View(
+        tenant=planned.tenant, outcome=planned.outcome, commit=planned.commit, subject=planned.subject,
+        running=planned.running, generation=planned.generation, plan=planned.forecast.plan, refusal=planned.refusal,
+        hint=planned.hint, notes=planned.notes, findings=planned.forecast.findings,
+    )  # fmt: skip

@@ -8,10 +8,14 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from ...formats import logentry
+from ...formats.jsontext import Json
+from ...formats.logentry import FIELDS
 from ...host import run, systemd
 from ...kinds.workloads.console import MAX_LINE, pattern, plain
 
 PAUSE_SEC = 1.0
+MAX_ENTRY = 1 << 20
 
 
 def listen(invocation: str, text: str) -> None:
@@ -36,10 +40,26 @@ def read(which: Sequence[str], lines: str = "all") -> Iterator[str]:
         journal.close()
 
 
-def _lines(stream: IO[bytes]) -> Iterator[str]:
+def _lines(stream: IO[bytes], most: int = MAX_LINE) -> Iterator[str]:
     """The lines, of a longer one its beginning."""
     whole = True
-    while data := stream.readline(MAX_LINE):
+    while data := stream.readline(most):
         if whole:
             yield data.decode("utf-8", "replace")
         whole = data.endswith(b"\n")
+
+
+def entries(tenant: str, name: str, lines: int, *, follow: bool) -> Iterator[Json]:
+    """What a tenant has logged, or one workload of it: entries of the journal, the newest so many first."""
+    units = (f"tenant-*@{name}.{tenant}.service",) if name else (f"tenant*@{tenant}.service",
+                                                                 f"tenant-*@*.{tenant}.service")  # fmt: skip
+    command = ("journalctl", "--quiet", "--no-pager", "--output=json", "--all", f"--lines={lines}",
+               f"--output-fields={','.join(FIELDS)}", *(("--follow",) if follow else ()),
+               *(f"--unit={unit}" for unit in units))  # fmt: skip
+    journal = run.spawn(command)
+    try:
+        for line in _lines(journal.stdout, MAX_ENTRY):
+            if (entry := logentry.entry(line)) is not None:
+                yield entry
+    finally:
+        journal.close()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ...errors import BbhvError, CommandError, NotFoundError, RefusedError
+from ...formats.jsontext import Json
 from ...host import files, removal, run, systemd
 from ...model.manifest import DRIVE, SHARED, SHARED_ENDING, Manifest
 from ...names import is_name
@@ -51,6 +52,18 @@ class Volume:
     def is_for_machines(self) -> bool:
         """Whether machines use it, and not containers."""
         return self.is_drive or self.path.endswith(SHARED_ENDING)
+
+    @property
+    def use(self) -> str:
+        """What mounts it."""
+        return "machine" if self.is_for_machines else "container"
+
+    def as_json(self) -> Json:
+        """The volume as `volume --json` and the interface tell it; sizes in bytes."""
+        return {
+            "name": self.name, "use": self.use, "declared": self.declared, "size": self.size, "taken": self.taken,
+            "snapshots": list(self.snapshots),
+        }  # fmt: skip
 
     @property
     def taken(self) -> int:

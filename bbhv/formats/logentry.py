@@ -1,0 +1,41 @@
+"""An entry of the journal, as journalctl --output=json writes one (systemd.journal-fields(7), JSON format).
+
+What a workload logs may be any bytes: journalctl gives a field that is no text as a list of numbers, one that is too
+large as null, and one that occurs several times as a list of these.
+"""
+
+import json
+
+from .jsontext import Json
+
+FIELDS = ("MESSAGE", "PRIORITY", "_SYSTEMD_UNIT", "UNIT")
+MAX_MESSAGE = 64 << 10
+_NOTICE = 5
+
+
+def entry(line: str) -> dict[str, Json] | None:
+    """What is told of an entry: when it was logged in microseconds since the epoch, its place in the journal, the unit,
+    the priority of syslog(3) and the message. None for a line that is no entry."""
+    try:
+        value: Json = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    when, priority = text(value.get("__REALTIME_TIMESTAMP")), text(value.get("PRIORITY"))
+    return {
+        "whenUSec": int(when) if when.isdecimal() and len(when) < 20 else 0,
+        "cursor": text(value.get("__CURSOR")),
+        "unit": text(value.get("UNIT")) or text(value.get("_SYSTEMD_UNIT")),
+        "priority": int(priority) if priority in tuple("01234567") else _NOTICE,
+        "message": text(value.get("MESSAGE"))[:MAX_MESSAGE],
+    }
+
+
+def text(value: Json) -> str:
+    """A field as text; of several values the first."""
+    if isinstance(value, list):
+        if value and all(type(byte) is int and 0 <= byte < 256 for byte in value):
+            return bytes(byte for byte in value if isinstance(byte, int)).decode("utf-8", "replace")
+        return text(value[0]) if value and not isinstance(value[0], int) else ""
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,134 @@
+"""What callers have done to this host, each call in a unit of its own: the verbs of the command line that change
+something."""
+
+import base64
+import binascii
+import tempfile
+from collections.abc import Sequence
+
+from ..engine import manager, outcomes, secrets, world
+from ..engine.tenant import holds, restarting, volumes
+from ..engine.tenant import purge as purging
+from ..engine.tenant.job import Asked as Wanted
+from ..engine.tenant.job import Job
+from ..formats import varlink
+from ..formats.jsontext import Json
+from ..formats.varlink import VarlinkError
+from ..names import is_name
+from .methods import Asked, Service
+
+
+def sync(service: Service, asked: Asked) -> dict[str, Json]:
+    """Fetches and applies what is new of a tenant, or, for operators, of all."""
+    if not asked.tenant and asked.tenants is not None:
+        return _jobs([job for tenant in asked.tenants for job in manager.sync_all([tenant], _wanted(asked)).jobs])
+    run = manager.sync_all([asked.tenant] if asked.tenant else [], _wanted(asked))
+    if run.problem is not None:
+        raise run.problem
+    return _jobs(run.jobs)
+
+
+def sync_system(service: Service, asked: Asked) -> dict[str, Json]:
+    """Fetches and applies the system repository alone."""
+    return _jobs(manager.sync_system(_wanted(asked)).jobs)
+
+
+def bundle(service: Service, asked: Asked) -> dict[str, Json]:
+    """Takes a git bundle instead of the network."""
+    with tempfile.NamedTemporaryFile(prefix="bitbuilder-", suffix=".bundle") as file:
+        file.write(_bytes(asked, "bundle"))
+        file.flush()
+        return _jobs(manager.sync_all([asked.tenant], _wanted(asked, bundle=file.name)).jobs)
+
+
+def apply(service: Service, asked: Asked) -> dict[str, Json]:
+    """Applies the clone's HEAD, without a network."""
+    return _jobs(manager.apply([asked.tenant], _wanted(asked)))
+
+
+def rollback(service: Service, asked: Asked) -> dict[str, Json]:
+    """Goes to an older generation, until a newer commit."""
+    return _jobs([holds.rollback(asked.tenant, asked.number("generation"), asked.who, _wanted(asked))])
+
+
+def confirm(service: Service, asked: Asked) -> dict[str, Json]:
+    """Keeps a generation that waits to be confirmed."""
+    return _jobs([manager.confirm(asked.tenant, asked.who, _wanted(asked))])
+
+
+def suspend(service: Service, asked: Asked) -> dict[str, Json]:
+    """Stops a tenant until it is resumed."""
+    return _jobs([holds.suspend(asked.tenant, asked.who, _wanted(asked))])
+
+
+def resume(service: Service, asked: Asked) -> dict[str, Json]:
+    """Brings a suspended tenant up again."""
+    return _jobs([holds.resume(asked.tenant, _wanted(asked))])
+
+
+def restart(service: Service, asked: Asked) -> dict[str, Json]:
+    """Restarts a workload."""
+    restarting.restart(asked.tenant, _name(asked, "workload"), _wanted(asked))
+    return {}
+
+
+def purge(service: Service, asked: Asked) -> dict[str, Json]:
+    """Removes what is left of a tenant that is gone, or a volume that nobody declares. Its caller was asked before."""
+    done = purging.purge(asked.tenant, asked.text("volume") and _name(asked, "volume"), _wanted(asked))
+    return {"removed": list(done.removed)}
+
+
+def snapshot(service: Service, asked: Asked) -> dict[str, Json]:
+    """Keeps a copy of a volume."""
+    return {"clean": volumes.snapshot(*_volume(asked), _wanted(asked))}
+
+
+def restore(service: Service, asked: Asked) -> dict[str, Json]:
+    """Makes a volume what its copy is."""
+    volumes.restore(*_volume(asked), _wanted(asked))
+    return {}
+
+
+def discard(service: Service, asked: Asked) -> dict[str, Json]:
+    """Removes a copy."""
+    volumes.discard(*_volume(asked), _wanted(asked))
+    return {}
+
+
+def encrypt(service: Service, asked: Asked) -> dict[str, Json]:
+    """Encrypts a secret for this host, this tenant and this name."""
+    host = world.load()
+    name, secret = _name(asked, "name"), _bytes(asked, "secret")
+    text = secrets.encrypt(host, asked.tenant, name, secret, not_after=asked.text("notAfter"))
+    return {"text": text.decode("ascii"), "host": world.name_of(host.settings)}
+
+
+def _wanted(asked: Asked, bundle: str = "") -> Wanted:
+    """What the call asks for beyond its verb. That history is rewound is an operator's word."""
+    if asked.flag("allowRewind") and not asked.operator:
+        raise VarlinkError(varlink.PERMISSION_DENIED)
+    return Wanted(allow_rewind=asked.flag("allowRewind"), wait=asked.flag("wait"), bundle=bundle)
+
+
+def _jobs(jobs: Sequence[Job]) -> dict[str, Json]:
+    return {"tenants": outcomes.jobs(jobs)}
+
+
+def _volume(asked: Asked) -> tuple[str, str, str]:
+    return asked.tenant, _name(asked, "volume"), _name(asked, "snapshot")
+
+
+def _name(asked: Asked, parameter: str) -> str:
+    """A name of something of the tenant. Raises VarlinkError when it cannot be one."""
+    found = asked.text(parameter)
+    if not is_name(found):
+        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": parameter})
+    return found
+
+
+def _bytes(asked: Asked, parameter: str) -> bytes:
+    """What is passed as base64."""
+    try:
+        return base64.b64decode(asked.text(parameter), validate=True)
+    except binascii.Error:
+        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": parameter}) from None

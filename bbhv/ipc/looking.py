@@ -1,0 +1,68 @@
+"""What is looked up for a caller in a unit of its own: it takes long, or reads what a tenant wrote."""
+
+import base64
+import binascii
+
+from ..engine import describing, hostfacts, world
+from ..engine.hostfacts import Running
+from ..engine.tenant import foreseeing, listening
+from ..engine.tenant import volumes as engine
+from ..findings import ordered
+from ..formats import varlink
+from ..formats.jsontext import Json
+from ..formats.varlink import VarlinkError
+from ..model import forecast, planview
+from ..names import is_name
+from .methods import Asked, Service
+
+MAX_FILES = 10_000
+MAX_LINES = 100_000
+LINES = 100
+
+
+def describe_host(service: Service, asked: Asked) -> dict[str, Json]:
+    """The host, and what it can do."""
+    return {"host": describing.host(service.version)}
+
+
+def plan(service: Service, asked: Asked) -> dict[str, Json]:
+    """What a sync would do with the newest commit that is here, or with another one of the clone."""
+    found = foreseeing.foresee(world.load(), asked.tenant, revision=asked.text("commit"))
+    return {"plan": planview.as_json(foreseeing.view(found))}
+
+
+def validate(service: Service, asked: Asked) -> dict[str, Json]:
+    """What is wrong with files that are not committed yet, for this tenant on this host. Nothing is kept of them."""
+    host = world.load()
+    registration = host.registered(asked.tenant)
+    facts = hostfacts.gather(host.settings, Running(), allocate=False)
+    _, findings = forecast.check(_files(asked), (), registration, facts, world.metadata_schema(),
+                                 allow_file=host.settings.allow_file)  # fmt: skip
+    return {"findings": [dict[str, Json](one.as_json()) for one in ordered(findings)]}
+
+
+def _files(asked: Asked) -> dict[str, bytes]:
+    given = asked.parameters.get("files")
+    assert isinstance(given, dict)
+    if len(given) > MAX_FILES:
+        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "files"})
+    try:
+        return {path: base64.b64decode(str(text), validate=True) for path, text in given.items()}
+    except binascii.Error:
+        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "files"}) from None
+
+
+def list_volumes(service: Service, asked: Asked) -> dict[str, Json]:
+    """The volumes of a tenant."""
+    return {"volumes": [one.as_json() for one in engine.volumes(asked.tenant)]}
+
+
+def logs(service: Service, asked: Asked) -> dict[str, Json]:
+    """What a tenant or one of its workloads has logged, an entry a reply. The last reply has none."""
+    workload, lines = asked.text("workload"), asked.number("lines")
+    lines = LINES if lines is None else lines
+    if (workload and not is_name(workload)) or not 0 <= lines <= MAX_LINES:
+        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "workload" if workload else "lines"})
+    for line in listening.entries(asked.tenant, workload, lines, follow=asked.flag("follow")):
+        asked.tell({"entry": line})
+    return {"entry": None}
