@@ -50,7 +50,8 @@ class Limits:
 
 class Server:
     """Serves listening sockets until it was idle for a while. `identify` says who is at the other end of a connection,
-    or raises RefusedError; `units` are the addresses of those that start a unit for a call."""
+    or raises RefusedError; `units` are the addresses of those that start a unit for a call, and `denied` is called for
+    each call that its caller may not use."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Server:
         log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         units: Mapping[How, str] = work.SOCKETS,
+        denied: Callable[[], None] = lambda: None,
     ) -> None:
         self._service = service
         self._identify = identify
@@ -69,6 +71,7 @@ class Server:
         self._log = log
         self._clock = clock
         self._units = units
+        self._denied = denied
         self._connections: set[Connection] = set()
         self._waiting: set[Connection] = set()
         self._idle_since = 0.0
@@ -281,6 +284,7 @@ class Server:
 
     def _refusal(self, caller: peer.Caller, call: Call, error: VarlinkError) -> bytes:
         if error.name == varlink.PERMISSION_DENIED:
+            self._denied()
             self._log(f"{caller} may not call {call.method}.")
         return varlink.encode_reply(Reply(error.parameters, error.name))
 

@@ -4,11 +4,14 @@ import os
 from functools import partial
 
 from ..engine import world
+from ..engine.tally import Tally
 from ..host import log, resources, systemd
 from ..version import VERSION
 from . import activation, methods, peer, telling
 from .server import Limits, Server
 from .table import INTERFACES
+
+HOST = "_host"
 
 
 def serve(limits: Limits = Limits()) -> None:
@@ -18,7 +21,8 @@ def serve(limits: Limits = Limits()) -> None:
     texts = {name: resources.data(f"schemas/{name}.varlink").decode() for name in INTERFACES}
     service = methods.load(texts, VERSION, admitted=telling.admitted)
     identify = partial(peer.identify, operators=peer.group_id(world.settings()[0].operators_group))
-    server = Server(listeners, service, identify=identify, limits=limits, log=partial(log.write, "warning"))
+    server = Server(listeners, service, identify=identify, limits=limits, log=partial(log.write, "warning"),
+                    denied=Tally(HOST).add)  # fmt: skip
     systemd.notify("READY=1")
     server.run()
     systemd.notify("STOPPING=1")

@@ -14,7 +14,7 @@ from .support import Repo, run, unit_property, wait_until
 from .world import Tenant, container
 
 ADDRESS = "/run/bitbuilder/io.bitbuilder.Hypervisor"
-SYNC, CONFIRM = "io.bitbuilder.Hypervisor.Sync", "io.bitbuilder.Hypervisor.Confirm"
+PUSHED, CONFIRM = "io.bitbuilder.Hypervisor.Pushed", "io.bitbuilder.Hypervisor.Confirm"
 DAEMON, BIN, NEWS = 1, 2, 9  # users and groups that every Debian has
 PATH_UNIT = "bitbuilder-requests.path"
 REQUESTS = Path("/run/bitbuilder/requests")
@@ -54,7 +54,7 @@ def runs(tenant: Tenant, commit: str) -> None:
     wait_until(f"{commit} runs", lambda: tenant.status()["commit"] == commit and tenant.state("web") == "active", 90)
 
 
-def call(tenant: str, uid: int = 0, *groups: int, method: str = SYNC) -> "subprocess.CompletedProcess[str]":
+def call(tenant: str, uid: int = 0, *groups: int, method: str = PUSHED) -> "subprocess.CompletedProcess[str]":
     """Asks for a sync, or calls another method, with systemd's client."""
     drop = ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
     who = ["setpriv", f"--reuid={uid}", f"--regid={uid}", *drop, "--"] if uid else []
@@ -159,9 +159,9 @@ def test_a_user_of_the_tenant_confirms_and_nobody_else(make: Make) -> None:
     acme.repo.commit({"metadata.json": text, "containers/web.nspawn": container("MemoryMax=91M")})
     assert acme.sync() == "held"
     assert call("acme", NEWS, method=CONFIRM).returncode != 0 and acme.status()["good"] == 1
-    assert json.loads(call("acme", DAEMON, method=CONFIRM).stdout) == {"tenants": ["acme"]}
-    wait_until("it is confirmed", lambda: acme.status()["good"] == 2)
-    assert "confirmed by a caller of the API" in str(acme.status()["message"])
+    (told,) = json.loads(call("acme", DAEMON, method=CONFIRM).stdout)["tenants"]
+    assert told["good"] == 2 and acme.status()["good"] == 2
+    assert f"confirmed by uid {DAEMON} (pid " in str(acme.status()["message"])
 
 
 def test_a_flood_of_calls_wedges_nothing(make: Make, work: Repo) -> None:
@@ -172,7 +172,7 @@ import sys
 from bbhv.errors import BbhvError
 from bbhv.ipc.client import call
 for _ in range(2000):
-    call({ADDRESS!r}, {SYNC!r}, {{"tenant": "acme"}}, seconds=60)
+    call({ADDRESS!r}, {PUSHED!r}, {{"tenant": "acme"}}, seconds=60)
 print("done")
 """
     words = ["setpriv", f"--reuid={DAEMON}", f"--regid={DAEMON}", "--clear-groups", "--", "python3", "-c", flood]
@@ -187,9 +187,9 @@ print("done")
 
 def test_what_is_no_request_is_removed_and_said() -> None:
     since = cursor()
-    (REQUESTS / "sync.Not A Name").mkdir()
-    (REQUESTS / "sync.Not A Name" / "x").write_text("")
-    (REQUESTS / "format.acme").symlink_to("/etc/passwd")
+    (REQUESTS / "Not A Name").mkdir()
+    (REQUESTS / "Not A Name" / "x").write_text("")
+    (REQUESTS / "sync.acme").symlink_to("/etc/passwd")
     wait_until("the folder is empty", lambda: os.listdir(REQUESTS) == [])
     wait_until("it is said", lambda: journal("bitbuilder-requests.service", since).count("is no request") >= 2)
     assert Path("/etc/passwd").exists()

@@ -17,7 +17,7 @@ ADDRESS = "/run/bitbuilder/io.bitbuilder.Hypervisor"
 SERVICE = "bitbuilder-varlink.service"
 SCHEMAS = Path("/usr/lib/bitbuilder/schemas")
 LIST = "io.bitbuilder.Hypervisor.ListTenants"
-INTERFACES = ["io.bitbuilder.Hypervisor", "org.varlink.service"]
+INTERFACES = ["io.bitbuilder.Hypervisor", "io.systemd.service", "org.varlink.service"]
 IDLE = 30
 
 
