@@ -20,6 +20,8 @@ from bbhv.formats.varlink_idl import (
     mismatch,
     parse,
 )
+from bbhv.formats.varlink_text import render
+from tests.host.inside.descriptions import DESCRIPTIONS, Description
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -52,7 +54,7 @@ def test_a_description_is_read_whole() -> None:
     assert interface.text == EXAMPLE
     assert interface.types == {
         "State": Enum(("start", "progress", "end")),
-        "Tree": Struct({"children": Array(Named("Tree")), "label": Maybe(string)}),
+        "Tree": Struct({"children": Array(Named("Tree")), "label": Maybe(string)}, {"children": "below"}),
     }
     parameters: dict[str, Type] = {
         "state": Named("State"),
@@ -67,6 +69,117 @@ def test_a_description_is_read_whole() -> None:
     assert interface.errors == {"Broken": Struct({"why": Maybe(Array(string))}), "Gone": Struct({})}
 
 
+COMMENTED = """\
+# Of the interface,
+#
+#  in three lines
+interface org.example.commented
+
+#of the enum
+type State (
+  start, # This stands before the next word
+  # and so does this.
+  end # This is before nothing that has a name
+)
+
+# Of the method
+method Look(
+  when: (
+    # Of an inner field
+    hour: int
+  )
+  # lost
+) -> ()
+# lost
+"""
+
+
+def test_a_comment_belongs_to_what_is_named_behind_it() -> None:
+    interface = parse(COMMENTED)
+    state, when = interface.types["State"], interface.methods["Look"].parameters.fields["when"]
+    assert isinstance(state, Enum) and isinstance(when, Struct)
+    assert interface.doc == "Of the interface,\n\n in three lines"
+    assert interface.docs == {"State": "of the enum", "Look": "Of the method"}
+    assert state.docs == {"end": "This stands before the next word\nand so does this."}
+    assert when.docs == {"hour": "Of an inner field"}
+
+
+RENDERED = """\
+# An example
+interface org.example.More-or-less
+
+type State(
+\tstart,
+\tprogress,
+\tend
+)
+
+# of something
+type Tree(
+\t# below
+\tchildren: []Tree,
+\tlabel: ?string
+)
+
+method Look(
+\tstate: State,
+\ttree: ?Tree,
+\tcounts: [string]int,
+\twhen: (
+\t\thour: int,
+\t\tminute: float
+\t),
+\tmood: (
+\t\tgood,
+\t\tbad
+\t)
+) -> (
+\tfound: bool,
+\tmore: object,
+\trest: any
+)
+
+method Ping() -> ()
+
+error Broken(
+\twhy: ?[]string
+)
+
+error Gone()
+"""
+
+
+def test_the_layout_is_that_of_varlinkctl() -> None:
+    assert render(example()) == RENDERED
+
+
+def test_only_other_words_make_another_interface() -> None:
+    assert parse(EXAMPLE.replace("\n", "\n\n")) == example() != parse(EXAMPLE.replace("# below", "# beneath"))
+
+
+def written_again(text: str) -> None:
+    """What is written of an interface is read as the same, and is written the same again."""
+    interface = parse(text)
+    assert parse(render(interface)) == interface
+    assert render(parse(render(interface))) == render(interface)
+
+
+@pytest.mark.parametrize("one", DESCRIPTIONS, ids=lambda one: one.name)
+def test_a_description_is_accepted_or_refused_as_the_table_says_and_is_written_again(one: Description) -> None:
+    assert bool(one.why) == (one.ours is not one.theirs or one.theirs is not one.older)
+    if one.ours:
+        written_again(one.text)
+    else:
+        with pytest.raises(IdlError) as caught:
+            parse(one.text)
+        assert str(caught.value).startswith("The interface description is wrong in line ")
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.varlink")), ids=lambda path: path.name)
+def test_our_own_descriptions_are_written_again(path: Path) -> None:
+    written_again(path.read_text())
+
+
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.varlink")), ids=lambda path: path.name)
 def test_our_own_descriptions_are_named_after_their_interface(path: Path) -> None:
     assert parse(path.read_text()).name == path.name.removesuffix(".varlink")
@@ -74,10 +187,9 @@ def test_our_own_descriptions_are_named_after_their_interface(path: Path) -> Non
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.varlink")), ids=lambda path: path.name)
 def test_every_member_of_our_own_descriptions_is_documented(path: Path) -> None:
-    lines = path.read_text().splitlines()
-    for number, line in enumerate(lines):
-        if line.startswith(("interface ", "type ", "method ", "error ")):
-            assert lines[number - 1].startswith("# "), f"{path.name}:{number + 1}"
+    interface = parse(path.read_text())
+    assert interface.doc
+    assert interface.docs.keys() == {*interface.types, *interface.methods, *interface.errors}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +215,10 @@ def test_every_member_of_our_own_descriptions_is_documented(path: Path) -> None:
         ("interface a.b\nmethod Look(a: " + "[]" * 99 + "int) -> ()", 2, "types nest too deep"),
         ("interface a.b\nmethod Look(a: " + "(a: " * 99 + "int) -> ()", 2, "types nest too deep"),
         ("interface a.b\nmethod Look(a: int;) -> ()", 2, "unexpected ';'"),
+        ("interface a.b\nmethod Look(a: ? int) -> ()", 2, "unexpected '?'"),
+        ("interface a.b\nmethod Look(a: []) -> ()", 2, ") is not a type"),
+        ("interface a.b\n# one\0two\nerror Gone ()", 2, "unexpected '\\x00'"),
+        ("interface a.b\n# caf\udce9\nerror Gone ()", 2, "unexpected '\\udce9'"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(text: str, line: int, what: str) -> None:
