@@ -1,6 +1,5 @@
 """What is fuzzed of the small formats: release files, credentials, keys, paths of verifiers, scripts, extensions,
-frames of the sandboxed units, answers of servers, the texts that a schema's formats are about, values of the varlink
-interface.
+frames of the sandboxed units, answers of servers, the texts that a schema's formats are about.
 
 Each check raises AssertionError when a promise is broken, and says whether the input was accepted.
 """
@@ -14,14 +13,12 @@ from bbhv.formats import (
     gpgstatus,
     httpreply,
     httpstatus,
-    jsontext,
     lsrefs,
     openpgp,
     osrelease,
     pubkeys,
     signature,
     sshsig,
-    varlink_idl,
     versions,
     voa,
 )  # fmt: skip
@@ -36,7 +33,6 @@ KEYS = Path(__file__).parents[1] / "unit/fixtures/formats/keys"
 SIGNATURES = KEYS.parent / "signatures"
 STATUS = (SIGNATURES / "gpgv.status").read_bytes()
 STATUS_KEYS = ("9cbef8238da7d241e11f4cf3045eda07f913cb51", "7d45b954d143805509397b7f81dd14b7d9ccaa39")
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 BLOB = b"""Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAAABAAAACwWzpGMSIDpCMi/SMAAAAAMs0gMPaTHDV+EeA
 /DDQgkiCrYOU+U7q7l1Y8yjElQrMYnU4VevfTMc6FH+gIQ9g20aT6a/76cj3FPQ7wyE8=
 """
@@ -252,21 +248,6 @@ def text_formats(data: bytes) -> bool:
     answers = [test(data.decode("utf-8", "surrogateescape")) for test, _ in FORMATS.values()]
     assert {True, False} >= set(answers)
     return sum(answers) > 1  # a regular expression is nearly everything
-
-
-VALUES = [
-    b'{"tenants": [{"id": "acme", "state": "enabled", "generation": 3, "workloads": [], "findings": []}]}',
-    b'{"tenant": "acme"}', b'{"tenants": []}', b'{"x": {"a": [true, 1.5, null]}}', b"[]", b"{}",
-]
-INTERFACE = varlink_idl.parse((SCHEMAS / "io.bitbuilder.Hypervisor.varlink").read_text(encoding="utf-8"))
-
-
-def value(data: bytes) -> bool:
-    """Any JSON is of the type of what a method takes or gives, or not, and then it is said where."""
-    located, _ = jsontext.parse("f", data)
-    types = [kind for method in INTERFACE.methods.values() for kind in (method.parameters, method.reply)]
-    said = [varlink_idl.mismatch(INTERFACE, kind, located.value) for kind in types] if located else [""]
-    return None in said
 
 
 def keys() -> list[bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bbhv.cli import shelf
 from bbhv.findings import CODES, Finding
-from bbhv.formats import bundle, dbus, gitobject, jsontext, unitfile, varlink
+from bbhv.formats import bundle, dbus, gitobject, jsontext, unitfile
 from bbhv.formats.jsontext import Json
 from bbhv.formats.schema.compiler import Schema, compile_schema
 from bbhv.formats.schema.pattern import translate
@@ -21,7 +21,7 @@ from bbhv.kinds.source import Source
 from bbhv.kinds.table import KINDS
 from bbhv.model import registration, tenant
 from bbhv.model.template import fill, read_template
-from tests.fuzz import images, small
+from tests.fuzz import images, small, varlinks
 
 FIXTURES = Path(__file__).parents[1] / "unit/fixtures"
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -229,16 +229,6 @@ def pattern(data: bytes) -> bool:
     return True
 
 
-def wire(data: bytes) -> bool:
-    """A call of a peer is read, or refused as the protocol says."""
-    try:
-        varlink.parse_call(data)
-    except varlink.WireError as error:
-        assert str(error)
-        return False
-    return True
-
-
 def _fixture(kind: str) -> list[bytes]:
     """The fixtures of a kind, each case an input."""
     return [case.encode() for path in sorted((FIXTURES / "kinds" / kind).glob("*")) if path.is_file()
@@ -335,10 +325,11 @@ TARGETS = (
     Target("registrations", documents, register, rounds=1000, floor=0),
     Target("patterns", lambda: [b"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", rb"^(?<n>\d{2,}|[^\S\-]|\u{1F600})\k<n>+?$",
                                 rb"\p{Lu}|\P{L}|\x41\cJ(?=a)(?!b)"], pattern, rounds=1000, floor=50),
-    Target("varlink calls", lambda: [
-        b'{"method":"io.bitbuilder.Hypervisor.ListTenants","parameters":{"a":[1,{}]},"more":true}',
-        b'{"method":"org.varlink.service.GetInfo","oneway":false,"parameters":null}',
-    ], wire, floor=20),  # fmt: skip
+    Target("varlink calls", lambda: varlinks.CALLS, varlinks.call, floor=20),
+    Target("varlink replies", lambda: varlinks.REPLIES, varlinks.reply, floor=20),
+    Target("varlink streams", lambda: varlinks.STREAMS, varlinks.stream, floor=500),
+    Target("varlink descriptions", varlinks.descriptions, varlinks.description, rounds=1000, floor=20),
+    Target("varlink types", lambda: varlinks.STREAMS, varlinks.types, rounds=1000, floor=500),
     Target("settings tables", lambda: [case for kind in KIND_NAMES for case in _fixture(kind)], tables, rounds=500,
            floor=200),
     Target("declarations", lambda: [case for kind in KIND_NAMES for case in _fixture(kind)] + documents(),
@@ -361,7 +352,7 @@ TARGETS = (
     ], message_of_dbus, rounds=1000, floor=10),  # fmt: skip
     Target("frames", lambda: small.FRAMES, small.frame, rounds=1000, floor=10),
     Target("texts of a format", lambda: small.TEXTS, small.text_formats, rounds=1000, floor=200),
-    Target("values of the interface", lambda: small.VALUES, small.value, rounds=1000, floor=10),
+    Target("values of the interface", lambda: varlinks.VALUES, varlinks.value, rounds=1000, floor=10),
     Target("partition tables", images.disks, images.partition_table, rounds=600, floor=10),
     Target("programs for UEFI", images.programs, images.boot_program, rounds=1000, floor=10),
     Target("boot entries", lambda: images.ENTRIES, images.boot_entry, floor=50),
