@@ -9,8 +9,11 @@ from functools import cache
 from ..findings import did_you_mean
 from ..formats.pages import plaintext, roff
 from ..formats.pages.page import Page
+from ..formats.varlink_idl import parse
+from ..host import resources
+from ..ipc.table import HYPERVISOR
 from ..version import VERSION
-from .pages import findings, kinds, program, system, tenant
+from .pages import findings, interface, kinds, program, system, tenant
 
 FOLDER = "usr/share/man"
 
@@ -18,7 +21,8 @@ FOLDER = "usr/share/man"
 @cache
 def pages() -> tuple[Page, ...]:
     """Every page, first those that one reads first."""
-    return (program.page(), tenant.page(), system.page(), findings.page(), *kinds.pages())
+    described = parse(resources.data(f"schemas/{HYPERVISOR}.varlink").decode())
+    return (program.page(), tenant.page(), system.page(), interface.page(described), findings.page(), *kinds.pages())
 
 
 def files() -> dict[str, str]:

@@ -19,6 +19,11 @@ def render(interface: Interface) -> str:
     return "\n".join(parts)
 
 
+def spelt(kind: Type) -> str:
+    """A type as a description has it."""
+    return _type(kind, "")
+
+
 def _members(interface: Interface) -> Iterator[tuple[str, str, str]]:
     for wanted in (Enum, Struct):
         for name, kind in interface.types.items():

@@ -57,7 +57,7 @@ WAYS = {
         "try: serving.serve(main.Call(next(v for v in main.VERBS if v.name == 'serve'), [], {}), main.Output())\n"
         "except BbhvError: pass",
         {"cli.serving", "version", "engine.access", "engine.requests", "model.requests", "engine.describing",
-         "engine.tenant.past", "host.networkd", "host.nft", "host.vmspawn"}
+         "engine.tally", "engine.tenant.past", "host.networkd", "host.nft", "host.vmspawn"}
         | COMMAND | REPORT | VARLINK,
     ),
     "what asks servers": (

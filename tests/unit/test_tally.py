@@ -18,7 +18,12 @@ def test_what_was_counted_is_there_when_the_service_comes_back(tmp_path: Path) -
 
 def test_threads_lose_no_count(tmp_path: Path) -> None:
     one = Tally("_host", str(tmp_path))
-    threads = [threading.Thread(target=lambda: [one.add() for _ in range(500)]) for _ in range(4)]
+
+    def add() -> None:
+        for _ in range(500):
+            one.add()
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

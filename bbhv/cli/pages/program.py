@@ -139,7 +139,7 @@ PROSE = {
     nothing uses it. What is not whole ends with a status that says so.""",
     "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
     "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
-    `varlinkctl introspect /run/bitbuilder/io.bitbuilder.Hypervisor`.""",
+    `bbhv.varlink`(5).""",
 }
 
 STATUSES = (
@@ -215,7 +215,9 @@ UNIT_FILES = (
     ("tenants-ID.slice", "Where all of a tenant runs, with its limits."),
     ("tenant-sync.timer", "Calls `bbhv sync`."),
     ("tenant-sync@ID.service", "Syncs one tenant, as after a push; started while it runs, it runs once more."),
-    ("bitbuilder-varlink.socket", "The varlink interface `io.bitbuilder.Hypervisor`."),
+    ("bitbuilder-varlink.socket", "The varlink interface `io.bitbuilder.Hypervisor`; see `bbhv.varlink`(5)."),
+    ("bitbuilder-look@.service", "Answers one call of it that only looks, such as a plan or a log."),
+    ("bitbuilder-act@.service", "Answers one call of it that changes something."),
 )  # fmt: skip
 
 EXAMPLE = """
@@ -249,8 +251,8 @@ validate:
     - python3 /tmp/bbhv validate .
 """
 
-SEE_ALSO = """`bbhv.tenant`(5), `bbhv.system`(5), `bbhv-findings`(7), `machinectl`(1), `systemd-sysext`(8),
-`varlinkctl`(1), `systemd.resource-control`(5)"""
+SEE_ALSO = """`bbhv.tenant`(5), `bbhv.system`(5), `bbhv.varlink`(5), `bbhv-findings`(7), `machinectl`(1),
+`systemd-sysext`(8), `varlinkctl`(1), `systemd.resource-control`(5)"""
 
 
 def page() -> Page:
