@@ -154,7 +154,7 @@ def test_an_activation_that_takes_long_does_not_keep_the_next_from_beginning() -
 
 
 def test_the_longer_systemd_reads_its_units_the_fewer_times_it_is_asked_to() -> None:
-    """What is ready waits a multiple of what the last time took, though never longer than for an activation."""
+    """What is ready waits a multiple of what the last time took, though never longer than that is bearable."""
     moments: list[float] = []
 
     def jobs() -> Iterator[Job]:
@@ -168,7 +168,7 @@ def test_the_longer_systemd_reads_its_units_the_fewer_times_it_is_asked_to() -> 
         seen.activate(batch)
 
     seen = Seen()
-    Run(2, lambda one: None, activate, alone=5.0, reading=lambda: 60.0).run(jobs())
+    Run(2, lambda one: None, activate, longest=5.0, reading=lambda: 60.0).run(jobs())
     assert seen.batches == [["first"], ["second"]] and moments[1] - moments[0] >= 4.9
 
 

@@ -26,7 +26,8 @@ TOGETHER_SEC = 3.0
 INTERRUPTED_SEC = 1.0
 ACTIVATIONS = 8
 SLOW = 16
-READINGS = 10  # between two activations passes as many times what a daemon-reload takes, up to ALONE_SEC
+READINGS = 10  # between two activations passes as many times what a daemon-reload takes, so that it is a tenth of all
+READING_SEC = 60.0  # but no longer, however many units a host has
 ALONE_SEC = 10.0  # for which an activation is the only one: what is ready meanwhile shares the next
 
 
@@ -43,10 +44,12 @@ class Run:
 
     def __init__(
         self, parallel: int, prepare: Callable[[Job], None], activate: Callable[[Sequence[Job]], None], *,
-        alone: float = ALONE_SEC, reading: Callable[[], float] = systemd.reload_seconds,
+        alone: float = ALONE_SEC, longest: float = READING_SEC,
+        reading: Callable[[], float] = systemd.reload_seconds,
     ) -> None:
         self._parallel = parallel
         self._alone = alone
+        self._longest = longest
         self._reading = reading
         self._prepare = prepare
         self._activate = activate
@@ -124,7 +127,7 @@ class Run:
         """For how many seconds what is ready waits: for company, if somebody may come, and for who is activated."""
         until = 0.0
         if self._feeding or self._waiting or self._running:
-            often = self._last + min(READINGS * self._reading(), self._alone) if self._last else 0.0
+            often = self._last + min(READINGS * self._reading(), self._longest) if self._last else 0.0
             until = max(self._since + TOGETHER_SEC, often)
         if self._activating:
             until = max(until, self._last + self._alone)
