@@ -140,7 +140,7 @@ def test_a_bundle_enters_by_the_same_door(make: Make, tmp_path: Path) -> None:
     (one,) = told("Bundle", DAEMON, tenant="acme", bundle=base64.b64encode(bundle).decode())["tenants"]
     assert (one["outcome"], one["commit"]) == ("applied", commit)
     (bad,) = told("Bundle", DAEMON, tenant="acme", bundle=base64.b64encode(b"no bundle").decode())["tenants"]
-    assert bad["outcome"] == "failed" and bad["commit"] == commit
+    assert bad["outcome"] == "refused" and bad["commit"] == commit
 
 
 def test_operators_stop_and_purge_and_nobody_else(make: Make) -> None:
