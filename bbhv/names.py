@@ -7,6 +7,7 @@ Names are checked by allow-list: ``^[a-z][a-z0-9]*(-[a-z0-9]+)*$``, at most 24 c
 from .errors import BbhvError
 
 MAX_NAME = 24
+UID_COUNT = 65536  # the user ids of each container
 MAX_INTERFACE = 15  # IFNAMSIZ without the NUL
 # The groups of the host's interfaces, by which a filter knows whose they are before it knows their names: the networks
 # of tenants, the host's ends of what connects workloads, and the ways from one network to another. And its tables.
@@ -138,6 +139,16 @@ def _letters(text: str) -> str:
 def network_unit(tenant: str) -> str:
     """The unit that has the networks of a tenant on the host."""
     return f"tenant-network@{tenant}.service"
+
+
+def control_socket(tenant: str) -> str:
+    """The socket on which containers of a tenant reach the API."""
+    return f"bitbuilder-varlink@{tenant}.socket"
+
+
+def control_service(tenant: str) -> str:
+    """The service that answers there."""
+    return f"bitbuilder-varlink@{tenant}.service"
 
 
 def infra_unit(tenant: str) -> str:

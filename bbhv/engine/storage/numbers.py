@@ -15,11 +15,11 @@ from ...errors import BbhvError
 from ...formats.jsontext import dump, parse
 from ...host import files
 from ...host.lock import Lock
+from ...names import UID_COUNT
 from ...records import dataclass
 from .. import paths
 
 FIRST_UID = 524288
-UIDS = 65536
 MAX_RECORD = 16 << 20
 
 
@@ -119,7 +119,7 @@ def _parsed(path: str, *_: int) -> dict[str, int]:
 def _busy_uids() -> set[int]:
     """What systemd-nspawn has locked by itself, and users that somebody defined in the range."""
     users = [entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid >= FIRST_UID]
-    found = {uid - (uid - FIRST_UID) % UIDS for uid in users}
+    found = {uid - (uid - FIRST_UID) % UID_COUNT for uid in users}
     try:
         found |= {int(name) for name in os.listdir("/run/systemd/nspawn-uid") if name.isdigit()}
     except OSError:
@@ -127,6 +127,6 @@ def _busy_uids() -> set[int]:
     return found
 
 
-RANGES = Numbers("uids", "UID ranges", FIRST_UID, UIDS, (1878982656 - FIRST_UID) // UIDS + 1, _busy_uids)
+RANGES = Numbers("uids", "UID ranges", FIRST_UID, UID_COUNT, (1878982656 - FIRST_UID) // UID_COUNT + 1, _busy_uids)
 # Small numbers are those that people choose by hand; nobody can be asked which ones are in use.
 CIDS = Numbers("cids", "vsock numbers", 1 << 16, 1, 1 << 30, frozenset)
