@@ -67,8 +67,8 @@ SETTINGS: Mapping[str, Advice] = {
         nobody relies on it.""",
         fix="Leave it out, or use a newer version.",
         file=_WEB,
-        wrong=_web("Control=read"),
-        right=_web("Control=no"),
+        wrong=_web("Extension=monitoring"),
+        right=_web(),
     ),
     "BB208": Advice(
         text="The declaration means nothing without this key, and it has no default.",

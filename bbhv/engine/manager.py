@@ -20,7 +20,7 @@ from . import paths, requests, resolving, system, world
 from .repository import offline
 from .storage import collect, publish
 from .storage.state import Outcome, Store, known_tenants
-from .tenant import activate, confirming, deadline, recovery, scripts, sync
+from .tenant import activate, confirming, control, deadline, recovery, scripts, sync
 from .tenant.job import Asked, Job, Mode, is_active, say_waiting, sentence, tenant_lock
 from .world import World
 
@@ -267,6 +267,7 @@ def _end(host: World, tenants: Sequence[str], states: Mapping[str, str]) -> None
         systemd.daemon_reload()
     for tenant in gone:
         publish.tidy(tenant)
+        control.settle(tenant, None)
 
 
 def start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:

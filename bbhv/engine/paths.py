@@ -24,6 +24,7 @@ RUN_REQUESTS = "/run/bitbuilder/requests"
 RUN_WANTED = "/run/bitbuilder/wanted"
 API = "/run/bitbuilder/io.bitbuilder.Hypervisor"
 RUN_TALLY = "/run/bitbuilder-varlink"  # whom the servers of the interface have refused
+RUN_CONTROL = "/run/bitbuilder/control"  # for each tenant a folder with the socket that its containers see
 RUN_NSSWITCH = "/run/bitbuilder/nsswitch.conf"  # as units that fetch see it
 RUN_NETWORKS = "/run/bitbuilder/networks"
 RUN_SUSPENDED = "/run/bitbuilder/suspended"  # units/tenant@.service looks there too

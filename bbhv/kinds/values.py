@@ -81,15 +81,12 @@ def integer(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def one_of(*choices: str, later: Iterable[str] = ()) -> Callable[[str], str]:
-    """A reader of one of the words; a word of `later` is one that is not supported yet."""
-    coming = tuple(later)
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A reader of one of the words."""
 
     def read(value: str) -> str:
         if value in choices:
             return value
-        if value in coming:
-            raise NotYet(f"The value {value} is not supported yet.", f"Write {' or '.join(choices)}.")
         known = f"Write {' or '.join(choices)}."
         raise Unreadable(f"{quoted(value)} is not one of {', '.join(choices)}.", did_you_mean(value, choices) or known)
 

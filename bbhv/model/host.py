@@ -44,6 +44,10 @@ class HostFacts:
     network_lacking: str = ""
     tools: Mapping[str, str] = field(default_factory=dict)
 
+    def control(self, tenant: str) -> str:
+        """The folder in which the socket of a tenant's API is; units/bitbuilder-varlink@.socket says so too."""
+        return f"{self.run_dir}/control/{tenant}"
+
     def storage(self, tenant: str) -> str:
         """Where the storage of a tenant is mounted, into which the folders below lead."""
         return f"{self.tenants_dir}/{tenant}/storage"

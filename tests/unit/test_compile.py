@@ -8,6 +8,7 @@ import pytest
 from bbhv import names
 from bbhv.formats.unitfile import parse, split_words, values
 from bbhv.kinds.values import words
+from bbhv.model import insiders
 from bbhv.model.compile import Generation, compile_tenant, inputs_digest
 from bbhv.model.host import HostFacts, Offered
 from bbhv.model.manifest import ImageRef, kept_name
@@ -84,6 +85,19 @@ def test_a_strict_container_takes_away_what_a_payload_may_miss() -> None:
     strict = generation(containers__web_nspawn=FILES["containers/web.nspawn"] + b"[X-Bitbuilder]\nProfile=strict\n")
     assert settings(strict.units[WEB_UNIT], "Service", "NoNewPrivileges") == ["yes"]
     assert settings(generation().units[WEB_UNIT], "Service", "NoNewPrivileges") == []
+
+
+def test_a_container_with_control_keeps_the_socket_of_its_tenant_up() -> None:
+    text = FILES["containers/web.nspawn"] + b"[X-Bitbuilder]\nControl=read\n"
+    one = generation(containers__web_nspawn=text)
+    unit = one.units[WEB_UNIT]
+    assert settings(unit, "Unit", "Upholds") == ["bitbuilder-varlink@acme.socket"]
+    assert "bitbuilder-varlink@acme.socket" in settings(unit, "Unit", "After")
+    assert "--bind-ro=/run/bitbuilder/control/acme:/run/bitbuilder" in exec_argv(one)
+    assert insiders.controls(one.manifest) == {"web": "read"}
+    assert insiders.controls(generation().manifest) == insiders.controls(None) == {}
+    without = generation().units
+    assert not [path for path in (WEB_UNIT, DB_UNIT) if "varlink" in without[path] or "control" in without[path]]
 
 
 def test_the_root_is_made_by_a_script_that_becomes_nspawn() -> None:

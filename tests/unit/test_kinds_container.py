@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bbhv.kinds.settings import Verdict
+from bbhv.kinds.settings import Cost, Verdict
 from bbhv.kinds.source import MAX_FILE, Source
 from bbhv.kinds.workloads import nspawn
-from bbhv.kinds.workloads.container import TABLE, Container, read_container
+from bbhv.kinds.workloads.container import CONTROL, TABLE, Container, read_container
 
 from .model import METADATA_SCHEMA, told
 
@@ -155,5 +155,45 @@ def test_what_is_not_supported_yet_says_what_to_write_now() -> None:
     assert all(row.doc.endswith(".") and row.reason.startswith("Leave it out: ") for row in rows)
 
 
-def test_no_control_of_the_api_may_be_written_out() -> None:
-    assert read(f"[Exec]\nBoot=yes\n{OURS}Control=no\n")[1] == []
+def bound(text: str) -> list[str]:
+    """What is bound into a container that may reach the API in this way."""
+    container, findings = read(f"[Exec]\nBoot=yes\n{OURS}{text}")
+    assert container is not None, findings
+    argv = nspawn.command(
+        container, "acme", nspawn="/usr/bin/systemd-nspawn", systemd_version=257, root="/run/r",
+        uid_base=1_000_000_000, volumes="/v", control="/run/bitbuilder/control/acme" if container.controls else "",
+    )  # fmt: skip
+    return [word for word in argv if word.startswith("--bind")]
+
+
+def test_the_folder_of_the_api_is_bound_where_it_may_be_reached_and_cannot_be_written() -> None:
+    assert bound("") == bound("Control=no\n") == []
+    assert bound("Control=read\n") == bound("Control=full\n") == [
+        "--bind-ro=/run/bitbuilder/control/acme:/run/bitbuilder"
+    ]  # fmt: skip
+
+
+def test_a_change_of_control_restarts_and_no_word_is_no() -> None:
+    values = [read(f"[Exec]\nBoot=yes\n{OURS}{text}")[0] for text in ("", "Control=no\n", "Control=full\n")]
+    texts = [one.values.texts()[CONTROL.name] for one in values if one is not None]
+    assert texts == ["no", "no", "full"]
+    assert TABLE.cost(CONTROL.name) is Cost.RESTART
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("[Files]\nTemporaryFileSystem=/run/bitbuilder:size=1M", True),
+        ("[Files]\nTemporaryFileSystem=/run/bitbuilder/x:size=1M", True),
+        ("[Files]\nInaccessible=/run/bitbuilder", True),
+        ("[Files]\nInaccessible=/run", True),
+        ("[X-Bitbuilder]\nVolume=data:/run/bitbuilder", True),
+        ("[Files]\nTemporaryFileSystem=/run:size=1M", False),
+        ("[Files]\nTemporaryFileSystem=/run/bitbuilder-2:size=1M", False),
+        ("[Files]\nInaccessible=/run/other", False),
+    ],
+)
+def test_nothing_is_mounted_where_the_api_is(line: str, found: bool) -> None:
+    for control in ("no", "read", "full"):
+        text = f"[Exec]\nBoot=yes\n{line}\n{OURS}Control={control}\n"
+        assert read(text)[1] == (["4 BB304"] if found and control != "no" else [])

@@ -55,7 +55,15 @@ CONTAINER = About(
 
     A program of `exec:` runs as the user of the container, with its capabilities, in the limits of the tenant, and with
     an environment of its own; what it prints is thrown away, and what it leaves behind is killed. Checks run in units
-    `tenant-health@`<NAME>`.`<TENANT>`.service`.""",
+    `tenant-health@`<NAME>`.`<TENANT>`.service`.
+
+    With `Control=read` or `Control=full` the tenant can help itself from inside: `/run/bitbuilder` has the socket
+    `io.bitbuilder.Hypervisor`, on which every client of varlink calls the interface of this name, such as
+    `varlinkctl`(1) of the image. Everybody in the container may ask about the tenant. What changes something is for its
+    root alone, and only with `full`: who should only watch has `read`. No other tenant is there: to ask for one is
+    answered as if it did not exist. The host knows a caller by his user id, which no other container has, and by his
+    process, which must be one of the container: a program of `bbhv shell` is none, and is hung up on. A container that
+    runs keeps the socket up; nothing else is ever in this folder, and nothing in it can be changed.""",
     example="""
 # containers/web.nspawn
 [Exec]
@@ -66,8 +74,13 @@ Environment=ROLE=web
 Image=debian-13
 Volume=data:/srv/data
 MemoryMax=512M
+Control=read
+
+# in this container
+varlinkctl call /run/bitbuilder/io.bitbuilder.Hypervisor \\
+  io.bitbuilder.Hypervisor.ListTenants '{}'
 """,
-    see_also="`systemd.nspawn`(5), `systemd-nspawn`(1), `machinectl`(1)",
+    see_also="`systemd.nspawn`(5), `systemd-nspawn`(1), `machinectl`(1), `varlinkctl`(1)",
 )  # fmt: skip
 
 MACHINE = About(

@@ -199,6 +199,7 @@ FILES = (
     ("/var/lib/tenants/ID/storage/", "Where all of a tenant's data is, in a project quota or in `storage.raw`."),
     ("/var/lib/tenants/ID/script-state", "What the tenant's scripts keep; see `bbhv.script`(5)."),
     ("/run/bitbuilder/", "What systemd runs now, the locks, and the socket of the varlink interface."),
+    ("/run/bitbuilder/control/ID/", "The socket for a tenant's containers with `Control=`, mounted into them."),
     ("/usr/lib/bitbuilder/schemas/", "JSON Schemas of the JSON files, and the varlink interfaces."),
 )  # fmt: skip
 
@@ -216,6 +217,8 @@ UNIT_FILES = (
     ("tenant-sync.timer", "Calls `bbhv sync`."),
     ("tenant-sync@ID.service", "Syncs one tenant, as after a push; started while it runs, it runs once more."),
     ("bitbuilder-varlink.socket", "The varlink interface `io.bitbuilder.Hypervisor`; see `bbhv.varlink`(5)."),
+    ("bitbuilder-varlink@ID.socket", """The same for the containers of one tenant that have `Control=`, about itself
+    alone. They uphold it, and it stops with the last one."""),
     ("bitbuilder-look@.service", "Answers one call of it that only looks, such as a plan or a log."),
     ("bitbuilder-act@.service", "Answers one call of it that changes something."),
 )  # fmt: skip

@@ -20,7 +20,7 @@ from ...records import dataclass, replace
 from .. import paths, rereads
 from ..storage import copies, publish
 from ..storage.state import Outcome, Store, Trial
-from . import deadline, scripts
+from . import control, deadline, scripts
 from .deadline import Standing
 from .job import Job, Mode, each, now_usec, sentence
 from .probes import Asked
@@ -78,6 +78,7 @@ def switch(moves: Sequence[Move]) -> Mapping[str, str]:
     for move in moves:
         if move.job.outcome is None:
             publish.tidy(move.job.tenant)
+            control.settle(move.job.tenant, move.wanted)
     _urge("reload-or-restart", moves, (Action.RELOAD,))
     left = {move.job.tenant: words for move in moves if (words := _pre_start(move))}
     going = [move for move in moves if move.job.tenant not in left]
@@ -392,4 +393,5 @@ def stop_children(tenant: str) -> tuple[str, ...]:
         scripts.tell_failed(tenant, units)
     finally:
         systemd.act("stop", below, ok=(0, 5))
+        control.settle(tenant, None)
     return tuple(unit for unit in units if workload_of(unit)[0])

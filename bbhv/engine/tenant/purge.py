@@ -17,7 +17,7 @@ from ..storage import publish
 from ..storage.numbers import CIDS, RANGES
 from ..storage.state import Store
 from ..world import World, written
-from . import deadline
+from . import control, deadline
 from .job import Asked, say_waiting, tenant_lock
 
 _HEX = frozenset("0123456789abcdef")
@@ -130,6 +130,7 @@ def _forget(tenant: str) -> None:
     if publish.withdraw(tenant):
         systemd.daemon_reload()
     publish.tidy(tenant)
+    control.settle(tenant, None)
     publish.mark_stopped(tenant, False)
     publish.mark_suspended(tenant, False)
 

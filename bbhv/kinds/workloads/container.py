@@ -27,6 +27,8 @@ _LIMITS = "Limit the container by MemoryMax=, CPUQuota= and TasksMax= in [X-Bitb
 _USERS = "The host gives every container its own range of user ids."
 _LINKS = "A container gets a link for each of its networks. Leave it out."
 _INTERFACE = "It would take an interface of the host. Leave it out: only networks of the tenant can be reached."
+# Where a container that may use the API has the folder with its socket.
+CONTROL_FOLDER = "/run/bitbuilder"
 
 
 def _option(name: str) -> Callable[[object], tuple[str, ...]]:
@@ -148,8 +150,9 @@ NETWORK = Setting(
     repeat=True, refers=("netdev", "network"), named=lambda one: one.network,
 )
 CONTROL = Setting(
-    _OURS, "Control", _YES, v.one_of("no", later=("read", "full")), Cost.RESTART,
-    "Whether the tenant's own API can be reached inside. The default is no.",
+    _OURS, "Control", _YES, v.one_of("no", "read", "full"), Cost.RESTART,
+    f"Whether the API of the host can be reached inside, in {CONTROL_FOLDER}: no; read, with which everybody in there "
+    "can ask about the tenant; full, with which its root can act on the tenant as well.", default="no",
 )
 PROFILE = Setting(
     _OURS, "Profile", _YES, v.one_of("default", "strict"), Cost.RESTART,
@@ -224,6 +227,11 @@ class Container(workload.Workload):
     """A container as declared."""
 
     @property
+    def controls(self) -> bool:
+        """Whether the API of the host can be reached inside."""
+        return self.values.need(CONTROL) != "no"
+
+    @property
     def process_two(self) -> bool:
         """Whether the program runs below a small init that reaps processes and stops everything when asked."""
         chosen = self.values.get(PROCESS_TWO)
@@ -258,9 +266,23 @@ def _contradictions(container: Container) -> Iterator[Finding]:
             if values.given(row):
                 yield Finding(values.places(row)[0], "BB209", f"{row.key}= needs a first network.", hint)
     yield from _twice(values)
+    yield from _hidden(container)
     yield from workload.waits_for_itself(container)
     yield from workload.mounted_twice(values, workload.VOLUME, TEMPORARY)
     yield from workload.handed_twice(values)
+
+
+def _hidden(container: Container) -> Iterator[Finding]:
+    """What would take the place of the API, or hide it."""
+    values = container.values
+    hides = tuple(zip(values.all(INACCESSIBLE), values.places(INACCESSIBLE)))
+    rows: tuple[Setting[guest.VolumeMount | guest.Tmpfs], ...] = (workload.VOLUME, TEMPORARY)
+    mounts = [(one.path, place) for row in rows for one, place in zip(values.all(row), values.places(row))]
+    found = [place for path, place in (*mounts, *hides) if f"{path}/".startswith(f"{CONTROL_FOLDER}/")]
+    found += [place for path, place in hides if path == "/run"]
+    for place in found if container.controls else ():
+        hint = "Choose another path, or write Control=no."
+        yield Finding(place, "BB304", f"Control= has the API of the host in {CONTROL_FOLDER} already.", hint)
 
 
 def _twice(values: Values) -> Iterator[Finding]:

@@ -6,13 +6,12 @@ and later; what came later is asked for only where it exists.
 
 import hashlib
 
-from ...names import workload
+from ...names import UID_COUNT, workload
 from ..values import show_boolean
-from .container import BOOT, KILL_SIGNAL, NOTIFY_READY, PARAMETERS, Container
+from .container import BOOT, CONTROL_FOLDER, KILL_SIGNAL, NOTIFY_READY, PARAMETERS, Container
 from .handing import arguments
 from .workload import VOLUME
 
-UID_COUNT = 65536
 # The root is a folder that is made before: of an image with partitions none is ever looked at.
 NO_IMAGE = "--image-policy=~"
 FAMILIES = "--restrict-address-families=AF_UNIX AF_INET AF_INET6 AF_NETLINK"
@@ -29,10 +28,11 @@ def machine_id(machine: str) -> str:
 
 def command(
     container: Container, tenant: str, *, nspawn: str, systemd_version: int, root: str, uid_base: int, volumes: str,
-    interfaces: tuple[tuple[str, str], ...] = (), hosts: str = "",
+    interfaces: tuple[tuple[str, str], ...] = (), hosts: str = "", control: str = "",
 ) -> tuple[str, ...]:
     """The arguments, the program first. `root` is the prepared directory, `volumes` the folder of all volumes,
-    `interfaces` what becomes which interface inside, and `hosts` the file with the names of its neighbours."""
+    `interfaces` what becomes which interface inside, `hosts` the file with the names of its neighbours, and `control`
+    the folder in which the socket of the API is."""
     machine = workload(container.name, tenant)
     boot = container.values.need(BOOT)
     ready = container.values.get(NOTIFY_READY)
@@ -57,6 +57,7 @@ def command(
         *container.values.argv(),
         *(f"--bind={volumes}/{mount.volume}:{mount.path}:idmap" for mount in container.values.all(VOLUME)),
         *((f"--bind-ro={hosts}:/etc/hosts",) if hosts else ()),
+        *((f"--bind-ro={control}:{CONTROL_FOLDER}",) if control else ()),
         *arguments(container, tenant),
         *_start(container, boot),
         "--",

@@ -67,7 +67,7 @@ def _record(container: Container, setting: Setting, root: ImageRef) -> Workload:
 def _text(container: Container, setting: Setting, root: ImageRef) -> str:
     tenant, facts, ports = setting.tenant, setting.facts, setting.ports_of(container)
     machine = names.workload(container.name, tenant.id)
-    unit = waits("Container", container, setting, (root,))
+    unit = [*waits("Container", container, setting, (root,)), *_controlling(container, tenant)]
     directory = f"{facts.run_dir}/roots/{machine}"
     raw = _is_raw(root, facts)
     service = [
@@ -87,6 +87,12 @@ def _text(container: Container, setting: Setting, root: ImageRef) -> str:
                                        *_nspawn(container, tenant, directory, facts, machine, ports)))),
     ]  # fmt: skip
     return render(("Unit", unit), ("Service", service))
+
+
+def _controlling(container: Container, tenant: Tenant) -> Assignments:
+    """As long as it runs the socket is there, also when that has failed or somebody stopped it."""
+    unit = names.control_socket(tenant.id)
+    return [("Upholds", unit), ("After", unit)] if container.controls else []
 
 
 def _is_raw(root: ImageRef, facts: HostFacts) -> bool:
@@ -138,6 +144,7 @@ def _nspawn(
         volumes=facts.volumes(tenant.id),
         interfaces=tuple((port.peer, port.inside) for port in ports),
         hosts=f"{facts.run_dir}/networks/{tenant.id}/hosts" if ports and not container.values.need(READ_ONLY) else "",
+        control=facts.control(tenant.id) if container.controls else "",
     )
 
 

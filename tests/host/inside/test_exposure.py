@@ -16,6 +16,7 @@ UNITS = Path("/usr/lib/systemd/system")
 ENGINE = 50
 MOST = {
     "bitbuilder-varlink": 10,
+    "bitbuilder-varlink@": 10,
     "tenant-infra@": 10,
     "tenant-network@": 17,
     "bitbuilder-look@": 10,

@@ -40,7 +40,7 @@ PATHS = (
              ("use the drive that a machine writes", "Volume=drive:/srv/data", "BB209")),
     *lines(WEB, "X-Bitbuilder",
            ("shadow one mount by another", "Volume=data:/var/cache", "BB304"),
-           ("reach the host's API", "Control=full", "BB207")),
+           ("rule the host by its API", "Control=host", "BB205")),
 )  # fmt: skip
 
 POWERS = (
