@@ -1,6 +1,7 @@
 """The verbs that serve others: the varlink server, what it leaves to be done, and the workers inside the sandboxes."""
 
 from ..errors import EXIT_OK, UsageError
+from ..names import is_name
 from .main import Call
 from .output import Output
 
@@ -13,10 +14,14 @@ def worker(call: Call, output: Output) -> int:
 
 
 def serve(call: Call, output: Output) -> int:
-    """What bitbuilder-varlink.service calls: answers until it is idle. All that an answer needs is loaded before."""
+    """What bitbuilder-varlink.service calls, and bitbuilder-varlink@.service for containers of a tenant: answers until
+    it is idle. All that an answer needs is loaded before."""
     from ..ipc import service
 
-    service.serve()
+    tenant = call.get("--tenant")
+    if tenant and not is_name(tenant):
+        raise UsageError(f"{ascii(tenant[:64])} is not a tenant name.")
+    service.serve(tenant=tenant)
     return EXIT_OK
 
 

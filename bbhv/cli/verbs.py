@@ -164,7 +164,9 @@ VERBS = (
         Action("export", "TENANT VOLUME", "Write it to standard output"),
     )),
     Verb("boot", "", 0, 0, UNITS, "changing:boot", "Bring up what was good (tenant-manager.service)"),
-    Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)"),
+    Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)", (
+        Option("--tenant", "ID", "Those of this tenant's own containers alone"),
+    )),
     Verb("answer", "look|act", 1, 1, UNITS, "serving:answer", "Answer one call of the API", hidden=True),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),
     Verb("tenant", "VERB TENANT", 2, 2, UNITS, "changing:tenant", "Called by the units of a tenant", hidden=True),

@@ -267,7 +267,7 @@ def _end(host: World, tenants: Sequence[str], states: Mapping[str, str]) -> None
         systemd.daemon_reload()
     for tenant in gone:
         publish.tidy(tenant)
-        control.settle(tenant, None)
+        control.forget(tenant)
 
 
 def start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:

@@ -8,30 +8,33 @@ import errno
 import os
 import select
 import socket
-import struct
 from collections.abc import Callable, Sequence
 
 from ..errors import BbhvError, RefusedError
 from ..host import files
-from ..model.insiders import Controlled, Insider, judge
+from ..model.insiders import Controlled, judge
+from ..names import workload
+from . import peer
+from .peer import Caller
 
-_CREDENTIALS = struct.Struct("iII")
 _SO_PEERPIDFD = 77  # not in Python's socket module
 _GONE = "The process that connected is gone already."
 
 
-def identify(connection: socket.socket, tenant: str, known: Callable[[], Sequence[Controlled]]) -> Insider:
-    """Who calls on the socket of a tenant; `known` tells the containers of it that may.
+def identify(connection: socket.socket, tenant: str, known: Callable[[], Sequence[Controlled]]) -> Caller:
+    """Who calls on the socket of a tenant; `known` tells the containers of it that may. It is never an operator.
 
     Raises RefusedError for everybody who is not in one of them, root of the host too.
     """
-    pid, uid, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    pid, uid, _ = peer.credentials(connection)
     try:
-        return judge(tenant, uid, control_group(connection, pid), known())
+        one = judge(tenant, uid, control_group(connection, pid), known())
     except RefusedError as error:
         raise RefusedError(f"pid {pid}: {error.message}") from error
     except (BbhvError, OSError) as error:
         raise RefusedError(f"Who pid {pid} is cannot be told: {error}.") from error
+    name = f"uid {one.user} in {workload(one.name, tenant)}"
+    return Caller(pid, uid, False, tenant=tenant, may_change=one.may_change, name=name)
 
 
 def control_group(connection: socket.socket, pid: int) -> str:

@@ -21,7 +21,8 @@ _UNSET_ID = (1 << 32) - 1
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A peer: its process and user as this host numbers them, whether it is root or one of the operators, and all its
-    groups. One inside a container has a `tenant`, the only one that it may see, and may not always change something."""
+    groups. One inside a container has a `tenant`, the only one that it may see, and may not always change something;
+    `name` says who it is where the number of the user tells nobody."""
 
     pid: int
     uid: int
@@ -29,9 +30,15 @@ class Caller:
     groups: tuple[int, ...] = ()
     tenant: str = ""
     may_change: bool = True
+    name: str = ""
 
     def __str__(self) -> str:
-        return f"uid {self.uid} (pid {self.pid})"
+        return self.name or f"uid {self.uid} (pid {self.pid})"
+
+    @property
+    def whose(self) -> str:
+        """Whose share of the service it uses up: the users of a tenant have one together."""
+        return self.tenant or f"uid {self.uid}"
 
 
 def identify(connection: socket.socket, operators: int | None) -> Caller:
@@ -39,8 +46,14 @@ def identify(connection: socket.socket, operators: int | None) -> Caller:
 
     Raises RefusedError as `judge` does.
     """
-    pid, uid, gid = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    pid, uid, gid = credentials(connection)
     return judge(pid, uid, (gid, *_groups(connection)), operators)
+
+
+def credentials(connection: socket.socket) -> tuple[int, int, int]:
+    """The process, user and group of whoever connected, as this host numbers them."""
+    pid, uid, gid = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return pid, uid, gid
 
 
 def judge(pid: int, uid: int, groups: tuple[int, ...], operators: int | None) -> Caller:

@@ -41,7 +41,7 @@ class Limits:
 
     per_user: int = 16
     connections: int = 128  # of all users but root, who has `per_user` more in any case
-    units: int = 4  # that answer one user at a time, each a process of its own
+    units: int = 4  # that answer one user at a time, or one tenant, each a process of its own
     message: float = 30.0  # from the first byte of a message or reply to its last
     silence: float = 300.0  # of a connection that asks nothing
     idle: float = 30.0  # without connections, then the server ends
@@ -51,7 +51,7 @@ class Limits:
 class Server:
     """Serves listening sockets until it was idle for a while. `identify` says who is at the other end of a connection,
     or raises RefusedError; `units` are the addresses of those that start a unit for a call, and `denied` is called for
-    each call that its caller may not use."""
+    each call that its caller may not use, and for whoever is not let in."""
 
     def __init__(
         self,
@@ -127,6 +127,7 @@ class Server:
             caller = self._identify(connected)
             self._admit(caller)
         except (RefusedError, OSError) as error:
+            self._denied()
             self._log(f"{error} Disconnected.")
             connected.close()
             return
@@ -303,11 +304,11 @@ class Server:
         """Has a unit answer a call."""
         if connection not in self._connections:
             return
-        uid = connection.caller.uid
-        going = sum(one.work is not None and one.caller.uid == uid for one in self._connections)
+        whose = connection.caller.whose
+        going = sum(one.work is not None and one.caller.whose == whose for one in self._connections)
         try:
             if going >= self._limits.units:
-                message = f"{going} calls of uid {uid} are answered at this moment."
+                message = f"{going} calls of {whose} are answered at this moment."
                 raise VarlinkError(methods.BUSY, {"message": message, "hint": "Wait until one of them is."})
             connection.work = methods.said(lambda: work.ask(self._units[row.how], asked))
         except VarlinkError as error:

@@ -15,6 +15,8 @@ from .table import How
 
 METHOD = "io.bitbuilder.Work.Answer"
 SOCKETS = {How.LOOK: "/run/bitbuilder/look", How.ACT: "/run/bitbuilder/act"}
+# Each tenant has its own, so that none uses up the places of another.
+_OF_TENANTS = "/run/bitbuilder/work"
 # A unit is root's own program, but what it answers has parts that a tenant wrote.
 MAX_REPLY = 16 << 20
 _READ = 1 << 16
@@ -47,6 +49,11 @@ class Work:
     def close(self) -> None:
         """Listens no more."""
         self._socket.close()
+
+
+def sockets(tenant: str) -> dict[How, str]:
+    """The addresses of the units that answer for a tenant, or for the host."""
+    return {kind: f"{_OF_TENANTS}/{kind.value}@{tenant}" for kind in SOCKETS} if tenant else SOCKETS
 
 
 def ask(address: str, asked: Asked) -> Work:

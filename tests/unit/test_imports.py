@@ -60,6 +60,10 @@ WAYS = {
          "engine.tally", "engine.tenant.past", "host.networkd", "host.nft", "host.vmspawn"}
         | COMMAND | REPORT | VARLINK,
     ),
+    "what knows who calls from inside": (
+        "import bbhv.ipc.inside, bbhv.engine.insiders",
+        {"ipc.inside", "ipc.peer", "engine.insiders", "engine.storage.numbers", "model.insiders", "host.lock"} | REPORT,
+    ),
     "what asks servers": (
         "import os, sys; from bbhv.__main__ import door; sys.stdin = open(os.devnull); door(['worker', 'refs'])",
         {"__main__", "engine.repository.refs", "formats.httpreply", "formats.lsrefs", "version"} | {"errors", "names"},

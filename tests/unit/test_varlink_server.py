@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Clock:
 class Running:
     """A server in a thread of its own, its clock, and what it logged. A connection keeps it there until `leave`."""
 
-    def __init__(self, address: str, limits: Limits, operators: int | None) -> None:
+    def __init__(self, address: str, limits: Limits, identify: Callable[[socket.socket], peer.Caller]) -> None:
         self.address = address
         self.log: list[str] = []
         self.clock = Clock()
@@ -53,7 +54,6 @@ class Running:
         self.listener.setblocking(False)
         self._keeper = self.client()
         self.engine = Engine()
-        identify = partial(peer.identify, operators=operators)
         server = Server([self.listener], self.engine.service(), identify=identify, limits=limits, log=self.log.append,
                         clock=self.clock, units={How.LOOK: f"{address}.look", How.ACT: f"{address}.act"})  # fmt: skip
         self._thread = threading.Thread(target=server.run, daemon=True)
@@ -85,7 +85,7 @@ class Running:
 
 def running(address: Path | str, limits: Limits = Limits(idle=0.0), *, operators: int | None = os.getgid()) -> Running:
     """A server that the user of this test may ask everything."""
-    return Running(str(address), limits, operators)
+    return Running(str(address), limits, partial(peer.identify, operators=operators))
 
 
 def rejected(client: Client) -> bool:

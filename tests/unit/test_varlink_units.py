@@ -10,10 +10,11 @@ from bbhv.formats.jsontext import Json
 from bbhv.formats.varlink import Call, Framer, Reply, encode_reply
 from bbhv.ipc import work
 from bbhv.ipc.methods import Asked
+from bbhv.ipc.peer import Caller
 from bbhv.ipc.server import Limits
 from bbhv.ipc.table import HYPERVISOR, VARLINK
 
-from .test_varlink_server import hung_up, running
+from .test_varlink_server import Running, hung_up, running
 from .varlink_client import PATIENCE
 
 INFO, LOGS, SYNC = f"{VARLINK}.GetInfo", f"{HYPERVISOR}.Logs", f"{HYPERVISOR}.Sync"
@@ -189,6 +190,27 @@ def test_a_user_has_so_many_units_at_a_time(tmp_path: Path, manager: Manager) ->
         assert clients[2].receive().error == ""
         for client in clients:
             client.socket.close()
+
+
+def test_the_users_of_a_tenant_have_so_many_units_together(tmp_path: Path, manager: Manager) -> None:
+    users = iter(range(700_000, 700_100))
+
+    def identify(connection: socket.socket) -> Caller:
+        return Caller(1, next(users), False, tenant="acme")
+
+    with Running(str(tmp_path / "s"), Limits(idle=0.0, units=2), identify) as server:
+        clients = [server.client() for _ in range(3)]
+        for client in clients[:2]:
+            client.send(Call(LOGS, {"tenant": "acme"}, more=True))
+        units = [manager.start("look") for _ in range(2)]
+        clients[2].send(Call(LOGS, {"tenant": "acme"}, more=True))
+        busy = clients[2].receive()
+        assert (busy.error, busy.parameters["message"]) == (
+            f"{HYPERVISOR}.Busy", "2 calls of acme are answered at this moment."
+        )  # fmt: skip
+        for client in clients:
+            client.socket.close()
+        assert all(unit.is_left() for unit in units)
 
 
 def test_without_a_socket_of_units_the_call_fails_with_a_hint(tmp_path: Path) -> None:

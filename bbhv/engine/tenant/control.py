@@ -14,6 +14,12 @@ from ...names import control_service, control_socket
 from .. import paths
 
 
+def forget(tenant: str) -> None:
+    """Takes away what there is of the API of a tenant that is gone, with the count of whom it refused."""
+    settle(tenant, None)
+    files.discard(f"{paths.RUN_TALLY}/{tenant}")
+
+
 def settle(tenant: str, manifest: Manifest | None) -> None:
     """Takes socket and folder away, unless a container of this generation needs them. After a daemon-reload.
 

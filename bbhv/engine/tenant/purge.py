@@ -130,7 +130,7 @@ def _forget(tenant: str) -> None:
     if publish.withdraw(tenant):
         systemd.daemon_reload()
     publish.tidy(tenant)
-    control.settle(tenant, None)
+    control.forget(tenant)
     publish.mark_stopped(tenant, False)
     publish.mark_suspended(tenant, False)
 
