@@ -52,6 +52,8 @@ def test_what_answers_containers_may_do_no_more_than_what_answers_the_host_and_h
         "TemporaryFileSystem=/var/lib/tenants:ro,mode=0700",
         "BindReadOnlyPaths=/var/lib/tenants/%i",
         "MemoryMax=256M",
+        "CPUQuota=100%",
+        "CPUWeight=20",
     ]
 
 

@@ -58,12 +58,12 @@ CONTAINER = About(
     `tenant-health@`<NAME>`.`<TENANT>`.service`.
 
     With `Control=read` or `Control=full` the tenant can help itself from inside: `/run/bitbuilder` has the socket
-    `io.bitbuilder.Hypervisor`, on which every client of varlink calls the interface of this name, such as
-    `varlinkctl`(1) of the image. Everybody in the container may ask about the tenant. What changes something is for its
-    root alone, and only with `full`: who should only watch has `read`. No other tenant is there: to ask for one is
-    answered as if it did not exist. The host knows a caller by his user id, which no other container has, and by his
-    process, which must be one of the container: a program of `bbhv shell` is none, and is hung up on. A container that
-    runs keeps the socket up; nothing else is ever in this folder, and nothing in it can be changed.""",
+    `io.bitbuilder.Hypervisor`, on which every client of varlink calls the interface of this name (`bbhv.varlink`(5)),
+    such as `varlinkctl`(1) of the image. Everybody in the container may ask about the tenant. What changes something is
+    for its root alone, and only with `full`. No other tenant is there: to ask for one is answered as if it did not
+    exist. The host knows a caller by his user id, which no other container has, and by his process, which must be one
+    of the container: a program of `bbhv shell` or `Health=exec:` is none, and is hung up on. As long as a container
+    runs, the socket is there; nothing else ever is in this folder, and nothing in it can be changed from inside.""",
     example="""
 # containers/web.nspawn
 [Exec]

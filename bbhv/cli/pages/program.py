@@ -138,8 +138,9 @@ PROSE = {
     removes it. `export` writes the volume to standard output: a folder as a `tar`(1) archive, a drive as it is, while
     nothing uses it. What is not whole ends with a status that says so.""",
     "boot": "Called by `tenant-manager.service`: brings the good generations into /run and starts the tenants.",
-    "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. See
-    `bbhv.varlink`(5).""",
+    "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. With
+    `--tenant=` it answers processes in containers of this tenant that have `Control=`, and nobody else, not even root.
+    See `bbhv.varlink`(5).""",
 }
 
 STATUSES = (

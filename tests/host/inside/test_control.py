@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -11,13 +12,18 @@ from pathlib import Path
 import pytest
 
 from .conftest import Make
-from .support import run, unit_property, wait_until
+from .support import REGISTRATIONS, run, unit_property, wait_until
 from .world import Tenant, container, new_tenant
 
 FOLDERS = Path("/run/bitbuilder/control")
 INSIDE = "/run/bitbuilder/io.bitbuilder.Hypervisor"
-LIST, SYNC = "io.bitbuilder.Hypervisor.ListTenants", "io.bitbuilder.Hypervisor.Sync"
-CONFIRM = "io.bitbuilder.Hypervisor.Confirm"
+HYPERVISOR = "io.bitbuilder.Hypervisor"
+LIST, SYNC, CONFIRM = f"{HYPERVISOR}.ListTenants", f"{HYPERVISOR}.Sync", f"{HYPERVISOR}.Confirm"
+PLAN, LOGS, RESTART = f"{HYPERVISOR}.Plan", f"{HYPERVISOR}.Logs", f"{HYPERVISOR}.Restart"
+DENIED = {"error": "org.varlink.service.PermissionDenied"}
+RANGES = Path("/var/lib/bitbuilder/uids.json")
+COUNTS = Path("/run/bitbuilder-varlink")
+SHARE = 4  # calls of a tenant that units of their own answer at a time
 LEFT, ASIDE = "left", "left-a"  # the id of one is how that of the other begins
 # Connects as whoever it is told to become, and prints what it is told; being hung up on is a line of its own.
 KNOCK = """
@@ -57,23 +63,31 @@ def service(tenant: Tenant) -> str:
     return f"bitbuilder-varlink@{tenant.id}.service"
 
 
+def group(tenant: Tenant, name: str) -> str:
+    """The folder of the control group that the first process of a container is in."""
+    lines = Path(f"/proc/{tenant.leader(name)}/cgroup").read_text().splitlines()
+    (path,) = (line.removeprefix("0::") for line in lines if line.startswith("0::"))
+    return f"{run(['findmnt', '-no', 'TARGET', '-t', 'cgroup2']).stdout.split()[0]}{path}"
+
+
+def becoming(tenant: Tenant, name: str, *argv: str, uid: int = 0) -> list[str]:
+    """The command that becomes a process of a container, in all its namespaces and in its control group."""
+    join = 'echo $$ >"$0"/cgroup.procs && exec "$@"'
+    who = ["--target", str(tenant.leader(name)), "--all", f"--setuid={uid}", f"--setgid={uid}", "--root", "--wd"]
+    return ["sh", "-c", join, group(tenant, name), "nsenter", *who, "--", *argv]
+
+
 def as_inside(tenant: Tenant, name: str, *argv: str, uid: int = 0) -> "subprocess.CompletedProcess[str]":
-    """Runs a program as a process of a container, in all its namespaces and in its control group."""
-    who = ["--target", str(tenant.leader(name)), "--all", "--join-cgroup", f"--setuid={uid}", f"--setgid={uid}"]
-    return run(["nsenter", *who, "--root", "--wd", "--", *argv], check=False)
+    """Runs a program as a process of a container."""
+    return run(becoming(tenant, name, *argv, uid=uid), check=False)
 
 
 def call(
-    tenant: Tenant, name: str, method: str = LIST, given: str = "{}", uid: int = 0
+    tenant: Tenant, name: str, method: str = LIST, given: str = "{}", uid: int = 0, more: bool = False
 ) -> "subprocess.CompletedProcess[str]":
     """Calls a method from inside, by the client that the image has."""
-    return as_inside(tenant, name, "varlinkctl", "call", "--json=short", INSIDE, method, given, uid=uid)
-
-
-def group(tenant: Tenant, name: str) -> str:
-    """The folder of the control group that the first process of a container is in."""
-    line = Path(f"/proc/{tenant.leader(name)}/cgroup").read_text().strip()
-    return f"/sys/fs/cgroup{line.removeprefix('0::')}"
+    words = ["varlinkctl", "call", "--json=short", *(["--more"] if more else []), INSIDE, method, given]
+    return as_inside(tenant, name, *words, uid=uid)
 
 
 def base(tenant: Tenant, name: str) -> int:
@@ -188,9 +202,31 @@ def test_who_is_not_both_is_hung_up_on(
     assert "tenants" in knock(left, group(left, "full"), base(left, "full"))  # it is served that is both
 
 
+def replace(path: Path, data: bytes) -> None:
+    """Puts another file in the place of one."""
+    new = path.with_name("of-a-test")
+    new.write_bytes(data)
+    new.rename(path)
+
+
+def test_a_container_whose_range_is_recorded_as_another_is_nobody(two: Two) -> None:
+    left, _ = two
+    who = (group(left, "full"), base(left, "full"))
+    record = RANGES.read_bytes()
+    found = json.loads(record)
+    found[f"full.{LEFT}"] += 1 << 20
+    try:
+        for text in (json.dumps(found).encode(), b"{", b"[]"):
+            replace(RANGES, text)
+            assert knock(left, *who) == "hung up"
+    finally:
+        replace(RANGES, record)
+    assert "tenants" in knock(left, *who)
+
+
 def test_the_socket_comes_back_into_containers_that_run(make: Make) -> None:
     one = make("acme")
-    one.commit(web=container("Control=read"))
+    one.commit(web=container("Control=read", "[Files]", "ReadOnly=yes"))
     assert one.sync() == "applied", one.said
     assert call(one, "web").returncode == 0
     before = one.invocation("web")
@@ -273,23 +309,77 @@ def test_inside_nobody_sees_another_tenant(two: Two) -> None:
         for name, uid in (("full", 0), ("eye", 0), ("eye", 1000)):
             told = json.loads(call(one, name, uid=uid).stdout)["tenants"]
             assert [tenant["id"] for tenant in told] == [one.id]
-            assert json.loads(call(one, name, given=json.dumps({"tenant": one.id}), uid=uid).stdout)["tenants"] == told
-        words = [knock(one, group(one, "full"), base(one, "full"), method, json.dumps({"tenant": tenant}))
-                 for method in (LIST, SYNC, CONFIRM) for tenant in (other.id, "nobody-at-all")]  # fmt: skip
-        assert [word.replace(other.id, "X") for word in words[::2]] == [
-            word.replace("nobody-at-all", "X") for word in words[1::2]
-        ]
-        assert all('"error"' in word for word in words)
+            assert [tenant["id"] for tenant in json.loads(call(one, name, LIST, about(one), uid).stdout)["tenants"]]
+        own = (group(one, "full"), base(one, "full"))
+        for method in (LIST, PLAN, SYNC, CONFIRM):
+            words = {knock(one, *own, method, json.dumps({"tenant": name})) for name in (other.id, "nobody", "../x")}
+            assert list(map(json.loads, words)) == [DENIED | {"parameters": {}}], words
+
+
+def about(tenant: Tenant, **more: object) -> str:
+    """The parameters of a call about a tenant."""
+    return json.dumps({"tenant": tenant.id, **more})
 
 
 def test_only_root_inside_may_change_something_and_only_with_full(two: Two) -> None:
     left, _ = two
-    given = json.dumps({"tenant": LEFT})
     for name, uid, allowed in (("full", 0, True), ("full", 1000, False), ("eye", 0, False), ("eye", 1000, False)):
-        done = call(left, name, SYNC, given, uid)
+        done = call(left, name, SYNC, about(left), uid)
         assert (done.returncode == 0) is allowed, done
         assert allowed or "ermission" in done.stderr
-    wait_until("it was done", lambda: left.status()["outcome"] in ("unchanged", "applied"))
+    for name in ("Suspend", "Resume", "Purge", "SyncSystem", "DescribeHost"):  # an operator's alone
+        given = "{}" if name in ("SyncSystem", "DescribeHost") else about(left)
+        assert json.loads(knock(left, group(left, "full"), base(left, "full"), f"{HYPERVISOR}.{name}", given)) == (
+            DENIED | {"parameters": {}}
+        )
+
+
+def test_a_tenant_looks_at_what_is_its_own(two: Two) -> None:
+    left, _ = two
+    known = json.loads(call(left, "eye", f"{HYPERVISOR}.ListWorkloads", uid=1000).stdout)["workloads"]
+    assert {(one["tenant"], one["name"]) for one in known} == {(LEFT, "full"), (LEFT, "eye"), (LEFT, "none")}
+    for method, key in ((PLAN, "plan"), (f"{HYPERVISOR}.History", "generations"),
+                        (f"{HYPERVISOR}.DescribeTenant", "tenant")):  # fmt: skip
+        done = call(left, "eye", method, about(left))
+        assert done.returncode == 0 and json.loads(done.stdout)[key], done
+    lines = call(left, "eye", LOGS, about(left, workload="none", lines=5), more=True)
+    assert lines.returncode == 0 and "entry" in lines.stdout
+
+
+def test_root_inside_restarts_a_workload_and_encrypts_a_secret(two: Two) -> None:
+    left, _ = two
+    before = left.invocation("none")
+    done = call(left, "full", RESTART, about(left, workload="none"))
+    assert done.returncode == 0 and left.invocation("none") != before, done
+    wait_until("it runs again", lambda: left.state("none") == "active")
+    secret = call(left, "full", f"{HYPERVISOR}.EncryptCredential", about(left, name="word", secret="c2VjcmV0"))
+    assert secret.returncode == 0 and json.loads(secret.stdout)["text"], secret
+
+
+def test_a_tenant_that_asks_for_all_it_can_takes_no_place_of_another(two: Two) -> None:
+    left, aside = two
+    follow = ["varlinkctl", "call", "--more", INSIDE, LOGS, about(left, follow=True)]
+    asking = [
+        subprocess.Popen(becoming(left, "eye", *follow, uid=uid), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                         start_new_session=True) for uid in range(1, SHARE + 1)
+    ]  # fmt: skip
+    try:
+        wait_until("all are answered", lambda: len(answering()) == SHARE)
+        assert f"{SHARE} calls of {LEFT} are answered" in knock(left, group(left, "full"), base(left, "full"), PLAN,
+                                                                about(left))  # fmt: skip
+        assert call(aside, "eye", PLAN, about(aside)).returncode == 0
+        assert run(["varlinkctl", "call", "/run/bitbuilder/io.bitbuilder.Hypervisor", PLAN, about(left)]).stdout
+    finally:
+        for one in asking:
+            os.killpg(one.pid, signal.SIGTERM)
+            one.wait(timeout=30)
+    wait_until("nobody is answered any more", lambda: not answering())
+
+
+def answering() -> list[str]:
+    """The units that answer a call that looks."""
+    shown = run(["systemctl", "list-units", "--plain", "--no-legend", "--state=active", "bitbuilder-look@*.service"])
+    return shown.stdout.split("\n")[:-1]
 
 
 def test_root_inside_confirms_what_waits(make: Make) -> None:
@@ -301,6 +391,18 @@ def test_root_inside_confirms_what_waits(make: Make) -> None:
     one.repo.commit({"metadata.json": metadata,
                      "containers/web.nspawn": container("Control=full", exec=("Environment=ROLE=two",))})  # fmt: skip
     assert one.sync() == "held", one.said
-    done = call(one, "web", CONFIRM, json.dumps({"tenant": "acme"}))
+    done = call(one, "web", CONFIRM, about(one))
     assert done.returncode == 0, done
-    wait_until("it is good", lambda: one.status()["good"] == 2, timeout=60)
+    assert one.status()["good"] == 2 and "confirmed by uid 0 in web.acme" in str(one.status()["message"])
+
+
+def test_a_tenant_that_nobody_registers_any_more_leaves_nothing(make: Make) -> None:
+    one = make("acme")
+    one.commit(web=container("Control=full"))
+    assert one.sync() == "applied", one.said
+    assert knock(one, "", 0) == "hung up"
+    assert (COUNTS / "acme").is_file()
+    (REGISTRATIONS / "acme.json").unlink()
+    run(["systemctl", "reload", "tenant-manager.service"], timeout=120)
+    gone(one)
+    assert not (COUNTS / "acme").exists()
