@@ -62,6 +62,8 @@ FORMAT = 2
 # Data inside the archive: a rescue shell and a laptop have this one file only.
 DATA = ("schemas/*", "templates/**/*")
 TIERS = ("unit", "host", "vm")
+# What the tests inside a host import that is not ours.
+KIT = ("pytest", "varlink")
 
 # Runs in the Python that the archive is for: sources in, unchecked-hash bytecode out (PEP 552), both as JSON. Without
 # columns, which only underline a place in a traceback, without docstrings and without the annotations of functions,
@@ -271,7 +273,7 @@ def sysext(target: Target, progress: Progress) -> Path:
 
 
 def testkit(progress: Progress) -> Path:
-    """dist/bbhv-testkit.pyz: pytest and the tests that run inside a host, in one file."""
+    """dist/bbhv-testkit.pyz: the tests that run inside a host and what they import, in one file."""
     python = machine.venv(ROOT, progress)
     sources = ("tests/__init__.py", "tests/host/__init__.py", "tests/host/inside/**/*")
     key = cache.digest(cache.digest_files(ROOT, *sources, "build.py"), (ROOT / ".venv/packages").read_text())
@@ -279,7 +281,7 @@ def testkit(progress: Progress) -> Path:
     def make(path: Path) -> None:
         with progress.step("writing dist/bbhv-testkit.pyz"), tempfile.TemporaryDirectory() as scratch:
             site = Path(scratch) / "site"
-            run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", site, "pytest"])
+            run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", site, *KIT])
             for name in ("tests/__init__.py", "tests/host/__init__.py"):
                 (site / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, site / name)
@@ -411,7 +413,7 @@ def verb_sysext(options: argparse.Namespace, progress: Progress) -> int:
 
 
 def verb_testkit(_options: argparse.Namespace, progress: Progress) -> int:
-    """dist/bbhv-testkit.pyz: pytest and the tests for inside a host, one file"""
+    """dist/bbhv-testkit.pyz: the tests for inside a host and what they import, one file"""
     print(testkit(progress))
     return 0
 
