@@ -24,7 +24,7 @@ def entry(line: str) -> dict[str, Json] | None:
         return None
     when, priority = text(value.get("__REALTIME_TIMESTAMP")), text(value.get("PRIORITY"))
     return {
-        "whenUSec": int(when) if when.isdecimal() and len(when) < 20 else 0,
+        "whenUSec": int(when) if when.isdecimal() and len(when) < 19 else 0,
         "cursor": text(value.get("__CURSOR")),
         "unit": text(value.get("UNIT")) or text(value.get("_SYSTEMD_UNIT")),
         "priority": int(priority) if priority in tuple("01234567") else _NOTICE,

@@ -330,6 +330,7 @@ TARGETS = (
     Target("varlink streams", lambda: varlinks.STREAMS, varlinks.stream, floor=500),
     Target("varlink descriptions", varlinks.descriptions, varlinks.description, rounds=1000, floor=20),
     Target("varlink types", lambda: varlinks.STREAMS, varlinks.types, rounds=1000, floor=500),
+    Target("entries of the journal", lambda: varlinks.ENTRIES, varlinks.entry, rounds=1000, floor=30),
     Target("settings tables", lambda: [case for kind in KIND_NAMES for case in _fixture(kind)], tables, rounds=500,
            floor=200),
     Target("declarations", lambda: [case for kind in KIND_NAMES for case in _fixture(kind)] + documents(),

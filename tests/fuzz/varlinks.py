@@ -1,4 +1,5 @@
-"""What is fuzzed of varlink: calls, replies, streams of them, descriptions of interfaces, and values of their types.
+"""What is fuzzed of varlink: calls, replies, streams of them, descriptions of interfaces, and values of their types, also
+those that are made of what systemd says.
 
 Each check raises AssertionError when a promise is broken, and says whether the input was accepted.
 """
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from bbhv.formats import jsontext
+from bbhv.formats import jsontext, logentry
 from bbhv.formats.varlink import Framer, Reply, WireError, encode_call, encode_reply, parse_call, parse_reply
 from bbhv.formats.varlink_idl import IdlError, mismatch, parse
 from bbhv.formats.varlink_text import render
@@ -32,6 +33,11 @@ VALUES = [
     b'{"tenants": [{"id": "acme", "state": "enabled", "generation": 3, "workloads": [], "findings": []}]}',
     b'{"tenant": "acme"}', b'{"tenants": []}', b'{"x": {"a": [true, 1.5, null]}}', b"[]", b"{}",
 ]  # fmt: skip
+ENTRIES = [
+    b'{"__CURSOR":"s=1","__REALTIME_TIMESTAMP":"1700000000000000","PRIORITY":"6","MESSAGE":"hello","UNIT":"x.service"}',
+    b'{"__REALTIME_TIMESTAMP":"999999999999999999","MESSAGE":[104,255,0],"_SYSTEMD_UNIT":["a.service","b.service"]}',
+    b'{"MESSAGE":null,"PRIORITY":["3","4"],"__CURSOR":"\\ud800"}',
+]
 T = TypeVar("T")
 INTERFACE = parse((SCHEMAS / "io.bitbuilder.Hypervisor.varlink").read_text(encoding="utf-8"))
 
@@ -100,6 +106,13 @@ def value(data: bytes) -> bool:
     types = [kind for method in INTERFACE.methods.values() for kind in (method.parameters, method.reply)]
     said = [mismatch(INTERFACE, kind, located.value) for kind in types] if located else [""]
     return None in said
+
+
+def entry(data: bytes) -> bool:
+    """An entry of the journal is one of those that the method Logs gives, or none."""
+    found = logentry.entry(data.decode("utf-8", "surrogateescape"))
+    assert found is None or mismatch(INTERFACE, INTERFACE.methods["Logs"].reply, {"entry": found}) is None
+    return found is not None
 
 
 def types(data: bytes) -> bool:
