@@ -1,5 +1,5 @@
-"""What is fuzzed of varlink: calls, replies, streams of them, descriptions of interfaces, and values of their types, also
-those that are made of what systemd says.
+"""What is fuzzed of varlink: calls, replies, streams of them, descriptions of interfaces, values of their types, and
+what is made of the words of systemd.
 
 Each check raises AssertionError when a promise is broken, and says whether the input was accepted.
 """

@@ -1,5 +1,7 @@
 """The table of methods: who may call what, in which order a call is judged, and which error says what."""
 
+from functools import cache
+
 import pytest
 
 from bbhv.errors import BbhvError
@@ -23,6 +25,7 @@ def texts() -> dict[str, str]:
     return {path.name.removesuffix(".varlink"): path.read_text() for path in SCHEMAS.glob("*.varlink")}
 
 
+@cache
 def service() -> Service:
     return Engine().service("1.2.3")
 
