@@ -54,6 +54,11 @@ def tenant(tenant_id: str) -> str:
     return f"{TENANTS}/{tenant_id}"
 
 
+def revoked(tenant_id: str) -> str:
+    """What of a tenant's networks is shut, because it is not granted any more."""
+    return f"{TENANTS}/{tenant_id}/revoked.json"
+
+
 def clone(tenant_id: str) -> str:
     """The clone of a tenant's repository."""
     return f"{TENANTS}/{tenant_id}/config.git"

@@ -10,6 +10,7 @@ from bbhv.model import neighbours
 from bbhv.model.compile import Generation, compile_tenant
 from bbhv.model.networks import wires
 from bbhv.model.networks.filter import interface_id
+from bbhv.model.networks.revoked import revoked, told
 from bbhv.model.plan import Action, plan
 from bbhv.model.registration import Grants
 from bbhv.model.tenant import read_tenant
@@ -115,6 +116,34 @@ def test_without_a_grant_nothing_leaves_and_with_one_only_what_is_public() -> No
     rules = nft.from_json(open_.networks["filter.json"]).chains["inet", "from-acme"]
     assert any('oifname { "eth0" }' in rule and "ip daddr != " in rule and "10.0.0.0/8" in rule for rule in rules)
     assert setting(open_, FROM, "Network", "IPv4Forwarding") == ["yes"]
+
+
+def test_a_port_leads_back_only_into_the_network_that_it_is_of_and_ends_with_its_connections() -> None:
+    ported = {"network/back.netdev": LAN.replace("lan", "back"),
+              "containers/web.nspawn": WEB.replace("=lan\n", "=lan\nPort=8080:80\n") + "Address=10.77.0.10\n"}
+    chains = nft.from_json(made(ported, replace(GRANTS, ports=("tcp:8080",))).networks["filter.json"]).chains
+    (asked,) = chains["inet", "ports-acme"]
+    assert asked.startswith('iifname "lan.acme" ') and asked.endswith(" tcp dport 8080 dnat ip to 10.77.0.10:80")
+    assert chains["inet", "translate-acme"] == ('iifname "lan.acme" oifname "lan.acme" ct status dnat masquerade',)
+    for chain, link in (("to-acme", 'oifname "lan.acme"'), ("from-acme", 'iifname "lan.acme"')):
+        (rule,) = chains["inet", chain]
+        assert rule.startswith(link) and "ct original protocol tcp ct original proto-dst 8080 ct reply ip saddr" in rule
+    without = nft.from_json(made({}).networks["filter.json"]).chains
+    assert {without["inet", f"{chain}-acme"] for chain in ("ports", "translate", "to", "from")} == {()}
+
+
+def test_what_is_not_granted_any_more_is_shut_and_nothing_else() -> None:
+    one = wires.Wires(links={}, ports={}, bridges=("lan.acme",), forwarded=("tcp:8080", "udp:53"))
+    all_of = replace(GRANTS, ports=("tcp:8080-8090", "udp:53"), internet=True, uplinks=("eth0", "eth1"))
+    assert revoked(one, ("eth0", "eth1"), all_of) == nft.Fragment()
+    less = revoked(one, ("eth0", "eth1"), replace(all_of, ports=("udp:53",), uplinks=("eth1",)))
+    assert less.elements == {
+        ("inet", "shut_ports"): {"tcp . 8080": "drop"},
+        ("inet", "shut_ways"): {'"lan.acme" . "eth0"': "drop", '"eth0" . "lan.acme"': "drop"},
+    }
+    assert told(less) == "tcp:8080, internet" and nft.from_json(nft.to_json(less)) == less
+    assert len(revoked(one, ("eth0", "eth1"), replace(all_of, internet=False)).elements["inet", "shut_ways"]) == 4
+    assert revoked(one, (), replace(all_of, internet=False)) == nft.Fragment()
 
 
 def test_the_wires_are_read_back_and_nothing_else_is() -> None:

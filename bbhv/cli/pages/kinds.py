@@ -149,7 +149,9 @@ NETWORK = About(
     the world, unless the registration grants `internet` and an uplink, and then public addresses only.
 
     `Port=` in `[Network]` of a container is a port of the host that leads to its address, by IPv4 and IPv6; who calls
-    is seen as he is. It must be granted.
+    is seen as he is. It must be granted. Workloads of the same network may ask the host for the port as well, but not
+    the container itself where the host has `br_netfilter` loaded. When a `Port=` is gone, or the grant of `internet`,
+    the connections that came about by it are cut off.
 
     A change touches what differs: workloads stay connected, and a bridge stays as long as it is declared.""",
     example="""

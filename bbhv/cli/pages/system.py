@@ -142,7 +142,10 @@ networks that need it, never for the whole host; for whom it was off before, pac
 undelivered as before, and it is off again when no tenant has a network. IPv6 can be passed on interface by interface
 since Linux 6.17; on an older kernel tenants have IPv6 inside of their networks only.
 
-Subnets and ports are one tenant's alone: the second one that takes them is told that they are taken."""
+Subnets and ports are one tenant's alone: the second one that takes them is told that they are taken.
+
+A port that is taken back, and `internet`, are shut by the next sync for new connections and for those that are there,
+also while the commit that asks for more is refused for that and what runs goes on."""
 
 HOST = """`host/extensions/sysext/` and `host/extensions/confext/` have the extensions of the host itself: a folder with
 the tree of the extension, or `NAME.image` as in `bbhv.extension`(5)."""

@@ -1,8 +1,9 @@
 """What was last done for the networks of each tenant, until the next boot: what to change, and what to take away.
 
     /run/bitbuilder/networks/acme/record.json     the texts that are in force
-    /run/bitbuilder/networks/acme/hosts           the names of its workloads, which its containers see
+    /run/bitbuilder/networks/acme/hosts           the names of its workloads, which these see
     /run/bitbuilder/networks/_filter              how the filter looked when it was last changed
+    /run/bitbuilder/networks/_base                what of it is no tenant's, which another version of bbhv may have
 
 While something changes, the record has what was before as well: whoever comes after an interruption takes away both.
 """
@@ -19,6 +20,7 @@ from .. import paths
 
 MAX_RECORD = 16 << 20
 FILTER = f"{paths.RUN_NETWORKS}/_filter"
+BASE = f"{paths.RUN_NETWORKS}/_base"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ from .meaning import read, wires_of
 from .record import Record
 
 WAIT_SEC = 30
+# Beside what a generation says: what of it is not granted any more.
+REVOKED = "revoked.json"
 _OPENED = f"{paths.RUN_NETWORKS}/_opened"
 _OURS = (NETWORK_GROUP, PORT_GROUP, WAY_GROUP)
 # IPv6 is passed on interface by interface since Linux 6.17; before that only by all interfaces at once, or by none.
@@ -42,7 +44,8 @@ def up(tenant: str) -> None:
     if missing := sorted({FILTER, HOSTS, WIRES} - set(wanted)):
         hint = f"A sync makes it anew: bbhv sync {tenant}"
         raise BbhvError(f"The generation is damaged: {folder} has no {', '.join(missing)}.", hint=hint)
-    _settle(tenant, wanted)
+    shut = files.read(paths.revoked(tenant))
+    _settle(tenant, {**wanted, REVOKED: shut.decode("utf-8", "replace")} if shut else wanted)
 
 
 def down(tenant: str) -> None:
@@ -103,7 +106,8 @@ def _tell_names(tenant: str, data: bytes) -> None:
 def _fragment(*texts: Mapping[str, str]) -> Fragment:
     found = Fragment()
     for one in texts:
-        found = found.joined(read(FILTER, text.from_json, one)) if FILTER in one else found
+        for name in (FILTER, REVOKED):
+            found = found.joined(read(name, text.from_json, one)) if name in one else found
     return found
 
 
@@ -130,6 +134,7 @@ def _filter(tenant: str, known: Record, wanted: Mapping[str, str]) -> None:
     if not wanted and not others:
         nft.delete(FILTER_TABLE, text.FAMILIES)
         files.discard(record.FILTER)
+        files.discard(record.BASE)
         _close()
         return
     in_force = listed is not None and look.is_in_force()
@@ -137,12 +142,13 @@ def _filter(tenant: str, known: Record, wanted: Mapping[str, str]) -> None:
         log.write("warning", "Somebody has changed the filter of tenants: all of it is put in force again.")
     if in_force and old == new and not known.before:
         return
-    if in_force:
+    if in_force and files.read(record.BASE) == filter.BASE.encode():
         nft.load(text.replaced(FILTER_TABLE, old, new))
     else:
         fragments = {one: _fragment(record.load(one).now) for one in others}
         whole = text.whole(FILTER_TABLE, filter.BASE, {**fragments, tenant: new})
         nft.load(whole + _noted(_opened()))
+        files.write(record.BASE, filter.BASE.encode(), 0o600)
     look.note_filter()
 
 

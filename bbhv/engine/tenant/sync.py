@@ -30,7 +30,8 @@ from ..repository.read import read
 from ..repository.signers import Signers
 from ..storage import collect, images, publish
 from ..world import World
-from . import activate, batches, confirming, gate, healing, planning, recovery, room, scripts, sight, still, supply
+from . import activate, batches, confirming, gate, healing, planning, recovery, revoking, room, scripts, sight
+from . import still, supply
 from .job import Asked, Job, Mode, each, is_active, say_waiting, sentence
 
 
@@ -78,6 +79,7 @@ def _finish(jobs: Sequence[Job]) -> None:
     _activate(jobs)
     each([job for job in jobs if _falls_back(job)], 1, _fall_back)
     for job in jobs:
+        revoking.settle(job)
         job.lock.release()
 
 

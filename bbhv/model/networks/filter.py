@@ -9,8 +9,9 @@ What is let pass:
 
 - inside of a network, everything, from the hardware address and the addresses that a workload has;
 - from a network to the host: DHCP, where the host serves it, and what IPv6 needs to find the host; answers;
-- to a network, from the host: everything; from elsewhere: Port=, by the granted ports;
-- with `internet`, from a network through the granted uplinks to public addresses.
+- to a network, from the host: everything; from elsewhere, and from the network itself: Port=, by the granted ports;
+- with `internet`, from a network through the granted uplinks to public addresses. What belongs to no connection would
+  leave with the address that it came with, so it is dropped.
 
 An uplink that did not forward before is opened for tenants alone: what comes by it for others of the host's interfaces
 is dropped as before. The kernel has no reject for bridges, so frames that may not pass are dropped.
@@ -23,6 +24,7 @@ from ...formats.nft import Fragment
 from ...kinds.networks import keys
 from ...kinds.networks.address import IPAddress
 from ...kinds.networks.network import Network
+from ...kinds.workloads.ports import Port as Forwarded
 from ...names import FILTER_TABLE as TABLE
 from ...names import NETWORK_GROUP, PORT_GROUP, interface_name
 from ..registration import Grants
@@ -30,6 +32,7 @@ from ..tenant import Tenant
 from . import addressing
 from .files import bridges
 from .ports import Port
+from .revoked import PORTS, WAYS
 
 # What internet does not lead to: the networks of the operator, of providers, of hosts themselves (RFC 6890).
 PRIVATE4 = (
@@ -43,11 +46,14 @@ BASE = f"""\
 table inet {TABLE} {{
 	set opened_ip {{ type ifname; }}
 	set opened_ip6 {{ type ifname; }}
+	map {PORTS} {{ type inet_proto . inet_service : verdict; }}
+	map {WAYS} {{ type ifname . ifname : verdict; }}
 	map within {{ type ifname . ifname : verdict; }}
 	map input_from {{ type ifname : verdict; }}
 	map forward_from {{ type ifname : verdict; }}
 	map forward_to {{ type ifname : verdict; }}
 	map translate_from {{ type ifname : verdict; }}
+	map ports_from {{ type ifname : verdict; }}
 	map tcp_to_ip {{ type inet_service : ipv4_addr . inet_service; }}
 	map udp_to_ip {{ type inet_service : ipv4_addr . inet_service; }}
 	map tcp_to_ip6 {{ type inet_service : ipv6_addr . inet_service; }}
@@ -61,10 +67,13 @@ table inet {TABLE} {{
 	}}
 	chain forward {{
 		type filter hook forward priority filter; policy accept;
+		ct status dnat ct original protocol . ct original proto-dst vmap @{PORTS}
+		ct status & dnat == 0 iifname . oifname vmap @{WAYS}
 		iifname . oifname vmap @within
 		meta nfproto ipv4 iifname @opened_ip meta oifgroup != {NETWORK_GROUP} drop
 		meta nfproto ipv6 iifname @opened_ip6 meta oifgroup != {NETWORK_GROUP} drop
 		meta iifgroup != {NETWORK_GROUP} meta oifgroup != {NETWORK_GROUP} accept
+		ct state {{ invalid, untracked }} drop
 		meta iifgroup {NETWORK_GROUP} meta oifgroup {NETWORK_GROUP} drop
 		meta iifgroup {NETWORK_GROUP} iifname vmap @forward_from
 		meta oifgroup {NETWORK_GROUP} oifname vmap @forward_to
@@ -72,6 +81,7 @@ table inet {TABLE} {{
 	}}
 	chain prerouting {{
 		type nat hook prerouting priority dstnat; policy accept;
+		meta iifgroup {NETWORK_GROUP} iifname vmap @ports_from
 		meta iifgroup {NETWORK_GROUP} accept
 		fib daddr type local jump ports
 	}}
@@ -89,7 +99,7 @@ table inet {TABLE} {{
 	}}
 	chain postrouting {{
 		type nat hook postrouting priority srcnat; policy accept;
-		meta oifgroup != {NETWORK_GROUP} iifname vmap @translate_from
+		iifname vmap @translate_from
 	}}
 }}
 table bridge {TABLE} {{
@@ -122,9 +132,10 @@ def fragment(tenant: Tenant, grants: Grants, ports: tuple[Port, ...]) -> Fragmen
     uplinks = grants.uplinks if grants.internet else ()
     chains = {
         ("inet", f"input-{tenant.id}"): tuple(_input(names, said)),
-        ("inet", f"from-{tenant.id}"): tuple(_from(said, names, uplinks)),
+        ("inet", f"from-{tenant.id}"): tuple(_from(said, names, uplinks, ports)),
         ("inet", f"to-{tenant.id}"): tuple(_to(ports, uplinks)),
-        ("inet", f"translate-{tenant.id}"): tuple(_translate(said, names, uplinks)),
+        ("inet", f"ports-{tenant.id}"): tuple(_ports(ports)),
+        ("inet", f"translate-{tenant.id}"): tuple(_translate(said, names, uplinks, ports)),
         **{("bridge", port.interface): tuple(_port(port, ports, said.get(port.network))) for port in ports},
     }
     by_name = [f'"{own}"' for own in names.values()]
@@ -135,6 +146,7 @@ def fragment(tenant: Tenant, grants: Grants, ports: tuple[Port, ...]) -> Fragmen
         ("inet", "forward_from"): dict.fromkeys(by_name, f"jump from-{tenant.id}"),
         ("inet", "forward_to"): dict.fromkeys(by_name, f"jump to-{tenant.id}"),
         ("inet", "translate_from"): dict.fromkeys(by_name, f"jump translate-{tenant.id}"),
+        ("inet", "ports_from"): dict.fromkeys(by_name, f"jump ports-{tenant.id}"),
         ("bridge", "from"): {f'"{port.interface}"': f"jump {port.interface}" for port in ports},
         **_forwarded(ports),
     }
@@ -158,9 +170,12 @@ def _subnets(network: Network | None, version: int) -> list[str]:
     return [str(one.network) for one in network.subnets if one.network.version == version] if network else []
 
 
-def _from(said: dict[str, Network], names: dict[str, str], uplinks: Iterable[str]) -> Iterator[str]:
+def _from(
+    said: dict[str, Network], names: dict[str, str], uplinks: Iterable[str], ports: tuple[Port, ...]
+) -> Iterator[str]:
     """What leaves a network through the host: answers to who came by a port, and what may go to the internet."""
-    yield "ct direction reply ct status dnat ct state established,related accept"
+    for own, leads in _leading(ports):
+        yield f'iifname "{own}" ct direction reply ct status dnat ct state established,related {leads} accept'
     out = _quoted(uplinks)
     for name, own in sorted(names.items()) if out else ():
         if subnets := _subnets(said.get(name), 4):
@@ -172,16 +187,42 @@ def _from(said: dict[str, Network], names: dict[str, str], uplinks: Iterable[str
 
 def _to(ports: tuple[Port, ...], uplinks: Iterable[str]) -> Iterator[str]:
     """What comes into a network through the host: to a port that is forwarded, and answers from the internet."""
-    for port in ports:
-        for one in port.forwarded:
-            for address in port.addresses:
-                where = f"{_ip(address)} daddr {address} {one.protocol} dport {one.inside}"
-                yield f'oifname "{port.bridge}" ct direction original ct status dnat {where} accept'
+    for own, leads in _leading(ports):
+        yield f'oifname "{own}" ct direction original ct status dnat {leads} accept'
     if out := _quoted(uplinks):
         yield f"iifname {out} ct direction reply ct state established,related accept"
 
 
-def _translate(said: dict[str, Network], names: dict[str, str], uplinks: Iterable[str]) -> Iterator[str]:
+def _leading(ports: tuple[Port, ...]) -> Iterator[tuple[str, str]]:
+    """For each way that a port of the host leads: the network, and what tells its connections from all others. It is
+    asked of the connection, not of the packet: so it holds for both directions, and for errors about it; and when a
+    port is taken back, what came by it has an end in both."""
+    for port, one, address in _ways(ports):
+        there = f"ct reply {_ip(address)} saddr {address} ct reply proto-src {one.inside}"
+        yield port.bridge, f"ct original protocol {one.protocol} ct original proto-dst {one.host} {there}"
+
+
+def _ways(ports: tuple[Port, ...]) -> Iterator[tuple[Port, Forwarded, IPAddress]]:
+    return ((port, one, address) for port in ports for one in port.forwarded for address in port.addresses)
+
+
+def _ports(ports: tuple[Port, ...]) -> Iterator[str]:
+    """Who asks the host, in a network, for a port that leads back into the same network. No other network is led
+    there: the rule names the one."""
+    for port, one, address in _ways(ports):
+        to = f"{address}:{one.inside}" if address.version == 4 else f"[{address}]:{one.inside}"
+        asked = f'iifname "{port.bridge}" meta nfproto ipv{address.version} fib daddr type local'
+        yield f"{asked} {one.protocol} dport {one.host} dnat {_ip(address)} to {to}"
+
+
+def _translate(
+    said: dict[str, Network], names: dict[str, str], uplinks: Iterable[str], ports: tuple[Port, ...]
+) -> Iterator[str]:
+    """Who leaves by an uplink has the host's address there; so has who was led back into his network, or he would be
+    answered by somebody whom he did not ask. (Where br_netfilter is loaded, the bridge leads him back by itself, and
+    the answer too.)"""
+    for own in sorted({port.bridge for port in ports if port.forwarded}):
+        yield f'iifname "{own}" oifname "{own}" ct status dnat masquerade'
     if out := _quoted(uplinks):
         for name, own in sorted(names.items()):
             for version in (4, 6):
@@ -193,11 +234,9 @@ def _translate(said: dict[str, Network], names: dict[str, str], uplinks: Iterabl
 def _forwarded(ports: tuple[Port, ...]) -> dict[tuple[str, str], dict[str, str]]:
     """Where ports of the host lead, by protocol and by version of IP."""
     found: dict[tuple[str, str], dict[str, str]] = {}
-    for port in ports:
-        for one in port.forwarded:
-            for address in port.addresses:
-                into = found.setdefault(("inet", f"{one.protocol}_to_{_ip(address)}"), {})
-                into.setdefault(str(one.host), f"{address} . {one.inside}")
+    for _, one, address in _ways(ports):
+        into = found.setdefault(("inet", f"{one.protocol}_to_{_ip(address)}"), {})
+        into.setdefault(str(one.host), f"{address} . {one.inside}")
     return found
 
 

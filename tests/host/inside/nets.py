@@ -1,9 +1,11 @@
 """What tests of networks share: the files of a tenant, commands in the network of a workload, and the world."""
 
 import json
+import os
+import select
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from .support import leader, run, wait_until
 from .world import Tenant
@@ -13,6 +15,9 @@ GRANTED = {
     "images": ["debian-*"],
 }  # fmt: skip
 WORLD, UPLINK = "world", "up0"
+# A second world, with the subnets of its uplink.
+ELSEWHERE, OTHER_UPLINK = "elsewhere", "up1"
+_WAYS = {WORLD: (UPLINK, "198.51.100", "2001:db8:1:"), ELSEWHERE: (OTHER_UPLINK, "192.0.2", "2001:db8:2:")}
 
 
 def grants(number: int, **more: object) -> dict[str, object]:
@@ -81,25 +86,27 @@ def links() -> dict[str, int]:
 
 
 @contextmanager
-def world(*addresses: str) -> Iterator[None]:
-    """A network namespace that plays the internet, behind the interface up0 of the host, with addresses in both."""
+def world(*addresses: str, name: str = WORLD) -> Iterator[None]:
+    """A network namespace that plays the internet, behind an uplink of the host, with addresses in both."""
+    uplink, four, six = _WAYS[name]
+    inner = f"w{uplink}"
     for words in (
-        ("netns", "add", WORLD), ("link", "add", UPLINK, "type", "veth", "peer", "name", "w0", "netns", WORLD),
-        ("link", "set", UPLINK, "up"), ("-n", WORLD, "link", "set", "w0", "up"),
-        ("-n", WORLD, "link", "set", "lo", "up"),
-        ("address", "add", "198.51.100.1/24", "dev", UPLINK),
-        ("address", "add", "2001:db8:1::1/64", "dev", UPLINK, "nodad"),
-        ("-n", WORLD, "address", "add", "198.51.100.2/24", "dev", "w0"),
-        ("-n", WORLD, "address", "add", "2001:db8:1::2/64", "dev", "w0", "nodad"),
-        *(("-n", WORLD, "address", "add", address, "dev", "lo") for address in addresses),
-        *(("route", "add", address, "via", "198.51.100.2") for address in addresses),
+        ("netns", "add", name), ("link", "add", uplink, "type", "veth", "peer", "name", inner, "netns", name),
+        ("link", "set", uplink, "up"), ("-n", name, "link", "set", inner, "up"),
+        ("-n", name, "link", "set", "lo", "up"),
+        ("address", "add", f"{four}.1/24", "dev", uplink),
+        ("address", "add", f"{six}:1/64", "dev", uplink, "nodad"),
+        ("-n", name, "address", "add", f"{four}.2/24", "dev", inner),
+        ("-n", name, "address", "add", f"{six}:2/64", "dev", inner, "nodad"),
+        *(("-n", name, "address", "add", address, "dev", "lo") for address in addresses),
+        *(("route", "add", address, "via", f"{four}.2") for address in addresses),
     ):  # fmt: skip
         run(["ip", *words])
     try:
         yield
     finally:
-        run(["ip", "netns", "delete", WORLD])
-        run(["ip", "link", "delete", UPLINK], check=False)
+        run(["ip", "netns", "delete", name])
+        run(["ip", "link", "delete", uplink], check=False)
 
 
 def outside(*argv: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -140,6 +147,25 @@ with socket.socket(family, kind) as one:
 """
 
 
+PEER = """
+import select, socket, sys
+family, where = getattr(socket, sys.argv[2]), (sys.argv[3], int(sys.argv[4]))
+if sys.argv[1] == "listen":
+    with socket.create_server(where, family=family) as one:
+        print("ready", flush=True)
+        channel, _ = one.accept()
+else:
+    channel = socket.create_connection(where, 5)
+print("connected", flush=True)
+while True:
+    for source in select.select([sys.stdin, channel], [], [])[0]:
+        if source is channel:
+            print(channel.recv(100).decode(), flush=True)
+        else:
+            channel.sendall(sys.stdin.readline().strip().encode())
+"""
+
+
 @contextmanager
 def serving(where: list[str], address: str, port: int, word: str, *, udp: bool = False) -> Iterator[None]:
     """A server of this word, started by the command `where` in some network."""
@@ -169,4 +195,89 @@ def within(tenant: Tenant, name: str) -> list[str]:
     return ["nsenter", "-t", pid, "-n", "-U"]
 
 
+ALL_WAYS = {"ping", "tcp", "udp"}
+_REACH = """
+import concurrent.futures, json, socket, subprocess, sys
+
+def tcp(family, address):
+    with socket.create_connection((address, 80), 2) as one:
+        return bool(one.recv(100))
+
+def udp(family, address):
+    with socket.socket(family, socket.SOCK_DGRAM) as one:
+        one.settimeout(2)
+        one.connect((address, 33434))
+        one.send(b"x")
+        try:
+            return bool(one.recv(100))
+        except ConnectionRefusedError:
+            return True
+
+def ping(family, address):
+    argv = ["ping", "-n", "-c2", "-i0.2", "-W2", address]
+    return subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+def reached(where):
+    way, address = where
+    try:
+        return way(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    except OSError:
+        return False
+
+wanted = [(way, address) for address in sys.argv[1:] for way in (ping, tcp, udp)]
+with concurrent.futures.ThreadPoolExecutor(30) as pool:
+    done = zip(wanted, pool.map(reached, wanted))
+    print(json.dumps([(address, way.__name__) for (way, address), yes in done if yes]))
+"""
+
+
+def ways(where: list[str], *targets: str) -> dict[str, set[str]]:
+    """In which ways each address answers who is started by the command `where`: to ping, on the port 80 of TCP, and
+    that nobody listens to a port of UDP."""
+    done = run([*where, "python3", "-c", _REACH, *targets], timeout=120)
+    found: dict[str, set[str]] = {target: set() for target in targets}
+    for address, way in json.loads(done.stdout):
+        found[address].add(way)
+    return found
+
+
+class Peer:
+    """One end of a connection, which says what it is told to, and what it hears."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin and process.stdout
+        self._into, self._out = process.stdin, process.stdout
+
+    def says(self, word: str) -> None:
+        """Sends a word."""
+        self._into.write(f"{word}\n".encode())
+
+    def hears(self, timeout: float) -> str:
+        """The next thing that it says, within some seconds; nothing when there is none."""
+        ready, _, _ = select.select([self._out], [], [], timeout)
+        return os.read(self._out.fileno(), 1000).decode().strip() if ready else ""
+
+
+@contextmanager
+def connection(
+    server: list[str], client: list[str], bound: str, asked: str, port: int, inside: int = 0
+) -> Iterator[tuple[Peer, Peer]]:
+    """A TCP connection that stays: its server, which is bound to an address and to the port, or the one `inside`, and
+    its client, who asked for another address. Both are started by commands, in some network."""
+    with ExitStack() as stack:
+        def start(where: list[str], *words: str) -> Peer:
+            argv = [*where, "python3", "-c", PEER, *words]
+            pipe = subprocess.PIPE
+            process = stack.enter_context(subprocess.Popen(argv, stdin=pipe, stdout=pipe, bufsize=0))
+            stack.callback(process.kill)
+            return Peer(process)
+
+        one = start(server, "listen", _family(bound), bound, str(inside or port))
+        assert one.hears(10) == "ready"
+        other = start(client, "connect", _family(asked), asked, str(port))
+        assert (one.hears(10), other.hears(10)) == ("connected", "connected")
+        yield one, other
+
+
 ABROAD = ["ip", "netns", "exec", WORLD]
+FAR = ["ip", "netns", "exec", ELSEWHERE]
