@@ -29,12 +29,17 @@ VIRTIOFSD = "/usr/libexec/virtiofsd"
 HOST = replace(FACTS, vmspawn="/usr/bin/systemd-vmspawn", vmspawn_switches=SWITCHES, offered=OFFERED, vsock=True,
                virtiofsd=VIRTIOFSD, cids={"vm.acme": 70000})  # fmt: skip
 UNIT = "tenant-machine@vm.acme.service.d/10-bitbuilder.conf"
+LAN = {
+    "network/lan.netdev": b"[NetDev]\nName=lan\nKind=bridge\n",
+    "network/lan.network": b"[Match]\nName=lan\n[Link]\nMTUBytes=1400\n"
+                           b"[Network]\nAddress=10.77.0.1/24\nDHCPServer=yes\n",
+}  # fmt: skip
 DIRECT = "Linux=vm-linux\nInitrd=vm-initrd\nInitrd=vm-modules\nKernelCommandLine=quiet %h $x\n"
 
 
-def tenant(vm: str = "", ours: str = "", **more: bytes) -> Tenant:
+def tenant(vm: str = "", ours: str = "", network: bool = False, **more: bytes) -> Tenant:
     found, findings = read_tenant({
-        **{f"infrastructure/{name}.volume": text for name, text in more.items()},
+        **(LAN if network else {}), **{f"infrastructure/{name}.volume": text for name, text in more.items()},
         "metadata.json": b'{"apiVersion": "bitbuilder.io/v1", "tenant": "acme"}',
         "machines/vm.vmspawn": f"[VM]\n{vm}[X-Bitbuilder]\nImage=vm-disk\n{ours}".encode(),
         "containers/web.nspawn": b"[X-Bitbuilder]\nImage=own\nAfter=vm\n[Exec]\nBoot=yes\n",
@@ -45,9 +50,10 @@ def tenant(vm: str = "", ours: str = "", **more: bytes) -> Tenant:
 
 
 def compiled(
-    vm: str = "", ours: str = "", facts: HostFacts = HOST, grants: Grants = GRANTS, **more: bytes
+    vm: str = "", ours: str = "", facts: HostFacts = HOST, grants: Grants = GRANTS,
+    network: bool = False, **more: bytes,
 ) -> Generation:
-    return compile_tenant(tenant(vm, ours, **more), registration(grants), facts, COMMIT, "1")
+    return compile_tenant(tenant(vm, ours, network, **more), registration(grants), facts, COMMIT, "1")
 
 
 def argv(one: Generation) -> tuple[str, ...]:
@@ -147,6 +153,18 @@ def test_a_machine_that_shares_nothing_has_the_narrower_sandbox() -> None:
     for key in ("SystemCallFilter", "SystemCallErrorNumber", "ProcSubset", "LimitNOFILE"):
         assert settings(drive.units[UNIT], "Service", key) == [], key
         assert settings(compiled(ours="Volume=data:/d\n", data=FOLDER).units[UNIT], "Service", key), key
+
+
+def test_a_machine_in_a_network_is_told_the_names_there_and_no_other_is() -> None:
+    one, alone = compiled("[Network]\nBridge=lan\n", network=True), compiled()
+    word = "--load-credential=network.hosts:network.hosts"
+    assert word in argv(one) and word not in argv(alone)
+    assert settings(one.units[UNIT], "Service", "LoadCredential") == [
+        "network.hosts:/run/bitbuilder/networks/acme/hosts"
+    ]
+    assert settings(alone.units[UNIT], "Service", "LoadCredential") == []
+    (extra,) = settings(one.units[UNIT], "Service", "Environment")[:1]
+    assert ",host_mtu=1400" in extra and "10.77.0." in one.networks["hosts"]
 
 
 def test_a_drive_that_becomes_a_folder_begins_empty_and_another_path_restarts() -> None:

@@ -140,7 +140,13 @@ NETWORK = About(
 
     The address of a workload is what `Address=` says. Where the host serves DHCP, a workload without it gets one of the
     pool, the same one each time. In the containers of a tenant, `/etc/hosts` has the names of all its workloads,
-    unless the root cannot be written: `db`, and `db.back` in the network `back`. Of other tenants nobody knows a name.
+    unless the root cannot be written: `db`, and `db.back` in the network `back`. A machine is given the same text when
+    it starts, as the system credential `network.hosts`, of which systemd makes `/etc/hosts` where the image has none.
+    Of other tenants nobody knows a name.
+
+    `MTUBytes=` in `[Link]` holds for both sides of all that is connected. A queue, such as `[TokenBucketFilter]`,
+    bounds what comes into the network from the host and through it; what its workloads say to each other, and what they
+    send elsewhere, does not pass there.
 
     Inside of a network everything may pass that comes from the addresses of the workload that sends it: its hardware
     address, its IPv4 address, and of IPv6 its own ones and those that it makes of the prefixes of the network. Frames

@@ -23,6 +23,8 @@ INITRD = "/run/bitbuilder/initrd"
 VOLUMES = "/run/bitbuilder/volumes"
 SHARES = "/run/bitbuilder/shares"
 VIRTIOFSD = "/run/bitbuilder/virtiofsd"
+# Of the credentials that systemd itself reads in a guest, the one that becomes its /etc/hosts where it has none.
+NAMES = "network.hosts"
 PROGRAM = "systemd-vmspawn"
 # Without these, a machine cannot be run as it is meant: unprivileged, with its disk read as what it is.
 _NEEDED = (
@@ -45,10 +47,10 @@ def lacking(program: str, switches: Collection[str]) -> str:
 
 def command(
     machine: Machine, tenant: str, *, program: str, switches: Collection[str], emulated: bool, cid: int | None,
-    disk: str, initrds: int,
+    disk: str, initrds: int, named: bool = False,
 ) -> tuple[str, ...]:
     """The arguments, the program first. `disk` is the path of the disk in the unit, `cid` the number on vsock,
-    None where there is none, and `initrds` says how many there are."""
+    None where there is none, and `initrds` says how many there are; `named` that it is told the names of others."""
     name = workload(machine.name, tenant)
     notify = notifies(machine, cid)
     return (
@@ -68,6 +70,7 @@ def command(
         f"--notify-ready={show_boolean(notify)}",
         *machine.values.argv(),
         *arguments(machine, tenant),
+        *((f"--load-credential={NAMES}:{NAMES}",) if named else ()),
         *(f"--extra-drive=raw:{drive(mount.volume)}" for mount in machine.values.all(VOLUME) if not mount.path),
         *(f"--bind={share(mount.volume)}:{mount.path}" for mount in machine.values.all(VOLUME) if mount.path),
         *_kernel(machine, initrds),

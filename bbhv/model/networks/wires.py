@@ -70,7 +70,7 @@ def wires(tenant: Tenant, grants: Grants, facts: HostFacts, ports: tuple[Port, .
 
 
 def hosts(ports: tuple[Port, ...]) -> str:
-    """The names of a tenant's workloads, as hosts(5) has them: what each of its containers knows of the others."""
+    """The names of a tenant's workloads, as hosts(5) has them: what each of them that is connected knows of all."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     for port in sorted(ports, key=lambda port: (port.inside, port.workload, port.network)):
         name = port.workload.partition(".")[0]

@@ -94,7 +94,7 @@ def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
     command = vmcommand.command(
         machine, tenant.id, program=facts.vmspawn, switches=facts.vmspawn_switches, emulated=setting.grants.emulation,
         cid=facts.cids.get(name), disk=_disk(machine, lent[vmcommand.DISK]),
-        initrds=sum(path.startswith(vmcommand.INITRD) for path in lent),
+        initrds=sum(path.startswith(vmcommand.INITRD) for path in lent), named=bool(ports),
     )  # fmt: skip
     service = [
         ("Slice", names.tenant_slice(tenant.id)),
@@ -109,7 +109,7 @@ def _text(machine: Machine, setting: Setting, lent: dict[str, ImageRef]) -> str:
         *((("RestrictAddressFamilies", "AF_VSOCK"),) if vmcommand.notifies(machine, facts.cids.get(name)) else ()),
         *(("BindPaths", f"-{path}:{vmcommand.drive(one)}") for one, (path, _) in drives(machine, setting).items()),
         *_sharing(shares(machine, setting), facts.virtiofsd),
-        *_network(ports, name),
+        *_network(ports, name, f"{facts.run_dir}/networks/{tenant.id}/hosts"),
         *(_patience() if setting.grants.emulation else ()),
         ("ExecStartPre", f"+{names.exec_line((STEPS, 'prepare', name, *_copy(machine, lent[vmcommand.DISK])))}"),
         *(
@@ -157,9 +157,10 @@ def _sharing(folders: dict[str, str], program: str) -> Assignments:
     ]  # fmt: skip
 
 
-def _network(ports: tuple[Port, ...], name: str) -> Assignments:
+def _network(ports: tuple[Port, ...], name: str, hosts: str) -> Assignments:
     """What QEMU needs to attach itself to a tap device that is its user's: the namespace in which that is, and the
-    device node; no capability. vmspawn would make a device of its own, by a privilege over all interfaces."""
+    device node; no capability. vmspawn would make a device of its own, by a privilege over all interfaces. The guest is
+    told the names of its neighbours as they are when it starts."""
     if not ports:
         return []
     extra = " ".join((QEMU_SANDBOX, *(word for number, port in enumerate(ports) for word in _nic(number, port))))
@@ -167,6 +168,7 @@ def _network(ports: tuple[Port, ...], name: str) -> Assignments:
         ("PrivateNetwork", "no"),
         ("BindPaths", "/dev/net/tun"),
         ("DeviceAllow", "/dev/net/tun rw"),
+        ("LoadCredential", f"{vmcommand.NAMES}:{hosts}"),
         ("Environment", names.quote_word(f"SYSTEMD_VMSPAWN_QEMU_EXTRA={extra}")),
         *opened(ports, f"/run/bitbuilder/machines/{name}"),
     ]
@@ -175,7 +177,7 @@ def _network(ports: tuple[Port, ...], name: str) -> Assignments:
 def _nic(number: int, port: Port) -> tuple[str, ...]:
     return (
         "-netdev", f"tap,id=port{number},ifname={port.interface},script=no,downscript=no",
-        "-device", f"virtio-net-pci,netdev=port{number},mac={port.mac}",
+        "-device", f"virtio-net-pci,netdev=port{number},mac={port.mac},host_mtu={port.mtu}",
     )  # fmt: skip
 
 

@@ -74,9 +74,9 @@ def listening(where: list[str], link: str, last: int) -> "Iterator[subprocess.Po
         yield process
 
 
-def router() -> str:
+def router(network: str = "lan.acme") -> str:
     """The link-local address of the host in the network; empty as long as there is none."""
-    shown = json.loads(run(["ip", "-json", "-6", "address", "show", "dev", "lan.acme", "scope", "link"]).stdout)
+    shown = json.loads(run(["ip", "-json", "-6", "address", "show", "dev", network, "scope", "link"]).stdout)
     return next((str(info["local"]) for one in shown for info in one.get("addr_info", ()) if "local" in info), "")
 
 

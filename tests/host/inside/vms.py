@@ -17,6 +17,18 @@ GRANTS: dict[str, object] = {
     "images": ["debian-*"], "imageSources": ["file:///srv/images/"],
 }  # fmt: skip
 UP = "console:^guest: is up"
+# A folder by which a guest is told what to do, and says what came of it.
+ORDERS: dict[str, str | None] = {"infrastructure/orders.volume": "[Volume]\nUse=machine\nFormat=directory\n"}
+TAKES_ORDERS = "Volume=orders:/srv/orders"
+_WAITS = """
+(number=1
+while true; do
+    until [ -e order.$number ]; do sleep 0.2; done
+    sh ./order.$number >part 2>&1
+    mv part answer.$number
+    number=$((number + 1))
+done) </dev/null >/dev/null 2>&1 &
+"""
 
 
 @cache
@@ -73,3 +85,23 @@ def qemu(tenant: Tenant, name: str) -> int:
 def await_up(tenant: Tenant, name: str) -> None:
     """Wait until the guest has said that it is up."""
     wait_until(f"{name} of {tenant.id} is up", lambda: "is up" in said(tenant, name), timeout=120)
+
+
+def expect_orders(tenant: Tenant) -> None:
+    """Has the machine of a tenant take orders from its next start on; the volume is there."""
+    (_orders(tenant) / "run").write_text(_WAITS)
+
+
+def order(tenant: Tenant, script: str, timeout: float = 120) -> str:
+    """What a script prints in the machine of a tenant, as its root."""
+    folder = _orders(tenant)
+    number = 1 + len(list(folder.glob("answer.*")))
+    (folder / "new").write_text(script)
+    (folder / "new").rename(folder / f"order.{number}")
+    answer = folder / f"answer.{number}"
+    wait_until(f"the machine of {tenant.id} has done as it was told", answer.exists, timeout=timeout)
+    return answer.read_text()
+
+
+def _orders(tenant: Tenant) -> Path:
+    return tenant.folder / "volumes/orders.shared"
