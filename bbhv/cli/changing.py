@@ -6,27 +6,13 @@ from typing import Callable, Sequence
 
 from ..engine import manager, outcomes
 from ..engine.tenant.job import Asked, Job
-from ..errors import (
-    EXIT_BUSY,
-    EXIT_FAILED,
-    EXIT_FINDINGS,
-    EXIT_NOT_FOUND,
-    EXIT_OK,
-    EXIT_REFUSED,
-    BbhvError,
-    UsageError,
-)  # fmt: skip
-from ..findings import printable
+from ..errors import EXIT_FAILED, EXIT_OK, BbhvError, UsageError
 from ..host import log
 from ..names import parse_name
+from . import reporting
 from .main import Call
-from .output import Output, complain, finding_text
-
-_STATUS = {
-    "applied": EXIT_OK, "unchanged": EXIT_OK, "held": EXIT_OK, "suspended": EXIT_OK,
-    "rolled-back": EXIT_FAILED, "quarantined": EXIT_FAILED, "failed": EXIT_FAILED, "refused": EXIT_REFUSED,
-}  # fmt: skip
-_COLOUR = {"applied": "good", "unchanged": "dim", "held": "warn", "suspended": "warn"}
+from .output import Output, complain
+from .reporting import worst
 
 
 def sync(call: Call, output: Output) -> int:
@@ -94,23 +80,13 @@ def resume(call: Call, output: Output) -> int:
 
 
 def purge(call: Call, output: Output) -> int:
-    """bbhv purge: what is removed is shown, and asked about where there is somebody to ask."""
+    """bbhv purge."""
     from ..engine.tenant import purge as engine
-    from .asking import agreed
+    from . import purging
 
     log.quiet = True
-    (tenant,), volume = call.tenants(), call.get("--volume")
-    if call.has("--volume") and not volume:
-        raise UsageError("--volume= needs the name of a volume.")
-    found = engine.look(tenant, volume)
-    if not call.has("--yes"):
-        agreed(found, volume or tenant)
-    done = engine.purge(tenant, volume, asked(call))
-    if output.json != "off":
-        output.value({"tenant": done.tenant, "removed": list(done.removed), "uidRanges": list(done.ranges)})
-    for path in done.removed if output.json == "off" else ():
-        output.say(f"Removed {path}.")
-    return EXIT_OK
+    return purging.purge(call, output, engine.look,
+                         lambda tenant, volume: engine.purge(tenant, volume, asked(call)).as_json())  # fmt: skip
 
 
 def _each(call: Call, output: Output, do: Callable[[str], Job]) -> int:
@@ -171,47 +147,13 @@ def tenant(call: Call, output: Output) -> int:
 
 
 def _report(jobs: Sequence[Job], output: Output) -> int:
+    told = outcomes.brief(jobs)
     if output.json != "off":
-        output.value({"tenants": outcomes.jobs(jobs)})
+        output.value(outcomes.reply(jobs))
     elif not log.in_journal():  # which has each outcome already, with its level
-        for job in jobs:
-            _print(job, output)
+        reporting.show(told, output)
         if not jobs and not output.quiet:
             from .looking import nobody
 
             nobody(output)
-    return worst([_status(job) for job in jobs])
-
-
-def _status(job: Job) -> int:
-    if job.busy:
-        return EXIT_BUSY
-    if job.outcome is None:
-        return EXIT_FAILED
-    if job.outcome.word == "refused" and job.outcome.findings:
-        return EXIT_FINDINGS
-    return _STATUS[job.outcome.word]
-
-
-def worst(statuses: Sequence[int]) -> int:
-    """The exit status for several tenants: 1 before 4 before 3, then the rest."""
-    for status in (EXIT_FAILED, EXIT_REFUSED, EXIT_FINDINGS, EXIT_NOT_FOUND, EXIT_BUSY):
-        if status in statuses:
-            return status
-    return EXIT_OK
-
-
-def _print(job: Job, output: Output) -> None:
-    outcome = job.outcome
-    if outcome is None or (output.quiet and _status(job) == EXIT_OK):
-        return
-    word = output.paint(outcome.word, _COLOUR.get(outcome.word, "bad"))
-    message, _, hint = printable(outcome.message).partition(" hint: ")
-    output.line(f"{job.tenant}: {word}{': ' + message if message else ''}")
-    for step in job.plan.steps if outcome.word == "applied" else ():
-        if step.action.value != "none":
-            output.say(f"  {step.action.value:<8} {step.name}  {printable('; '.join(step.reasons))}")
-    for finding in outcome.findings:
-        output.line(f"  {finding_text(finding)}")
-    if hint and output.legend:
-        output.say(f"  {hint}")
+    return reporting.status(told)

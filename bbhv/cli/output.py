@@ -42,6 +42,11 @@ def text(value: Json) -> str:
     return "-" if value is None else printable(str(value))
 
 
+def objects(value: Json) -> list[dict[str, Json]]:
+    """The objects in a list of a reply."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def finding_text(finding: Json) -> str:
     """A finding of a reply, as `Finding` prints itself."""
     if not isinstance(finding, dict):

@@ -20,7 +20,7 @@ from ..model.planview import View
 from ..records import replace
 from ..version import VERSION
 from . import formats
-from .changing import worst
+from .reporting import worst
 from .looking import nobody
 from .main import Call
 from .output import Output, complain

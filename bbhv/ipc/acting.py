@@ -11,6 +11,7 @@ from ..engine.tenant import holds, restarting, volumes
 from ..engine.tenant import purge as purging
 from ..engine.tenant.job import Asked as Wanted
 from ..engine.tenant.job import Job
+from ..engine.tenant.purge import Purged
 from ..formats import varlink
 from ..formats.jsontext import Json
 from ..formats.varlink import VarlinkError
@@ -19,11 +20,14 @@ from .methods import Asked, Service
 
 
 def sync(service: Service, asked: Asked) -> dict[str, Json]:
-    """Fetches and applies what is new of a tenant, or, for operators, of all."""
-    if not asked.tenant and asked.tenants is not None:
-        return _jobs([job for tenant in asked.tenants for job in manager.sync_all([tenant], _wanted(asked)).jobs])
-    run = manager.sync_all([asked.tenant] if asked.tenant else [], _wanted(asked))
-    if run.problem is not None:
+    """Fetches and applies what is new of a tenant, or of all that the caller may change. What is wrong with the system
+    repository is for operators, and does not keep the tenants from being done: it comes after their outcomes."""
+    chosen = (asked.tenant,) if asked.tenant else asked.tenants
+    if chosen == ():  # which means all to the manager
+        raise VarlinkError(varlink.PERMISSION_DENIED)
+    run = manager.sync_all(chosen or (), _wanted(asked))
+    if run.problem is not None and asked.operator:
+        asked.tell(_jobs(run.jobs))
         raise run.problem
     return _jobs(run.jobs)
 
@@ -73,9 +77,12 @@ def restart(service: Service, asked: Asked) -> dict[str, Json]:
 
 
 def purge(service: Service, asked: Asked) -> dict[str, Json]:
-    """Removes what is left of a tenant that is gone, or a volume that nobody declares. Its caller was asked before."""
-    done = purging.purge(asked.tenant, asked.text("volume") and _name(asked, "volume"), _wanted(asked))
-    return {"removed": list(done.removed)}
+    """Removes what is left of a tenant that is gone, or a volume that nobody declares, or tells what that would be. Its
+    caller was asked before."""
+    volume = asked.text("volume") and _name(asked, "volume")
+    if asked.flag("dryRun"):
+        return Purged(tenant=asked.tenant, removed=purging.look(asked.tenant, volume)).as_json()
+    return purging.purge(asked.tenant, volume, _wanted(asked)).as_json()
 
 
 def snapshot(service: Service, asked: Asked) -> dict[str, Json]:
@@ -111,7 +118,7 @@ def _wanted(asked: Asked, bundle: str = "") -> Wanted:
 
 
 def _jobs(jobs: Sequence[Job]) -> dict[str, Json]:
-    return {"tenants": outcomes.jobs(jobs)}
+    return outcomes.reply(jobs)
 
 
 def _volume(asked: Asked) -> tuple[str, str, str]:

@@ -256,6 +256,15 @@ def show_span(value: int) -> str:
     return f"{value}us"
 
 
+def show_wait(seconds: int) -> str:
+    """A time for people, in its two largest units."""
+    parts = []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, seconds = divmod(seconds, size)
+        parts += [f"{count} {unit}"] if count else []
+    return " ".join(parts[:2]) or "0 s"
+
+
 def words(value: str) -> tuple[str, ...]:
     """Words between blanks; quotes hold one together."""
     parts: list[str] = []

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from .. import names
 from ..findings import printable
+from ..formats.jsontext import Json
 from ..kinds.settings import Cost, heaviest
 from ..kinds.table import settings_of
 from ..kinds.workloads.health import check
@@ -19,6 +20,7 @@ from ..records import dataclass, replace
 from .manifest import Manifest, Workload
 
 SHOWN = 60
+MAX_STEPS = 2_000  # that are told of one tenant
 # What a root that is kept depends on. Its user ids do not: they are moved where it is mounted.
 _OF_ROOTS = frozenset(("image", PERSISTENT.name))
 # Kinds of steps whose units run by themselves; the slice runs as long as something is in it.
@@ -49,6 +51,13 @@ class Step:
     reasons: tuple[str, ...] = ()
     loses_data: bool = False
 
+    def as_json(self) -> Json:
+        """The step as `--json` and the interface tell it."""
+        return {
+            "action": self.action.value, "kind": self.kind, "name": self.name, "unit": self.unit,
+            "reasons": list(self.reasons), "losesData": self.loses_data,
+        }  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -64,7 +73,12 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether anything is to be done at all."""
-        return any(step.action is not Action.NONE for step in self.steps)
+        return bool(self.touched)
+
+    @property
+    def touched(self) -> tuple[Step, ...]:
+        """The steps that do something."""
+        return tuple(step for step in self.steps if step.action is not Action.NONE)
 
     def units(self, *actions: Action) -> tuple[str, ...]:
         """The units with one of the actions, in the order of the plan."""

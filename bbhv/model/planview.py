@@ -10,10 +10,9 @@ from ..findings import MAX_SHOWN, Finding, foremost, printable
 from ..formats.jsontext import Json
 from ..records import dataclass
 from .forecast import counts
-from .plan import Action, Plan, Step
+from .plan import MAX_STEPS, Plan
 
 MAX_SUBJECT = 120
-MAX_STEPS = 2_000
 MAX_ASKED = 20
 # Forges take comments of 64 KiB; what is left out is counted.
 MAX_MARKDOWN = 60_000
@@ -61,20 +60,13 @@ def as_json(view: View) -> dict[str, Json]:
         "generation": view.generation,
         "refusal": view.refusal or None,
         "hint": view.hint or None,
-        "steps": [_step(step) for step in view.plan.steps[:MAX_STEPS]],
+        "steps": [step.as_json() for step in view.plan.steps[:MAX_STEPS]],
         "kept": [f"volumes/{name}" for name in view.plan.kept],
         "summary": summary(view.plan),
         "losesData": sum(step.loses_data for step in view.plan.steps),
         "notes": list(_notes(view)),
         "findings": [dict[str, Json](one.as_json()) for one in foremost(view.findings, MAX_SHOWN)],
     }
-
-
-def _step(step: Step) -> Json:
-    return {
-        "action": step.action.value, "kind": step.kind, "name": step.name, "unit": step.unit,
-        "reasons": list(step.reasons), "losesData": step.loses_data,
-    }  # fmt: skip
 
 
 def text(view: View) -> str:
@@ -85,7 +77,7 @@ def text(view: View) -> str:
     lines = [f"{view.tenant}: {_way(view)}{f'  {clipped(view.subject)}' if view.subject else ''}"]
     lines += [f"  {view.outcome}: {printable(view.refusal)}"] if view.refusal else []
     lines += [f"  {printable(view.hint)}"] if view.hint else []
-    for step in _touched(view.plan):
+    for step in view.plan.touched:
         lines.append(f"  {step.action.value:<9} {step.kind} {step.name}{'  DATA LOSS' if step.loses_data else ''}")
         lines += [f"  {'':<9}   {printable(reason)}" for reason in step.reasons]
     lines += [f"  {'kept':<9} {one}" for one in _kept(view)]
@@ -116,7 +108,7 @@ def _markdown(view: View) -> Iterator[str]:
     for step in losing:
         yield f"- **DATA LOSS:** {step.kind} {code(step.name)}"
     yield from ([""] if losing else ())
-    for step in _touched(view.plan):
+    for step in view.plan.touched:
         yield f"- **{step.action.value}** {step.kind} {code(step.name)}"
         yield from (f"  - {code(reason)}" for reason in step.reasons)
     yield from (f"- **kept** {code(one)}" for one in _kept(view))
@@ -139,10 +131,6 @@ def clipped(subject: str) -> str:
     """A commit's subject, escaped and bounded."""
     shown = printable(subject)
     return shown if len(shown) <= MAX_SUBJECT else shown[: MAX_SUBJECT - 1] + "…"
-
-
-def _touched(steps: Plan) -> Iterator[Step]:
-    return (step for step in steps.steps if step.action is not Action.NONE)
 
 
 def _kept(view: View) -> Iterator[str]:

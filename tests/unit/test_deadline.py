@@ -2,8 +2,9 @@
 
 import pytest
 
-from bbhv.engine.tenant.deadline import Standing, begin, of, seconds_left, span, standing, until_usec
+from bbhv.engine.tenant.deadline import Standing, begin, of, seconds_left, standing, until_usec
 from bbhv.engine.storage.state import Trial
+from bbhv.kinds.values import show_wait
 from bbhv.records import replace
 
 WAITS = Trial(7, "a" * 40, confirm_usec=1000, boot="this")
@@ -36,7 +37,7 @@ def test_a_trial_that_begins_to_wait_has_the_time_that_it_was_given() -> None:
 
 
 def test_a_time_is_said_in_words() -> None:
-    assert [span(seconds) for seconds in (0, 59, 60, 90, 3600, 86399, 86400)] == [
+    assert [show_wait(seconds) for seconds in (0, 59, 60, 90, 3600, 86399, 86400)] == [
         "0 s", "59 s", "1 min", "1 min 30 s", "1 h", "23 h 59 min", "1 d"
     ]
     assert seconds_left(begin(Trial(7, "a" * 40), 300)) == 300 and seconds_left(begin(Trial(7, "a" * 40), -5)) == 0

@@ -43,7 +43,9 @@ WAYS = {
     "--version": ("from bbhv.__main__ import door; door(['--version'])", {"__main__", "version"}),
     "--help": ("from bbhv.__main__ import door; door(['--help'])", {"__main__", "cli.help"} | COMMAND),
     "generator": ("import bbhv.engine.generator", {"engine.generator"}),
-    "list, status, history": ("import bbhv.cli.main, bbhv.cli.looking", {"cli.looking"} | COMMAND | REPORT),
+    "list, status, history": (
+        "import bbhv.cli.main, bbhv.cli.looking", {"cli.looking", "cli.showing"} | COMMAND | REPORT
+    ),
     "validate one metadata.json": (
         "from bbhv.__main__ import door; import os, tempfile\n"
         "with tempfile.TemporaryDirectory() as folder:\n"

@@ -140,7 +140,7 @@ def varlink_types(interface: Interface, kind: Type) -> set[str]:
     raise AssertionError(kind)
 
 
-@pytest.mark.parametrize("name", ["Finding", "Hold", "Workload", "Tenant"])
+@pytest.mark.parametrize("name", ["Finding", "Hold", "Workload", "Tenant", "Step", "Done"])
 def test_a_reply_has_the_fields_and_types_of_the_varlink_interface(name: str) -> None:
     interface = interface_of((SCHEMAS / "io.bitbuilder.Hypervisor.varlink").read_text(encoding="utf-8"))
     struct = interface.types[name]
@@ -187,6 +187,8 @@ def test_every_finding_is_told_as_the_schema_says(code: str) -> None:
 WORKLOAD: Json = {"name": "web", "kind": "container", "activeState": "active", "health": "healthy"}
 DRIFT: Json = {"kind": "stopped", "name": "web", "unit": "tenant-container@web.acme.service", "reason": "it is stopped",
                "hint": "systemctl start tenant-container@web.acme.service"}  # fmt: skip
+STEP: Json = {"action": "stop", "kind": "container", "name": "web", "unit": "x", "reasons": ["y"], "losesData": False}
+DONE: Json = {"tenant": "acme", "busy": False, "steps": [STEP]}
 TENANT: dict[str, Json] = {
     "id": "acme", "state": "enabled", "activeState": "active", "outcome": "applied", "outcomeCommit": "c" * 40,
     "outcomeUSec": 5, "message": "", "commit": "c" * 40, "generation": 7, "good": 7, "confirmUSec": None,
@@ -202,9 +204,9 @@ def test_tenants_are_told_as_the_schema_says() -> None:
     empty: dict[str, Json] = {"id": "acme", "workloads": [], "drift": [], "findings": []}
     nothing: dict[str, Json] = {**dict.fromkeys(TENANT), **empty}
     for one in (TENANT, nothing):
-        assert problems("status", {"tenants": [one]}) == problems("sync", {"tenants": [one]}) == []
+        assert problems("status", {"tenants": [one]}) == problems("sync", {"tenants": [one], "done": [DONE]}) == []
     short: Json = {"id": "acme", "outcome": None, "message": None, "findings": []}
-    assert problems("sync", {"tenants": [short]}) == [] and problems("list", {"tenants": [short]}) != []
+    assert problems("sync", {"tenants": [short], "done": [DONE]}) == [] and problems("list", {"tenants": [short]}) != []
     bad: list[dict[str, Json]] = [{"outcome": "done"}, {"commit": "c"}, {"hold": {}}, {"state": "gone"}, {"good": -1}]
     for wrong in bad:
         assert problems("list", {"tenants": [{**TENANT, **wrong}]}) != []

@@ -10,6 +10,7 @@ from typing import Mapping, Sequence
 
 from ...errors import BbhvError
 from ...host import log, systemd
+from ...kinds.values import show_wait
 from ...model import patience
 from ...model.manifest import Manifest
 from ...model.plan import Action, Plan, ordered, plan, shared
@@ -279,7 +280,7 @@ def _await_word(job: Job) -> None:
 
 def waiting_text(job: Job, trial: Trial) -> str:
     """What a generation waits for, how long from now on, and what happens without it."""
-    good, within = job.store.number("good"), deadline.span(deadline.seconds_left(trial))
+    good, within = job.store.number("good"), show_wait(deadline.seconds_left(trial))
     back = f"generation {good} comes back" if good is not None else "everything stops, for nothing was good before"
     what = f"generation {job.number} ({job.commit[:7]}) runs"
     return f"{what}; confirm it within {within} with: bbhv confirm {job.tenant}, or {back}"

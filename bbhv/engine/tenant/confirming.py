@@ -6,6 +6,7 @@ first, lets it wait, or goes back when the time has passed. What was left half d
 
 from ...errors import BbhvError, CommandError, NotFoundError
 from ...host import log
+from ...kinds.values import show_wait
 from ...model.compile import Generation
 from ...model.plan import plan
 from ...model.registration import Registration
@@ -125,6 +126,6 @@ def _arm(job: Job) -> None:
 
 def _expire(job: Job) -> None:
     assert job.generation is not None
-    within = deadline.span(job.generation.manifest.lifecycle.confirm_within_sec)
+    within = show_wait(job.generation.manifest.lifecycle.confirm_within_sec)
     activate.go_back(job, f"nobody confirmed it within {within}")
     deadline.disarm(job.tenant)

@@ -57,15 +57,6 @@ def seconds_left(trial: Trial) -> int:
     return max(0, -(-(trial.confirm_usec - now_usec()) // 10**6))
 
 
-def span(seconds: int) -> str:
-    """A time in words, in its two largest units."""
-    parts = []
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        count, seconds = divmod(seconds, size)
-        parts += [f"{count} {unit}"] if count else []
-    return " ".join(parts[:2]) or "0 s"
-
-
 def arm(tenant: str, trial: Trial) -> None:
     """Starts the timer, unless it runs. It ends after the deadline, never before. Raises CommandError."""
     unit = confirm_unit(tenant)

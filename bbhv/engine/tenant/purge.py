@@ -7,6 +7,7 @@ durably, and is removed then: whoever is interrupted finds the old state or none
 import os
 
 from ...errors import NotFoundError, RefusedError, printable
+from ...formats.jsontext import Json
 from ...host import files, removal, systemd
 from ...model.manifest import SHARED_ENDING
 from ...names import infra_unit, is_name, network_unit, tenant_unit
@@ -30,6 +31,10 @@ class Purged:
     tenant: str
     removed: tuple[str, ...] = ()
     ranges: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Json]:
+        """The same as `purge --json` and the interface tell it."""
+        return {"tenant": self.tenant, "removed": list(self.removed), "uidRanges": list(self.ranges)}
 
 
 def look(tenant: str, volume: str) -> tuple[str, ...]:
