@@ -46,7 +46,7 @@ DOORS = {
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
     *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion encrypting entering explaining "
-                                         "folder formats help hooks inspecting making manual planning purging "
+                                         "folder formats help hooks inspecting making manual planning plans purging "
                                          "receiving repositories shelf storing validating").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink_text", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",

@@ -4,7 +4,7 @@ A finding prints as ``file:line:col: error[BB123]: sentence. hint: sentence``. R
 them at once; nothing here raises or prints. The codes are the table `CODES`: a code is never given a second meaning.
 """
 
-from typing import Iterable, Literal, Sequence
+from typing import Iterable, Literal, Mapping, Self, Sequence
 
 from .errors import printable as printable
 from .records import dataclass
@@ -115,6 +115,14 @@ class Finding:
             "message": self.message,
             "hint": self.hint,
         }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, object]) -> Self:
+        """The finding that has this form."""
+        line, column = (int(str(told[part])) for part in ("line", "column"))
+        severity: Severity = "warning" if told["severity"] == "warning" else "error"
+        place = Place(str(told["file"]), line, column)
+        return cls(place, str(told["code"]), str(told["message"]), str(told["hint"]), severity)
 
 
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:

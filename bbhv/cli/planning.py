@@ -1,34 +1,33 @@
 """The verbs that foresee: plan, on a host or anywhere else with the facts of one, and facts, which tells them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ..engine import world
 from ..engine.tenant import foreseeing
 from ..engine.tenant.job import Asked
-from ..errors import BbhvError, EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_REFUSED, NotFoundError, UsageError
+from ..errors import BbhvError, EXIT_OK, NotFoundError, UsageError
 from ..findings import Finding, errors
 from ..formats import jsontext
 from ..formats.schema.compiler import compile_schema
 from ..host import files, log, resources
 from ..kinds.credential import UNCHECKED
 from ..kinds.plain import members
-from ..model import facts, planview
+from ..model import facts
 from ..model.facts import Facts, MAX_SIZE, from_json
 from ..model.forecast import check, count, forecast
 from ..model.planview import View
 from ..records import replace
 from ..version import VERSION
-from . import formats
-from .reporting import worst
+from . import formats, plans
 from .looking import nobody
 from .main import Call
 from .output import Output, complain
+from .reporting import worst
 from .repositories import read_repository, schema_of
 
 OFFLINE = ("--repository", "--host-facts")
 FACTS = "On the host: bbhv facts TENANT > FILE"
-REGISTRATION = "Its registration has errors; it stays as it is."
 
 
 def plan(call: Call, output: Output) -> int:
@@ -41,8 +40,8 @@ def plan(call: Call, output: Output) -> int:
         views, statuses = _on_host(call)
     if not views and not statuses and form == "text":
         nobody(output)
-    _show(views, form, output)
-    return worst([*statuses, *map(_status, views)])
+    plans.show(views, form, output)
+    return worst([*statuses, *map(plans.status, views)])
 
 
 def tell_facts(call: Call, output: Output) -> int:
@@ -63,18 +62,11 @@ def _on_host(call: Call) -> tuple[list[View], list[int]]:
     views, statuses = [], []
     asked = Asked(wait=call.has("--wait"))
     for tenant in tenants or sorted({*host.registrations, *host.refused}):
-        if tenant in host.refused:
-            bad = View(tenant=tenant, outcome="refused", refusal=REGISTRATION, findings=host.refused[tenant])
-            views.append(bad)
-            continue
         try:
-            found = foreseeing.foresee(
-                host, tenant, revision=call.get("--commit"), fetch=call.has("--fetch"), asked=asked
-            )
+            views.append(foreseeing.view(host, tenant, revision=call.get("--commit"), fetch=call.has("--fetch"),
+                                         asked=asked))  # fmt: skip
         except BbhvError as error:
             statuses.append(complain(error))
-        else:
-            views.append(foreseeing.view(found))
     return views, statuses
 
 
@@ -124,23 +116,3 @@ def _foreseen(folder: str, told: Facts, texts: Mapping[str, bytes], trouble: tup
 
 def _refused(view: View) -> View:
     return replace(view, outcome="refused", refusal=count(view.findings))
-
-
-def _show(views: Sequence[View], form: str, output: Output) -> None:
-    if form == "json":
-        output.json = "short" if output.json == "off" else output.json
-        output.value({"plans": [planview.as_json(view) for view in views]})
-    elif form == "markdown":
-        output.line(planview.markdown(views).rstrip("\n"))
-    else:
-        for view in views:
-            if not output.quiet or _status(view):
-                output.line(planview.text(view).rstrip("\n"))
-                output.findings(view.findings, "  ")
-
-
-def _status(view: View) -> int:
-    """What a sync would end with."""
-    if view.outcome == "refused":
-        return EXIT_FINDINGS if errors(view.findings) else EXIT_REFUSED
-    return EXIT_FAILED if view.outcome == "quarantined" else EXIT_OK

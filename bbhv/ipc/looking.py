@@ -27,8 +27,7 @@ def describe_host(service: Service, asked: Asked) -> dict[str, Json]:
 
 def plan(service: Service, asked: Asked) -> dict[str, Json]:
     """What a sync would do with the newest commit that is here, or with another one of the clone."""
-    found = foreseeing.foresee(world.load(), asked.tenant, revision=asked.text("commit"))
-    return {"plan": planview.as_json(foreseeing.view(found))}
+    return {"plan": planview.as_json(foreseeing.view(world.load(), asked.tenant, revision=asked.text("commit")))}
 
 
 def validate(service: Service, asked: Asked) -> dict[str, Json]:

@@ -7,10 +7,12 @@ those that it waits for.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import StrEnum
+from typing import Self
 
 from .. import names
 from ..findings import printable
 from ..formats.jsontext import Json
+from ..kinds.plain import text, texts
 from ..kinds.settings import Cost, heaviest
 from ..kinds.table import settings_of
 from ..kinds.workloads.health import check
@@ -57,6 +59,13 @@ class Step:
             "action": self.action.value, "kind": self.kind, "name": self.name, "unit": self.unit,
             "reasons": list(self.reasons), "losesData": self.loses_data,
         }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Json]) -> Self:
+        """The step that is told so."""
+        kind, name, unit = (text(told[part]) for part in ("kind", "name", "unit"))
+        return cls(action=Action(text(told["action"])), kind=kind, name=name, unit=unit,
+                   reasons=texts(told["reasons"]), loses_data=told["losesData"] is True)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

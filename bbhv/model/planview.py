@@ -4,16 +4,19 @@ What a tenant wrote never drives a terminal, and never becomes Markdown: in ther
 nothing within them can end. Both are bounded.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..findings import MAX_SHOWN, Finding, foremost, printable
 from ..formats.jsontext import Json
+from ..kinds.plain import items, members, texts, whole
+from ..kinds.plain import text as plain
 from ..records import dataclass
 from .forecast import counts
-from .plan import MAX_STEPS, Plan
+from .plan import MAX_STEPS, Plan, Step
 
 MAX_SUBJECT = 120
 MAX_ASKED = 20
+_KEPT = "volumes/"
 # Forges take comments of 64 KiB; what is left out is counted.
 MAX_MARKDOWN = 60_000
 _VERBS = {
@@ -61,12 +64,28 @@ def as_json(view: View) -> dict[str, Json]:
         "refusal": view.refusal or None,
         "hint": view.hint or None,
         "steps": [step.as_json() for step in view.plan.steps[:MAX_STEPS]],
-        "kept": [f"volumes/{name}" for name in view.plan.kept],
+        "kept": [f"{_KEPT}{name}" for name in view.plan.kept],
         "summary": summary(view.plan),
         "losesData": sum(step.loses_data for step in view.plan.steps),
         "notes": list(_notes(view)),
         "findings": [dict[str, Json](one.as_json()) for one in foremost(view.findings, MAX_SHOWN)],
     }
+
+
+def from_json(told: Mapping[str, Json]) -> View:
+    """The plan that is told so, of a host that has answered."""
+    steps = Plan(
+        tuple(Step.from_json(members(one)) for one in items(told["steps"])),
+        kept=tuple(one.removeprefix(_KEPT) for one in texts(told["kept"])),
+    )
+    commit, subject, running, refusal, hint = (
+        plain(told[part]) for part in ("commit", "subject", "running", "refusal", "hint")
+    )
+    return View(
+        tenant=plain(told["id"]), outcome=plain(told["outcome"]), commit=commit, subject=subject, running=running,
+        generation=whole(told["generation"]), plan=steps, refusal=refusal, hint=hint, notes=texts(told["notes"]),
+        findings=tuple(Finding.from_json(members(one)) for one in items(told["findings"])),
+    )  # fmt: skip
 
 
 def text(view: View) -> str:
@@ -135,7 +154,7 @@ def clipped(subject: str) -> str:
 
 def _kept(view: View) -> Iterator[str]:
     for name in view.plan.kept:
-        yield f"volumes/{name} (bbhv purge {view.tenant} --volume={name} removes it)"
+        yield f"{_KEPT}{name} (bbhv purge {view.tenant} --volume={name} removes it)"
 
 
 def _notes(view: View) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from bbhv.findings import Finding, Place
 from bbhv.model.plan import Action, Plan, Step
-from bbhv.model.planview import MAX_MARKDOWN, View, as_json, code, markdown, summary, text
+from bbhv.model.planview import MAX_MARKDOWN, View, as_json, code, from_json, markdown, summary, text
 
 from .test_output_schemas import problems
 
@@ -112,3 +112,9 @@ def test_a_comment_is_bounded_and_says_what_it_left_out() -> None:
 @pytest.mark.parametrize("view", [VIEW, *map(hostile, HOSTILE), View(tenant="acme", outcome="suspended")])
 def test_the_json_is_what_the_schema_says(view: View) -> None:
     assert problems("plan", {"plans": [as_json(view)]}) == []
+
+
+@pytest.mark.parametrize("view", [VIEW, *map(hostile, HOSTILE), View(tenant="acme", outcome="suspended")])
+def test_a_plan_that_somebody_else_has_made_is_shown_as_who_made_it_would(view: View) -> None:
+    told = from_json(as_json(view))
+    assert (as_json(told), text(told), markdown([told])) == (as_json(view), text(view), markdown([view]))

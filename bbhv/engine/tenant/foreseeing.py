@@ -36,6 +36,8 @@ from .deadline import Standing
 from .job import Asked, Job, Mode, is_active, say_waiting
 from .planning import between, has
 
+REGISTRATION = "Its registration has errors; it stays as it is."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
@@ -81,6 +83,18 @@ def foresee(host: World, tenant: str, *, revision: str = "", fetch: bool = False
     )  # fmt: skip
     planned = replace(planned, forecast=_forecast(job, host, files, problems, now))
     return _judged(job, commit, planned)
+
+
+def view(host: World, tenant: str, *, revision: str = "", fetch: bool = False, asked: Asked = Asked()) -> View:
+    """The same as it is shown; a registration with errors is what there is to see. Raises as `foresee`."""
+    if tenant in host.refused:
+        return View(tenant=tenant, outcome="refused", refusal=REGISTRATION, findings=host.refused[tenant])
+    planned = foresee(host, tenant, revision=revision, fetch=fetch, asked=asked)
+    return View(
+        tenant=planned.tenant, outcome=planned.outcome, commit=planned.commit, subject=planned.subject,
+        running=planned.running, generation=planned.generation, plan=planned.forecast.plan, refusal=planned.refusal,
+        hint=planned.hint, notes=planned.notes, findings=planned.forecast.findings,
+    )  # fmt: skip
 
 
 def _fetch(job: Job) -> None:
@@ -216,12 +230,3 @@ def facts(host: World, tenant: str) -> Facts:
     now = has(Store(paths.tenant(tenant)))
     told = hostfacts.gather(host.settings, Running.recorded(now.manifest), allocate=False)
     return Facts(registration=registration, host=told, has=now)
-
-
-def view(planned: Planned) -> View:
-    """The same as it is shown."""
-    return View(
-        tenant=planned.tenant, outcome=planned.outcome, commit=planned.commit, subject=planned.subject,
-        running=planned.running, generation=planned.generation, plan=planned.forecast.plan, refusal=planned.refusal,
-        hint=planned.hint, notes=planned.notes, findings=planned.forecast.findings,
-    )  # fmt: skip
