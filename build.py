@@ -45,9 +45,9 @@ DOORS = {
 # What is source only: what only people wait for, and seldom. Bytecode is two thirds of the archive.
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
-    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion encrypting entering explaining "
-                                         "folder formats help hooks inspecting making manual planning plans purging "
-                                         "receiving repositories shelf storing validating").split()),
+    *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion encrypting entering entries "
+                                         "explaining folder formats help hooks inspecting making manual planning "
+                                         "plans purging receiving repositories shelf storing validating").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink_text", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
     *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/arriving", "storage/download", "storage/unpack",

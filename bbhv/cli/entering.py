@@ -3,17 +3,15 @@ terminal."""
 
 import os
 import sys
-from typing import Callable, TypeVar
 
 from ..engine.tenant import inside, listening
 from ..errors import EXIT_OK, BbhvError, RefusedError, UsageError
 from ..host import journal, namespaces, systemd
-from ..names import InvalidNameError, parse_name, parse_workload, workload
+from ..names import parse_workload, workload
+from . import entries
 from .main import Call
 from .output import Output
 
-T = TypeVar("T")
-LINES = "100"
 # A login shell, the better one of the two that a container may have.
 SHELL = ("sh", "-c", "if command -v bash >/dev/null; then exec bash -l; fi; exec sh -l")
 STATUSES = {
@@ -25,7 +23,7 @@ STATUSES = {
 def shell(call: Call, output: Output) -> int:
     """bbhv shell NAME.TENANT [COMMAND…]: returns what the command does."""
     _no_json(output, "shell")
-    name, tenant = _named(call.arguments[0], parse_workload)
+    name, tenant = entries.named(call.arguments[0], parse_workload)
     one = inside.find(name, tenant)
     if one.kind != "container":
         hint = f"Its guest may offer a way in, such as ssh; to watch it: bbhv console {call.arguments[0]}"
@@ -42,7 +40,7 @@ def console(call: Call, output: Output) -> int:
     """bbhv console NAME.TENANT: what it writes to its console since it was started, and when it is started again, until
     interrupted."""
     _no_json(output, "console")
-    name, tenant = _named(call.arguments[0], parse_workload)
+    name, tenant = entries.named(call.arguments[0], parse_workload)
     unit = inside.find(name, tenant).unit
     since = systemd.show((unit,), ("InactiveExitTimestamp",)).get(unit, {}).get("InactiveExitTimestamp", "")
     if not since:
@@ -51,7 +49,7 @@ def console(call: Call, output: Output) -> int:
     if output.legend and not output.quiet and sys.stderr.isatty():
         print(f"Watching the console of {workload(name, tenant)}; Ctrl-C ends it.", file=sys.stderr)
     try:
-        for line in listening.read((f"_SYSTEMD_UNIT={unit}", f"--since={since}"), _lines(call)):
+        for line in listening.read((f"_SYSTEMD_UNIT={unit}", f"--since={since}"), entries.lines(call)):
             output.line(line)
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -60,34 +58,15 @@ def console(call: Call, output: Output) -> int:
 
 
 def logs(call: Call, output: Output) -> int:
-    """bbhv logs NAME.TENANT|TENANT: becomes journalctl, whose own fields are what --json prints."""
-    word = call.arguments[0]
-    if "." in word:
-        name, tenant = _named(word, parse_workload)
-        units = [f"tenant-*@{name}.{tenant}.service"]
-    else:
-        tenant = _named(word, parse_name)
-        units = [f"tenant*@{tenant}.service", f"tenant-*@*.{tenant}.service"]
-    forms = {"off": "short", "short": "json", "pretty": "json-pretty"}
-    options = [f"--output={forms[output.json]}", f"--lines={'all' if call.has('--since') else LINES}"]
-    options += [f"--lines={_lines(call)}"] if call.has("--lines") else []
-    options += [f"--since={call.get('--since')}"] if call.has("--since") else []
+    """bbhv logs NAME.TENANT|TENANT: becomes journalctl, unless JSON is wanted, which is what the interface tells."""
+    (tenant, name), lines, since = entries.whose(call), entries.lines(call), call.get("--since")
+    if output.json != "off":
+        found = listening.entries(tenant, name, lines, since=since, follow=call.has("--follow"))
+        return entries.show(found, output)
+    options = ["--output=short", f"--lines={lines}", *([f"--since={since}"] if call.has("--since") else [])]
     options += ["--follow"] if call.has("--follow") else []
-    journal.become(units, options, {name: os.environ[name] for name in ("TERM", "NO_COLOR") if name in os.environ})
-
-
-def _named(word: str, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(word)
-    except InvalidNameError as error:
-        raise UsageError(error.message, hint=error.hint) from None
-
-
-def _lines(call: Call) -> str:
-    lines = call.get("--lines", LINES)
-    if lines != "all" and not (lines.isascii() and lines.isdigit() and len(lines) < 10):
-        raise UsageError(f"--lines={ascii(lines[:40])[1:-1]} is no number.", hint="Write a number, or all.")
-    return lines
+    terminal = {name: os.environ[name] for name in ("TERM", "NO_COLOR") if name in os.environ}
+    journal.become(listening.units(tenant, name), options, terminal)
 
 
 def _no_json(output: Output, verb: str) -> None:

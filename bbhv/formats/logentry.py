@@ -8,14 +8,15 @@ import json
 
 from .jsontext import Json
 
-FIELDS = ("MESSAGE", "PRIORITY", "_SYSTEMD_UNIT", "UNIT")
+FIELDS = ("MESSAGE", "PRIORITY", "_SYSTEMD_UNIT", "UNIT", "SYSLOG_IDENTIFIER", "_COMM", "_PID", "SYSLOG_PID")
 MAX_MESSAGE = 64 << 10
+MAX_NAME = 256
 _NOTICE = 5
 
 
 def entry(line: str) -> dict[str, Json] | None:
     """What is told of an entry: when it was logged in microseconds since the epoch, its place in the journal, the unit,
-    the priority of syslog(3) and the message. None for a line that is no entry."""
+    the priority of syslog(3), who says it and as which process, and the message. None for a line that is no entry."""
     try:
         value: Json = json.loads(line)
     except (ValueError, RecursionError):
@@ -23,11 +24,14 @@ def entry(line: str) -> dict[str, Json] | None:
     if not isinstance(value, dict):
         return None
     when, priority = text(value.get("__REALTIME_TIMESTAMP")), text(value.get("PRIORITY"))
+    pid = text(value.get("_PID")) or text(value.get("SYSLOG_PID"))
     return {
         "whenUSec": int(when) if when.isdecimal() and len(when) < 19 else 0,
         "cursor": text(value.get("__CURSOR")),
         "unit": text(value.get("UNIT")) or text(value.get("_SYSTEMD_UNIT")),
         "priority": int(priority) if priority in tuple("01234567") else _NOTICE,
+        "identifier": (text(value.get("SYSLOG_IDENTIFIER")) or text(value.get("_COMM")))[:MAX_NAME],
+        "pid": int(pid) if pid.isdecimal() and len(pid) < 11 else None,
         "message": text(value.get("MESSAGE"))[:MAX_MESSAGE],
     }
 

@@ -18,6 +18,7 @@ from .methods import Asked, Service
 MAX_FILES = 10_000
 MAX_LINES = 100_000
 LINES = 100
+MAX_TIME = 100
 
 
 def describe_host(service: Service, asked: Asked) -> dict[str, Json]:
@@ -58,10 +59,12 @@ def list_volumes(service: Service, asked: Asked) -> dict[str, Json]:
 
 def logs(service: Service, asked: Asked) -> dict[str, Json]:
     """What a tenant or one of its workloads has logged, an entry a reply. The last reply has none."""
-    workload, lines = asked.text("workload"), asked.number("lines")
-    lines = LINES if lines is None else lines
-    if (workload and not is_name(workload)) or not 0 <= lines <= MAX_LINES:
-        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "workload" if workload else "lines"})
-    for line in listening.entries(asked.tenant, workload, lines, follow=asked.flag("follow")):
+    workload, since, lines = asked.text("workload"), asked.text("since"), asked.number("lines")
+    lines = lines if lines is not None else MAX_LINES if since else LINES
+    for name, right in (("workload", not workload or is_name(workload)), ("lines", 0 <= lines <= MAX_LINES),
+                        ("since", len(since) <= MAX_TIME and since.isprintable())):  # fmt: skip
+        if not right:
+            raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": name})
+    for line in listening.entries(asked.tenant, workload, str(lines), since=since, follow=asked.flag("follow")):
         asked.tell({"entry": line})
     return {"entry": None}

@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
 LIBRARY = Path(__file__).parent / "fixtures/formats/schema/library.jsonl"
 NAMES = sorted(path.name for path in SCHEMAS.glob("*.schema.json"))
-MAKING = ("init", "validate", "credential", "explain")
-REPLYING = [verb.name for verb in VERBS if verb.group in (LOOK, CHANGE) or verb.name in MAKING]
+OTHERS = ("init", "validate", "credential", "explain", "logs")
+REPLYING = [verb.name for verb in VERBS if verb.group in (LOOK, CHANGE) or verb.name in OTHERS]
 
 
 def document(name: str) -> dict[str, Json]:
@@ -140,7 +140,7 @@ def varlink_types(interface: Interface, kind: Type) -> set[str]:
     raise AssertionError(kind)
 
 
-@pytest.mark.parametrize("name", ["Finding", "Hold", "Workload", "Tenant", "Step", "Done"])
+@pytest.mark.parametrize("name", ["Finding", "Hold", "Workload", "Tenant", "Step", "Done", "LogEntry"])
 def test_a_reply_has_the_fields_and_types_of_the_varlink_interface(name: str) -> None:
     interface = interface_of((SCHEMAS / "io.bitbuilder.Hypervisor.varlink").read_text(encoding="utf-8"))
     struct = interface.types[name]

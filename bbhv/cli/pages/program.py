@@ -88,8 +88,9 @@ PROSE = {
     is then 1.""",
     "logs": """Shows what a workload has logged, or all that runs for a <TENANT>, and what systemd says of it: the
     journal of their units, as `journalctl`(1) shows it. What would move a cursor or change colours is not printed.
-    `--json=` prints the fields of the journal. `--since=` is a time as in `systemd.time`(7), and shows all that is
-    newer, unless `--lines=` is given too. What `--follow` shows are the workloads that there were when it began.""",
+    `--json=` prints an object for each entry, with its message, unit, priority and time. `--since=` is a time as in
+    `systemd.time`(7), and shows all that is newer, unless `--lines=` is given too. What `--follow` shows are the
+    workloads that there were when it began.""",
     "console": """Shows what a workload writes to its console, since it was started, and goes on until it is
     interrupted, also when it is started again. It is text alone: what would move a cursor or change colours is left
     out. Nothing can be typed: `bbhv shell` goes into a container; a machine has the ways in that its guest offers.""",

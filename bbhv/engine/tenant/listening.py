@@ -16,6 +16,7 @@ from ...kinds.workloads.console import MAX_LINE, pattern, plain
 
 PAUSE_SEC = 1.0
 MAX_ENTRY = 1 << 20
+ENDS_SEC = 20.0
 
 
 def listen(invocation: str, text: str) -> None:
@@ -49,17 +50,26 @@ def _lines(stream: IO[bytes], most: int = MAX_LINE) -> Iterator[str]:
         whole = data.endswith(b"\n")
 
 
-def entries(tenant: str, name: str, lines: int, *, follow: bool) -> Iterator[Json]:
-    """What a tenant has logged, or one workload of it: entries of the journal, the newest so many first."""
-    units = (f"tenant-*@{name}.{tenant}.service",) if name else (f"tenant*@{tenant}.service",
-                                                                 f"tenant-*@*.{tenant}.service")  # fmt: skip
+def units(tenant: str, name: str) -> tuple[str, ...]:
+    """Patterns of the units of a tenant, or of one workload of it."""
+    return (f"tenant-*@{name}.{tenant}.service",) if name else (f"tenant*@{tenant}.service",
+                                                                f"tenant-*@*.{tenant}.service")  # fmt: skip
+
+
+def entries(tenant: str, name: str, lines: str, *, since: str = "", follow: bool = False) -> Iterator[dict[str, Json]]:
+    """What a tenant has logged, or one workload of it: entries of the journal, the newest so many, or all, that are
+    newer than a time of systemd.time(7), if there is one. Raises CommandError with what journalctl says."""
     command = ("journalctl", "--quiet", "--no-pager", "--output=json", "--all", f"--lines={lines}",
                f"--output-fields={','.join(FIELDS)}", *(("--follow",) if follow else ()),
-               *(f"--unit={unit}" for unit in units))  # fmt: skip
+               *((f"--since={since}",) if since else ()),
+               *(f"--unit={unit}" for unit in units(tenant, name)))  # fmt: skip
     journal = run.spawn(command)
     try:
         for line in _lines(journal.stdout, MAX_ENTRY):
             if (entry := logentry.entry(line)) is not None:
                 yield entry
+        ended = journal.wait(ENDS_SEC)
+        if ended.returncode:
+            raise run.failure(journal.argv, ended.returncode, ended.stderr)
     finally:
         journal.close()

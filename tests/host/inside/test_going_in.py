@@ -155,8 +155,7 @@ def test_logs_are_those_of_the_workload_or_of_all_of_the_tenant_and_of_nobody_el
     one = run(["bbhv", "logs", "web.acme"]).stdout
     assert "Starting tenant-container@web.acme.service" in one and "\x1b" not in one
     everything = run(["bbhv", "logs", "-n", "all", "--json=short", "acme"]).stdout
-    entries = [json.loads(line) for line in everything.splitlines()]
-    units = {entry.get("UNIT") or entry.get("_SYSTEMD_UNIT") for entry in entries}
+    units = {json.loads(line)["entry"]["unit"] for line in everything.splitlines()}
     assert {"tenant@acme.service", "tenant-container@web.acme.service"} <= units
     assert [unit for unit in units if not unit or ".acme.service" not in f".{unit.split('@')[-1]}"] == []
     assert len(run(["bbhv", "logs", "-n2", "--no-pager", "web.acme"]).stdout.splitlines()) == 2
