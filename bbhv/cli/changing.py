@@ -9,7 +9,7 @@ from ..engine.tenant.job import Asked, Job
 from ..errors import EXIT_FAILED, EXIT_OK, BbhvError, UsageError
 from ..host import log
 from ..names import parse_name
-from . import reporting
+from . import options, reporting
 from .main import Call
 from .output import Output, complain
 from .reporting import worst
@@ -18,26 +18,13 @@ from .reporting import worst
 def sync(call: Call, output: Output) -> int:
     """bbhv sync: all tenants, or the named ones."""
     log.quiet = True
-    tenants = call.tenants()
-    if call.has("--system") and tenants:
-        raise UsageError("--system concerns the system repository alone.", hint="Leave the tenants out.")
-    run = manager.sync_system(asked(call)) if call.has("--system") else manager.sync_all(tenants, asked(call))
+    wanted = asked(call)
+    run = manager.sync_system(wanted) if call.has("--system") else manager.sync_all(call.tenants(), wanted)
     status = _report(run.jobs, output)
     if run.problem is None:
         return status
     complain(run.problem)
     return worst([status, run.problem.status])
-
-
-def _bundle(call: Call) -> str:
-    """The bundle that was given, as a path of its own. It is about one repository."""
-    if not call.has("--bundle"):
-        return ""
-    if not call.get("--bundle"):
-        raise UsageError("--bundle= needs the path of a git bundle.")
-    if len(call.tenants()) + call.has("--system") != 1:
-        raise UsageError("A bundle is about one repository.", hint="Name one tenant, or give --system.")
-    return os.path.abspath(call.get("--bundle"))
 
 
 def apply(call: Call, output: Output) -> int:
@@ -49,12 +36,10 @@ def apply(call: Call, output: Output) -> int:
 def rollback(call: Call, output: Output) -> int:
     """bbhv rollback."""
     log.quiet = True
-    to, tenant = call.get("--to"), call.tenants()[0]
-    if call.has("--to") and not (to.isascii() and to.isdigit()):
-        raise UsageError("--to= needs the number of a generation.", hint=f"See: bbhv history {tenant}")
+    to, tenant = options.generation(call), call.tenants()[0]
     from ..engine.tenant import holds
 
-    return _report([holds.rollback(tenant, int(to) if to else None, _who(), asked(call))], output)
+    return _report([holds.rollback(tenant, to, _who(), asked(call))], output)
 
 
 def confirm(call: Call, output: Output) -> int:
@@ -100,12 +85,12 @@ def _each(call: Call, output: Output, do: Callable[[str], Job]) -> int:
 
 
 def asked(call: Call) -> Asked:
-    """What the options of a verb ask for. Raises UsageError for an operator's word that names no tenant."""
-    rewind = call.has("--allow-rewind")
-    if rewind and not call.tenants():
-        raise UsageError("--allow-rewind is for tenants that are named.", hint="bbhv sync --allow-rewind TENANT")
+    """What the options of a verb ask for. Raises UsageError."""
+    options.check_tenants(call)
+    bundle = options.bundle(call)
     return Asked(
-        allow_rewind=rewind, wait=call.has("--wait"), bundle=_bundle(call), backoff=call.has("--backoff")
+        allow_rewind=call.has("--allow-rewind"), wait=call.has("--wait"), backoff=call.has("--backoff"),
+        bundle=os.path.abspath(bundle) if bundle else "",
     )  # fmt: skip
 
 

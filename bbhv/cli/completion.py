@@ -1,7 +1,7 @@
 """The completion of bash, made of the table of verbs.
 
-Names of tenants come from `bbhv list`, so only for root. Those of templates are written into it, and the operator's own
-are looked for where they lie: no program is started for them.
+Names of tenants come from `bbhv list`: those that the caller may see. Those of templates are written into it, and the
+operator's own are looked for where they lie: no program is started for them.
 """
 
 from collections.abc import Iterator

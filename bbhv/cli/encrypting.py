@@ -6,9 +6,9 @@ an argument, and nothing that is printed has it.
 
 import os
 import sys
+from collections.abc import Callable
 from typing import BinaryIO
 
-from ..engine import secrets, world
 from ..errors import BbhvError, EXIT_OK, UsageError
 from ..findings import printable
 from ..formats.jsontext import Json
@@ -25,6 +25,23 @@ STANDARD_INPUT = "-"
 
 def credential(call: Call, output: Output) -> int:
     """bbhv credential encrypt TENANT NAME [FILE]."""
+    from ..engine import secrets, world
+
+    host = world.load()
+
+    def make(tenant: str, name: str, secret: bytes) -> tuple[str, str]:
+        key, not_after = call.get("--with-key", "auto"), call.get("--not-after")
+        made = secrets.encrypt(host, tenant, name, secret, key=key, not_after=not_after)
+        return made.decode("ascii"), world.name_of(host.settings)
+
+    return encrypt(call, output, lambda tenant: host.registered(tenant), make)
+
+
+def encrypt(
+    call: Call, output: Output, check: Callable[[str], object], make: Callable[[str, str, bytes], tuple[str, str]]
+) -> int:
+    """The same with somebody else's hands: `check` raises BbhvError when there is no such tenant, before anybody types
+    a secret; `make` makes of a tenant, a name and the secret the text of the file, and says for which host it is."""
     action, *rest = call.arguments
     if action not in ACTIONS:
         raise UsageError(f"There is no bbhv credential {ascii(action[:40])}.", hint="bbhv credential encrypt encrypts.")
@@ -33,22 +50,18 @@ def credential(call: Call, output: Output) -> int:
     tenant, name = _name(rest[0], "tenant"), _name(rest[1], "credential")
     if call.has("--output") and not call.get("--output"):
         raise UsageError("--output= needs the path of a file or a folder.")
-    host = world.load()
-    host.registered(tenant)  # before anybody types a secret
-    here = world.name_of(host.settings)
-    path = f"credentials/{here}/{name}.cred" if call.has("--host") else f"infrastructure/credentials/{name}.cred"
+    check(tenant)
     secret = _secret(rest[2] if len(rest) > 2 else STANDARD_INPUT, f"{name} of {tenant}")
-    text = secrets.encrypt(
-        host, tenant, name, secret, key=call.get("--with-key", "auto"), not_after=call.get("--not-after")
-    )
+    text, here = make(tenant, name, secret)
+    path = f"credentials/{here}/{name}.cred" if call.has("--host") else f"infrastructure/credentials/{name}.cred"
     file = _write(call.get("--output"), path, text) if call.has("--output") else ""
     if output.json != "off":
         found: dict[str, Json] = {"tenant": tenant, "name": name, "host": here, "path": path, "file": file or None,
-                                  "text": text.decode("ascii")}  # fmt: skip
+                                  "text": text}  # fmt: skip
         output.value(found)
         return EXIT_OK
     if not file:
-        sys.stdout.write(text.decode("ascii"))
+        sys.stdout.write(text)
     _tell(file, path, name, secret, output)
     return EXIT_OK
 
@@ -73,14 +86,14 @@ def _tell(file: str, path: str, name: str, secret: bytes, output: Output) -> Non
         (sys.stdout if file else sys.stderr).write(f"{line}\n")
 
 
-def _write(place: str, path: str, text: bytes) -> str:
+def _write(place: str, path: str, text: str) -> str:
     """Writes the file, in a folder under the name that it needs there: a repository has a place for it."""
     file = place
     if os.path.isdir(place):
         own = path if os.path.exists(f"{place}/{METADATA}") else os.path.basename(path)
         file = f"{place.rstrip('/')}/{own}"
         files.make_dir(files.parent(file))
-    files.write(file, text)
+    files.write(file, text.encode())
     return file
 
 

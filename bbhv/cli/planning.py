@@ -19,14 +19,13 @@ from ..model.forecast import check, count, forecast
 from ..model.planview import View
 from ..records import replace
 from ..version import VERSION
-from . import formats, plans
+from . import formats, options, plans
 from .looking import nobody
 from .main import Call
 from .output import Output, complain
 from .reporting import worst
 from .repositories import read_repository, schema_of
 
-OFFLINE = ("--repository", "--host-facts")
 FACTS = "On the host: bbhv facts TENANT > FILE"
 
 
@@ -34,7 +33,7 @@ def plan(call: Call, output: Output) -> int:
     """bbhv plan."""
     log.quiet = True
     form = formats.chosen(call.get("--format"), output.json)
-    if any(call.has(name) for name in OFFLINE):
+    if any(call.has(name) for name in options.OFFLINE):
         views, statuses = _offline(call)
     else:
         views, statuses = _on_host(call)
@@ -54,10 +53,7 @@ def tell_facts(call: Call, output: Output) -> int:
 
 def _on_host(call: Call) -> tuple[list[View], list[int]]:
     tenants = call.tenants()
-    if call.has("--commit") and len(tenants) != 1:
-        raise UsageError("--commit= is of one tenant's repository.", hint="Write: bbhv plan --commit=REV TENANT")
-    if call.has("--commit") and call.has("--fetch"):
-        raise UsageError("--fetch asks for the newest commit, and --commit= names one.", hint="Leave one of them out.")
+    options.check_commit(call)
     host = world.load()
     views, statuses = [], []
     asked = Asked(wait=call.has("--wait"))
@@ -72,7 +68,7 @@ def _on_host(call: Call) -> tuple[list[View], list[int]]:
 
 def _offline(call: Call) -> tuple[list[View], list[int]]:
     """The plan for a folder, with the facts in a file: no host, no root, no network."""
-    folder, file = (call.get(name) for name in OFFLINE)
+    folder, file = (call.get(name) for name in options.OFFLINE)
     missing = [f"The folder {folder} does not exist."] if folder and not os.path.isdir(folder) else []
     missing += [f"{file} does not exist."] if file and not os.path.exists(file) else []
     if call.arguments or not (folder and file):

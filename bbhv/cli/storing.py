@@ -2,20 +2,32 @@
 
 import sys
 
-from ..engine.tenant import volumes as engine
-from ..engine.tenant.job import Asked
 from ..errors import EXIT_OK, UsageError
+from ..formats.jsontext import Json
 from ..host import log
 from ..kinds.values import show_size
 from ..names import InvalidNameError, parse_name
 from .main import Call
-from .output import Output
+from .output import Output, objects, text
 
 KIBI = 1 << 10
 
 
 def volume(call: Call, output: Output) -> int:
     """bbhv volume list|snapshot|restore|discard|export TENANT [VOLUME [SNAPSHOT]]."""
+    action, tenant, *rest = parsed(call)
+    log.quiet = True
+    if action == "export":
+        return _export(tenant, rest[0], output)
+    from ..engine.tenant import volumes as engine
+
+    clean = _change(call, action, tenant, rest) if action != "list" else None
+    found = [one.as_json() for one in engine.volumes(tenant)]
+    return show([action, tenant, *rest], {"clean": clean, "volumes": found}, output)
+
+
+def parsed(call: Call) -> list[str]:
+    """The action, the tenant, and the names that the action takes. Raises UsageError."""
     action, *words = call.arguments
     takes = {one.name: one.arguments for one in call.verb.actions}
     if action not in takes:
@@ -23,28 +35,32 @@ def volume(call: Call, output: Output) -> int:
     if len(words) != len(takes[action].split()):
         raise UsageError(f"bbhv volume {action} takes {takes[action]}.")
     try:
-        tenant, *rest = (parse_name(word, what) for word, what in zip(words, ("tenant", "volume", "snapshot")))
+        return [action, *(parse_name(word, what) for word, what in zip(words, ("tenant", "volume", "snapshot")))]
     except InvalidNameError as error:
         raise UsageError(error.message, hint=error.hint) from None
-    log.quiet = True
-    if action == "export":
-        return _export(tenant, rest[0], output)
-    clean = _change(action, tenant, rest, Asked(wait=call.has("--wait"))) if action != "list" else None
-    found = engine.volumes(tenant)
-    chosen = [one for one in found if not rest or one.name == rest[0]]
+
+
+def show(words: list[str], reply: dict[str, Json], output: Output) -> int:
+    """Says what an action, of which these are the words, has done: whether a copy is `clean`, and all `volumes`."""
+    action, tenant, *rest = words
+    found = objects(reply["volumes"])
+    chosen = [one for one in found if not rest or one["name"] == rest[0]]
     if output.json != "off":
-        output.value({"tenant": tenant, "clean": clean, "volumes": [one.as_json() for one in chosen]})
+        output.value({"tenant": tenant, "clean": reply["clean"], "volumes": list[Json](chosen)})
     elif action == "list" and not found and output.legend:
         output.line(f"{tenant} has no volume.")
     elif action == "list":
         output.table(("VOLUME", "USE", "SIZE", "TAKEN", "DECLARED", "SNAPSHOTS"), [_row(one) for one in chosen])
     else:
-        output.say(_sentence(action, tenant, *rest, clean=clean))
+        output.say(_sentence(action, tenant, *rest, clean=reply["clean"] is True))
     return EXIT_OK
 
 
-def _change(action: str, tenant: str, rest: list[str], asked: Asked) -> bool | None:
-    name, snapshot = rest
+def _change(call: Call, action: str, tenant: str, rest: list[str]) -> bool | None:
+    from ..engine.tenant import volumes as engine
+    from ..engine.tenant.job import Asked
+
+    (name, snapshot), asked = rest, Asked(wait=call.has("--wait"))
     if action == "snapshot":
         return engine.snapshot(tenant, name, snapshot, asked)
     (engine.restore if action == "restore" else engine.discard)(tenant, name, snapshot, asked)
@@ -52,6 +68,8 @@ def _change(action: str, tenant: str, rest: list[str], asked: Asked) -> bool | N
 
 
 def _export(tenant: str, name: str, output: Output) -> int:
+    from ..engine.tenant import volumes as engine
+
     if output.json != "off":
         raise UsageError("bbhv volume export writes the volume itself, so there is no JSON.")
     if sys.stdout.isatty():
@@ -61,7 +79,7 @@ def _export(tenant: str, name: str, output: Output) -> int:
     return EXIT_OK
 
 
-def _sentence(action: str, tenant: str, name: str, snapshot: str, *, clean: bool | None) -> str:
+def _sentence(action: str, tenant: str, name: str, snapshot: str, *, clean: bool) -> str:
     if action == "restore":
         return f"Volume {name} of {tenant} is what its snapshot {snapshot} is."
     if action == "discard":
@@ -70,10 +88,11 @@ def _sentence(action: str, tenant: str, name: str, snapshot: str, *, clean: bool
     return f"Volume {name} of {tenant} has a snapshot {snapshot}; {how}."
 
 
-def _row(one: engine.Volume) -> list[tuple[str, str]]:
-    taken = -(-one.taken // KIBI) * KIBI
+def _row(one: dict[str, Json]) -> list[tuple[str, str]]:
+    taken, declared = -(-int(str(one["taken"])) // KIBI) * KIBI, one["declared"] is True
+    snapshots = one["snapshots"] if isinstance(one["snapshots"], list) else []
     return [
-        (one.name, "bold"), (one.use, ""),
-        ("-" if one.size is None else show_size(one.size), ""), (show_size(taken), ""),
-        ("yes" if one.declared else "no", "" if one.declared else "warn"), (" ".join(one.snapshots) or "-", ""),
+        (text(one["name"]), "bold"), (text(one["use"]), ""),
+        ("-" if one["size"] is None else show_size(int(str(one["size"]))), ""), (show_size(taken), ""),
+        ("yes" if declared else "no", "" if declared else "warn"), (" ".join(map(str, snapshots)) or "-", ""),
     ]  # fmt: skip

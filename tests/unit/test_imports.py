@@ -46,6 +46,11 @@ WAYS = {
     "list, status, history": (
         "import bbhv.cli.main, bbhv.cli.looking", {"cli.looking", "cli.showing"} | COMMAND | REPORT
     ),
+    "list, status, history of whoever is not root": (
+        "import bbhv.cli.main, bbhv.cli.through",
+        {"cli.options", "cli.reporting", "cli.showing", "cli.through", "engine.paths", "formats.varlink",
+         "formats.varlink_idl", "host.resources", "ipc.client", "ipc.table", "kinds.values"} | COMMAND,
+    ),
     "validate one metadata.json": (
         "from bbhv.__main__ import door; import os, tempfile\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
@@ -100,14 +105,15 @@ def test_a_short_way_imports_no_more_of_ours_than_it_uses(way: str) -> None:
     assert loaded(code)[0] - allowed == set()
 
 
-@pytest.mark.parametrize("way", ["--version", "--help", "generator", "list, status, history", "serve"])
+@pytest.mark.parametrize("way", ["--version", "--help", "generator", "list, status, history", "serve",
+                                 "list, status, history of whoever is not root"])
 def test_a_short_way_imports_nothing_dear(way: str) -> None:
     assert loaded(WAYS[way][0])[1] & DEAR == set()
 
 
 def test_what_units_start_and_what_looks_is_in_the_archive_as_bytecode() -> None:
     ways = [WAYS[name][0] for name in ("generator", "list, status, history", "serve", "what asks servers",
-                                       "the workers")]
+                                       "the workers", "list, status, history of whoever is not root")]
     slow = {build.module_name(str(path.relative_to(ROOT))).removeprefix("bbhv.") for path in ROOT.glob("bbhv/**/*.py")
             if str(path.relative_to(ROOT)).startswith(build.SLOW)}
     assert slow

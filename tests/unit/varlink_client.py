@@ -58,11 +58,13 @@ class Engine:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.changes: dict[str, Json] = {}  # what is otherwise of all tenants
 
     def service(self, version: str = "1") -> Service:
         """The service that it answers for."""
         texts = {path.name.removesuffix(".varlink"): path.read_text() for path in SCHEMAS.glob("*.varlink")}
-        own = {f"{HYPERVISOR}.ListTenants": self.list_tenants, f"{HYPERVISOR}.Pushed": self.pushed}
+        own = {f"{HYPERVISOR}.ListTenants": self.list_tenants, f"{HYPERVISOR}.Pushed": self.pushed,
+               f"{HYPERVISOR}.History": self.history, f"{HYPERVISOR}.DescribeTenant": self.describe_tenant}  # fmt: skip
         answers = {name: found(row) for name, row in ROWS.items() if row.how is How.HERE}
         return load(texts, version, admitted=self.admitted, answers={**answers, **own})
 
@@ -78,7 +80,7 @@ class Engine:
         match name:
             case "":
                 everybody = ("acme", "beta", "team-a") if asked.tenants is None else asked.tenants
-                return {"tenants": [tenant(one) for one in everybody]}
+                return {"tenants": [tenant(one, **self.changes) for one in everybody]}
             case "acme" | "beta" | "team-a":
                 return {"tenants": [tenant(name)]}
             case "unreadable":
@@ -90,6 +92,19 @@ class Engine:
             case "large":
                 return {"tenants": [tenant("large", outcome="x" * 70_000)]}
         raise NoSuchTenantError(f"There is no tenant {name}.", tenant=name)
+
+    def history(self, service: Service, asked: Asked) -> dict[str, Json]:
+        """One generation, and a commit that is not tried again."""
+        self.asked.append(f"history {asked.tenant}")
+        return {"generations": [{
+            "generation": 7, "commit": "c" * 40, "author": "A", "subject": "Seventh", "createdUSec": 1, "verb": "sync",
+            "current": True, "good": True, "held": False, "workloads": ["web"],
+        }], "quarantined": [{"commit": "b" * 40, "reason": "sick", "whenUSec": 1, "author": None, "subject": None}]}
+
+    def describe_tenant(self, service: Service, asked: Asked) -> dict[str, Json]:
+        """A tenant, of whose registration nothing is said."""
+        self.asked.append(f"describe {asked.tenant}")
+        return {"tenant": tenant(asked.tenant), "repository": None, "branch": None, "trust": None, "grants": None}
 
     def pushed(self, service: Service, asked: Asked) -> dict[str, Json]:
         """Those that are meant."""

@@ -1,7 +1,12 @@
 """bbhv(1): the verbs with their options, what statuses and outcomes mean, and where everything is."""
 
+from collections.abc import Sequence
+
 from ...formats.pages.page import Block, Example, Heading, Item, Page, Paragraph, Subheading, items
-from ..verbs import COMMON, GROUPS, Option, Verb, shown
+from ...ipc.table import HYPERVISOR, ROWS, Who
+from ..options import OFFLINE
+from ..through import TABLE
+from ..verbs import COMMON, GROUPS, MAKE, UNITS, Option, Verb, shown
 
 ABOUT = """Each tenant of a host has a git repository of systemd-native declarations; what it commits is what runs.
 systemd does the running. `bbhv` decides what should run, proves that it is allowed, hands it to systemd, watches
@@ -49,7 +54,7 @@ PROSE = {
     does not wait, never fails a push, and tells the pusher in a line what happens. Whoever pushes is root, or is named
     by `access` in the registration.""",
     "credential": """`encrypt` makes of a secret a file that the <TENANT> may commit as the credential <NAME>: only this
-    host can decrypt it, only for this tenant, and only under this name. Needs root, and a tenant that is registered
+    host can decrypt it, only for this tenant, and only under this name. The tenant is registered
     here. The secret is read from <FILE>, from standard input, or, on a terminal, typed twice without an echo. It is
     never an argument, a file or a line of a log on its way. All bytes count, also a newline at the end.
 
@@ -144,13 +149,19 @@ PROSE = {
     See `bbhv.varlink`(5).""",
 }
 
+WHOM = """Root does what a verb says on the host itself, whether the service runs or not. Whoever else calls one asks
+the service of the host, `bitbuilder-varlink.socket`, which knows the caller by the kernel's word, does it, and tells
+how it ended: what is printed and the exit status are those of root. Nobody can tell a tenant that is not his from one
+that there is not: both are refused. What was begun goes on when the caller leaves."""
+
 STATUSES = (
     ("0", "It is done; or there was nothing to do, or a hold or a suspension says that nothing is to be done."),
     ("1", "It failed, was rolled back, or is quarantined."), ("2", "The command line is wrong."),
     ("3", "The input has errors."), ("4", "Refused, by trust, a grant or a permission."),
     ("5", "There is no such thing."),
     ("75", "Somebody else is at work on it, whom the message names, and `--wait` was not given."),
-    ("130", "Interrupted: what was begun is stopped, and the next sync starts anew."),
+    ("130", """Interrupted: what was begun is stopped, and the next sync starts anew; what the service does for somebody
+    goes on."""),
 )  # fmt: skip
 
 OUTCOMES = (
@@ -265,6 +276,7 @@ def page() -> Page:
     return Page(name="bbhv", section=1, summary="run what tenants commit to git, with systemd", body=(
         Heading("SYNOPSIS"), Paragraph("`bbhv` [<OPTION>…] <VERB> [<ARGUMENT>…]"),
         Heading("DESCRIPTION"), *map(Paragraph, ABOUT.split("\n\n")),
+        Heading("AS WHOM"), Paragraph(WHOM), *_whom(),
         Heading("VERBS"), *(block for group in GROUPS for block in _group(group)),
         Heading("OPTIONS"), *map(_option, COMMON),
         Item("`-j`", "The same as `--json=pretty` on a terminal, else as `--json=short`."),
@@ -282,6 +294,29 @@ def page() -> Page:
         Paragraph("For GitLab CI:"), Example(GITLAB),
         Heading("SEE ALSO"), Paragraph(SEE_ALSO),
     ))  # fmt: skip
+
+
+def _whom() -> tuple[Item, ...]:
+    """Who may what: what the table of the methods says of each verb."""
+    operators = [name for name, row in TABLE.items() if ROWS[f"{HYPERVISOR}.{row.method}"].who is Who.OPERATORS]
+    theirs = [name for name in TABLE if name not in operators]
+    anybody = [verb.name for verb in shown() if verb.group == MAKE and not verb.root]
+    alone = [verb.name for verb in shown() if verb.needs_root and verb.name not in TABLE and verb.group != UNITS]
+    options = [f"{verb.name} {one.name}" for verb in shown() if verb.name in TABLE for one in verb.options
+               if one.name not in (*TABLE[verb.name].options, *OFFLINE)]  # fmt: skip
+    return (
+        Item("Anybody", f"May call {_words(anybody)}, and `bbhv plan --repository=`: they need no host."),
+        Item("A user whom `access` of a registration names, or a group of it",
+             f"May call {_words(theirs)} for these tenants; without a name, for all of them that are theirs."),
+        Item("Operators", f"""Who is in the group of `OperatorsGroup=` (see `bbhv.system`(5)) may call these for every
+             tenant, and {_words([*operators, 'sync --system', 'sync --allow-rewind'])}."""),
+        Item("Root alone", f"May call {_words([*alone, 'volume export', *options])}."),
+    )  # fmt: skip
+
+
+def _words(names: Sequence[str]) -> str:
+    *most, last = (f"`{name}`" for name in names)
+    return f"{', '.join(most)} and {last}"
 
 
 def _group(group: str) -> tuple[Block, ...]:

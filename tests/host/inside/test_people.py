@@ -14,23 +14,43 @@ from .conftest import SETTINGS, Make
 from .support import REGISTRATIONS, run, wait_until
 from .world import container, never_healthy
 
+STRANGER = ("setpriv", "--reuid=9", "--regid=9", "--clear-groups")
 SOMEBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
-@pytest.mark.parametrize("verb", ["list", "status", "status acme", "history acme", "doctor", "sync", "apply acme",
-                                  "rollback acme", "confirm acme", "suspend acme", "resume acme", "purge acme", "plan",
-                                  "facts acme", "boot", "serve", "reload", "credential encrypt acme key"])
-def test_somebody_without_the_right_to_gets_one_sentence(verb: str) -> None:
+@pytest.mark.parametrize("verb", ["doctor", "facts acme", "console web.acme", "shell web.acme", "plan --fetch acme",
+                                  "boot", "serve", "reload", "sync --backoff", "volume export acme data"])
+def test_what_is_for_root_alone_is_said_in_one_sentence(verb: str) -> None:
     done = run([*SOMEBODY, "bbhv", *verb.split()], check=False)
     assert (done.returncode, done.stdout) == (4, "")
-    name = verb.split()[0]
-    looks = name in ("list", "status", "plan", "facts", "history", "doctor")
+    name = " ".join(word for word in verb.split()[:2] if word not in ("acme", "web.acme"))
+    looks = name.split()[0] in ("plan", "facts", "doctor", "console", "shell")
     why = "what the tenants run is for root's eyes only" if looks else "it changes what runs on this host"
-    why = "only root may use the key of this host" if name == "credential" else why
     assert done.stderr.splitlines() == [
         f"bbhv: bbhv {name} needs root: {why}.",
         "      Run it with sudo or run0.",
     ]
+
+
+@pytest.mark.parametrize("verb", ["list", "status", "status acme", "history acme", "sync", "apply acme", "plan",
+                                  "rollback acme", "confirm acme", "suspend acme", "resume acme", "purge acme --yes",
+                                  "logs web.acme", "volume list acme", "credential encrypt acme key"])
+def test_somebody_without_the_right_to_gets_one_sentence(verb: str) -> None:
+    done = run([*STRANGER, "bbhv", *verb.split()], check=False)
+    assert (done.returncode, done.stdout) == (4, "")
+    name, of = verb.split()[0], " of acme" if "acme" in verb else ""
+    hint = f'"access" {"in its registration does not name" if of else "of no registration names"} uid 9.'
+    if name in ("suspend", "resume", "purge"):
+        hint = "It is for operators: root, and the group of OperatorsGroup= in bitbuilder.conf."
+    assert done.stderr.splitlines() == [
+        f"bbhv: bbhv {name}{of} is refused to uid 9.",
+        f"      {hint}",
+    ]
+
+
+def test_who_has_no_name_here_is_not_listened_to() -> None:
+    done = run([*SOMEBODY, "bbhv", "list"], check=False)
+    assert (done.returncode, done.stdout) == (1, "") and "The service hung up without a reply." in done.stderr
 
 
 def test_somebody_can_make_and_check_repositories(tmp_path: Path) -> None:
