@@ -21,6 +21,10 @@ _bbhv_words() {
     [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
 }
 
+_bbhv_hosts() {
+    mapfile -t COMPREPLY < <(compgen -A hostname -- "$1")
+}
+
 _bbhv_tenants() {
     local name _
     while read -r name _; do
@@ -99,7 +103,8 @@ def _names(options: tuple[Option, ...]) -> str:
 def _values(option: Option) -> str:
     if option.choices:
         return f"_bbhv_words '{' '.join(option.choices)}' \"$word\""
-    words = {"FILE": "_bbhv_files -f", "DIR": "_bbhv_files -d", "TEMPLATE": "_bbhv_templates"}
+    words = {"FILE": "_bbhv_files -f", "DIR": "_bbhv_files -d", "TEMPLATE": "_bbhv_templates",
+             "HOST": "_bbhv_hosts"}  # fmt: skip
     return f'{words[option.value]} "$word"' if option.value in words else ":"
 
 

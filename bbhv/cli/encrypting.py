@@ -53,7 +53,7 @@ def encrypt(
     check(tenant)
     secret = _secret(rest[2] if len(rest) > 2 else STANDARD_INPUT, f"{name} of {tenant}")
     text, here = make(tenant, name, secret)
-    path = f"credentials/{here}/{name}.cred" if call.has("--host") else f"infrastructure/credentials/{name}.cred"
+    path = f"credentials/{here}/{name}.cred" if call.has("--this-host") else f"infrastructure/credentials/{name}.cred"
     file = _write(call.get("--output"), path, text) if call.has("--output") else ""
     if output.json != "off":
         found: dict[str, Json] = {"tenant": tenant, "name": name, "host": here, "path": path, "file": file or None,

@@ -7,7 +7,9 @@ from typing import Callable, Iterator
 
 from ..errors import EXIT_OK, EXIT_REFUSED, EXIT_USAGE, BbhvError, RefusedError, UsageError
 from .output import Output, complain
-from .verbs import COMMON, VERBS, Option, Verb
+from .verbs import COMMON, HOST, VERBS, Option, Verb
+
+THROUGH = "through:through"  # who does it for whoever is not root
 
 THROUGH = "through:through"  # who does it for whoever is not root
 
@@ -69,6 +71,10 @@ def _run(words: list[str]) -> int:
         output = Output()
         sys.stdout.write(help_text(verb, output.heading))
         return EXIT_OK if words else EXIT_USAGE
+    if HOST in options and (verb is not None or "--version" in options):
+        from .remote import become
+
+        become(verb, arguments, options)
     if "--version" in options:
         from ..version import VERSION
 
@@ -188,6 +194,8 @@ def _option(verb: Verb | None, word: str, rest: Iterator[str], options: dict[str
         if following is None:
             raise UsageError(f"{name}= needs a value.", hint=_choices(option))
         value = following
+    if name == HOST and name in options:
+        raise UsageError(f"{name}= is given twice.", hint="A command line is for one host.")
     if option.choices and value not in option.choices:
         from ..findings import did_you_mean
 

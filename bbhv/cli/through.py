@@ -299,5 +299,5 @@ TABLE: Mapping[str, Row] = {
     "resume": Row("Resume", _changes, ("--wait",)),
     "purge": Row("Purge", _purge, ("--volume", "--yes", "--wait")),
     "volume": Row("SnapshotVolume", _volume, ("--wait",)),
-    "credential": Row("EncryptCredential", _credential, ("--output", "--host", "--not-after")),
+    "credential": Row("EncryptCredential", _credential, ("--output", "--this-host", "--not-after")),
 }

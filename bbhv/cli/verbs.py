@@ -70,11 +70,13 @@ JSON = ("pretty", "short", "off")
 FORMATS = ("text", "json", "sarif", "github")
 KEYS = ("auto", "host", "tpm2", "host+tpm2")
 PLANS = ("text", "json", "markdown")
+HOST = "--host"
 COMMON = (
     Option("--json", "MODE", "Print JSON: pretty, short or off", JSON),
     Option("--no-pager", "", "Do not use a pager (bbhv never does)"),
     Option("--no-legend", "", "Print no headings, totals and hints"),
     Option("--quiet", "", "Print only what went wrong", (), "-q"),
+    Option(HOST, "HOST", "On another host, [USER@]HOST, over ssh", (), "-H"),
     Option("--help", "", "Show this help", (), "-h"),
     Option("--version", "", "Show the version"),
 )
@@ -98,7 +100,7 @@ VERBS = (
     )),
     Verb("credential", "encrypt TENANT NAME [FILE]", 1, 4, MAKE, "encrypting:credential", "Encrypt what is secret", (
         Option("--output", "FILE", "Write it there; in a folder, to its place"),
-        Option("--host", "", "For this host, even where there is one for all"),
+        Option("--this-host", "", "For this host, even where there is one for all"),
         Option("--not-after", "TIME", "When it ends to be valid, as 2030-01-01"),
         Option("--with-key", "KEY", "Encrypt with this key (default: auto)", KEYS),
     ), root=True),

@@ -342,6 +342,7 @@ COMPLETED = {
     ("init", "--template", "=", ""): "full minimal system virtual-machine web-container mine",
     ("validate", "--registration", "=", "fi"): "file", ("credential", ""): "encrypt",
     ("credential", "encrypt", "a"): "acme", ("credential", "--with-key", "=", "h"): "host host+tpm2",
+    ("--host", "=", "vm"): "vm1 vm2", ("list", "-H", "x", "-"): None,
     ("credential", "--output", "=", "fi"): "file", ("hook", "po"): "post-receive",
     ("volume", ""): "list snapshot restore discard export", ("volume", "list", ""): "acme shop",
     ("volume", "--wait", "e"): "export", ("hook", "post-receive", "a"): "acme",
@@ -360,12 +361,14 @@ def test_bash_completes(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "bbhv").chmod(0o755)
     (tmp_path / "script").write_text(completion.bash_completion().replace("/etc/bitbuilder", f"{tmp_path}/etc"))
     given = " ".join(f"'{word}'" for word in ("bbhv", *words))
-    code = f'set -u; source ./script; COMP_WORDS=({given}); COMP_CWORD={len(words)}; _bbhv; echo "${{COMPREPLY[*]}}"'
+    (tmp_path / "hosts").write_text("127.0.0.1 vm1 vm2 other\n")
+    code = (f"set -u; HOSTFILE=./hosts; source ./script; COMP_WORDS=({given}); COMP_CWORD={len(words)}; "
+            '_bbhv; echo "${COMPREPLY[*]}"')  # fmt: skip
     done = subprocess.run(["bash", "--norc", "-c", code], cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
                           capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     expected = COMPLETED[words]
-    options = " ".join(one.name + ("=" if one.value else "") for one in COMMON) + " -q -h"
+    options = " ".join(one.name + ("=" if one.value else "") for one in COMMON) + " -q -H -h"
     assert done.stdout.rstrip("\n") == (options if expected is None else expected)
     assert not (tmp_path / "bad").exists()
 

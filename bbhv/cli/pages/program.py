@@ -59,10 +59,10 @@ PROSE = {
     never an argument, a file or a line of a log on its way. All bytes count, also a newline at the end.
 
     The encrypted text is printed, or written to `--output=`. In the folder of a tenant repository it goes to
-    `infrastructure/credentials/`<NAME>`.cred`, with `--host` to `credentials/`<HOST>`/`<NAME>`.cred`, where <HOST> is
-    this host; in another folder it is <NAME>`.cred`. `--not-after=` is a time as in `systemd.time`(7), after which no
-    workload starts with it. `--with-key=` is what `systemd-creds`(1) calls so: `auto` takes the TPM and the host's own
-    key, as far as they are there. See `bbhv.credential`(5).""",
+    `infrastructure/credentials/`<NAME>`.cred`, with `--this-host` to `credentials/`<HOST>`/`<NAME>`.cred`, where
+    <HOST> is this host; in another folder it is <NAME>`.cred`. `--not-after=` is a time as in `systemd.time`(7), after
+    which no workload starts with it. `--with-key=` is what `systemd-creds`(1) calls so: `auto` takes the TPM and the
+    host's own key, as far as they are there. See `bbhv.credential`(5).""",
     "explain": """Says what the codes of findings mean, each with an example of wrong and of right, and what to do;
     without a code, lists them all. `bbhv-findings`(7) has the same text.""",
     "help": """Shows what a verb does, or one of the manual pages as plain text, for a terminal without `man`(1).""",
@@ -154,6 +154,14 @@ the service of the host, `bitbuilder-varlink.socket`, which knows the caller by 
 how it ended: what is printed and the exit status are those of root. Nobody can tell a tenant that is not his from one
 that there is not: both are refused. What was begun goes on when the caller leaves."""
 
+REMOTE = """With `--host=`, another host that has `bbhv` does what the command line says: this process becomes `ssh`(1),
+with the keys, the agent and the settings of the caller. <HOST> is what ssh takes for a destination: [<USER>`@`]<HOST>,
+an alias of `ssh_config`(5), or `ssh://`<USER>`@`<HOST>`:`<PORT>. Who may what is decided there, for the user that ssh
+logs in as. Files that are named are files there; standard input and output are those of here.
+
+`shell`, `console`, `logs --follow`, and `purge` and `credential` while they ask, have a terminal there when all of
+standard input and output is one here. The exit status is the one of the verb there, or 255 when ssh failed."""
+
 STATUSES = (
     ("0", "It is done; or there was nothing to do, or a hold or a suspension says that nothing is to be done."),
     ("1", "It failed, was rolled back, or is quarantined."), ("2", "The command line is wrong."),
@@ -162,6 +170,7 @@ STATUSES = (
     ("75", "Somebody else is at work on it, whom the message names, and `--wait` was not given."),
     ("130", """Interrupted: what was begun is stopped, and the next sync starts anew; what the service does for somebody
     goes on."""),
+    ("255", "`ssh` failed, with `--host=`."),
 )  # fmt: skip
 
 OUTCOMES = (
@@ -277,6 +286,7 @@ def page() -> Page:
         Heading("SYNOPSIS"), Paragraph("`bbhv` [<OPTION>…] <VERB> [<ARGUMENT>…]"),
         Heading("DESCRIPTION"), *map(Paragraph, ABOUT.split("\n\n")),
         Heading("AS WHOM"), Paragraph(WHOM), *_whom(),
+        Heading("ON ANOTHER HOST"), *map(Paragraph, REMOTE.split("\n\n")),
         Heading("VERBS"), *(block for group in GROUPS for block in _group(group)),
         Heading("OPTIONS"), *map(_option, COMMON),
         Item("`-j`", "The same as `--json=pretty` on a terminal, else as `--json=short`."),

@@ -343,7 +343,7 @@ def test_a_repository_has_a_place_for_what_is_written(make: Make, tmp_path: Path
     make("acme")
     (tmp_path / "metadata.json").write_text("{}")
     run(["bbhv", "credential", "encrypt", "acme", "db", f"--output={tmp_path}"], input=SECRET)
-    run(["bbhv", "credential", "encrypt", "acme", "db", "--host", f"--output={tmp_path}"], input=SECRET)
+    run(["bbhv", "credential", "encrypt", "acme", "db", "--this-host", f"--output={tmp_path}"], input=SECRET)
     (tmp_path / "secret").write_text(SECRET)
     words = ["bbhv", "credential", "encrypt", "acme", "db", f"{tmp_path}/secret", f"--output={tmp_path}/x"]
     reply = json.loads(run([*words, "--json=short"]).stdout)
