@@ -37,6 +37,15 @@ def answer(call: Call, output: Output) -> int:
     return EXIT_OK
 
 
+def bridge(call: Call, output: Output) -> int:
+    """What varlinkctl has ssh call on this host: standard input and output are a connection to the service."""
+    from ..engine import paths
+    from ..ipc import bridge as ends
+
+    ends.bridge(paths.API)
+    return EXIT_OK
+
+
 def requests(call: Call, output: Output) -> int:
     """What bitbuilder-requests.service calls, and a sync that ends: does what callers of the interface asked for."""
     from ..engine import manager

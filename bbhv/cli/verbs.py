@@ -36,8 +36,8 @@ class Verb(NamedTuple):
     """A verb: its arguments as the usage line shows them, how many there may be, what for, who does it, its options.
 
     The kind of an argument is its name: DIR, PATH, TENANT, NAME.TENANT (a workload), CODE and PAGE. With the option
-    `rootless` it needs no root. `sandboxed` verbs are called without any privilege, and of those that make things only
-    some need `root`.
+    `rootless` it needs no root. `sandboxed` verbs are called without any privilege, and take no options; of
+    those that make things only some need `root`.
     """
 
     name: str
@@ -169,6 +169,7 @@ VERBS = (
     Verb("serve", "", 0, 0, UNITS, "serving:serve", "Answer varlink calls (bitbuilder-varlink.service)", (
         Option("--tenant", "ID", "Those of this tenant's own containers alone"),
     )),
+    Verb("bridge", "", 0, 0, UNITS, "serving:bridge", "Speak varlink on standard input and output", sandboxed=True),
     Verb("answer", "look|act", 1, 1, UNITS, "serving:answer", "Answer one call of the API", hidden=True),
     Verb("reload", "", 0, 0, UNITS, "changing:reload", "Apply the system repository as pulled", hidden=True),
     Verb("tenant", "VERB TENANT", 2, 2, UNITS, "changing:tenant", "Called by the units of a tenant", hidden=True),

@@ -25,23 +25,27 @@ class NoServiceError(BbhvError):
     """Nobody listens at the address."""
 
 
+def connect(address: str, seconds: float = SECONDS) -> socket.socket:
+    """A connection. Raises NoServiceError, or BbhvError when that takes longer than so many seconds."""
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    connected.settimeout(seconds)
+    try:
+        connected.connect(address)
+    except OSError as error:
+        connected.close()
+        nobody = isinstance(error, (FileNotFoundError, ConnectionRefusedError, PermissionError))
+        raise (NoServiceError if nobody else BbhvError)(f"{address}: {error.strerror or error}.") from error
+    return connected
+
+
 class Client:
     """A connection, to be used in a `with` block. Whoever does not read a stream to its end has to close it."""
 
     def __init__(self, address: str, *, seconds: float = SECONDS) -> None:
-        """Connects. Raises NoServiceError, or BbhvError when that takes longer than so many seconds."""
+        """Connects. Raises as `connect`."""
         self._address = address
         self._framer = Framer(MAX_REPLY)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._socket.settimeout(seconds)
-        try:
-            self._socket.connect(address)
-        except (FileNotFoundError, ConnectionRefusedError, PermissionError) as error:
-            self.close()
-            raise NoServiceError(f"{address}: {error.strerror}.") from error
-        except OSError as error:
-            self.close()
-            raise self._lost(error) from error
+        self._socket = connect(address, seconds)
 
     def __enter__(self) -> Self:
         return self

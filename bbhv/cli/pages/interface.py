@@ -16,6 +16,9 @@ Whoever calls is who the kernel says. A call is judged before its parameters are
 gets the same answer whether there is one of that name or not. What has several replies, such as a log, must be called
 with `more`, and ends when its caller hangs up. What changes something is finished also when its caller is gone.
 
+From another host, `varlinkctl` comes by way of `ssh`(1), with the right of whom ssh logs in as: by the socket
+(`ssh-unix:`), or by `bbhv bridge` (`ssh-exec:`).
+
 A user has at most 16 connections and 4 calls at a time that are answered by a unit of their own; a message is at most
 1 MiB large, and at most 64 levels deep. Who breaks a bound, or does not take what was asked for, is disconnected."""
 
@@ -35,6 +38,9 @@ varlinkctl call ./io.bitbuilder.Hypervisor \\
   io.bitbuilder.Hypervisor.ListTenants '{}'
 varlinkctl call --more ./io.bitbuilder.Hypervisor \\
   io.bitbuilder.Hypervisor.Logs '{"tenant": "acme", "follow": true}'
+varlinkctl info 'ssh-exec:alice@vm1:bbhv bridge'
+varlinkctl info \\
+  ssh-unix:alice@vm1:/run/bitbuilder/io.bitbuilder.Hypervisor
 """
 
 

@@ -147,6 +147,9 @@ PROSE = {
     "serve": """Called by `bitbuilder-varlink.service` when its socket is connected to; leaves when nobody calls. With
     `--tenant=` it answers processes in containers of this tenant that have `Control=`, and nobody else, not even root.
     See `bbhv.varlink`(5).""",
+    "bridge": """Makes standard input and output a connection to the service, in the name of the caller: for a client
+    on another host, as in `varlinkctl call 'ssh-exec:HOST:bbhv bridge' …`, or as the only command of a key in
+    `authorized_keys`. It ends when either end does.""",
 }
 
 WHOM = """Root does what a verb says on the host itself, whether the service runs or not. Whoever else calls one asks

@@ -365,13 +365,15 @@ def blob(data: bytes) -> bytes:
 
 
 class SshServer:
-    """An sshd on loopback whose users are those with one of its keys; they are root, and may read repositories only.
+    """An sshd on loopback whose users are those with one of its keys. Unless `may` says otherwise, in the words of
+    authorized_keys, they may read repositories only.
 
     `identity` is the private key of such a user, `known_hosts` the line that names the server's own key.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, may: str = 'restrict,command="git-shell -c \\"$SSH_ORIGINAL_COMMAND\\"" ') -> None:
         self.folder = folder
+        self.may = may
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -382,7 +384,7 @@ class SshServer:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
         key = (self.folder / "identity.pub").read_text()
-        (self.folder / "authorized").write_text(f'restrict,command="git-shell -c \\"$SSH_ORIGINAL_COMMAND\\"" {key}')
+        (self.folder / "authorized").write_text(self.may + key)
         (self.folder / "config").write_text(
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.folder}/host\nPidFile none\nUsePAM no\n"
             f"AuthorizedKeysFile {self.folder}/authorized\nStrictModes no\nPermitRootLogin prohibit-password\n"
