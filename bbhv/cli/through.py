@@ -144,11 +144,11 @@ def parameters(row: Row, call: Call) -> dict[str, Json]:
             if one.name in _PARAMETERS}  # fmt: skip
 
 
-def _each(service: Service, row: Row, call: Call, given: dict[str, Json]) -> tuple[dict[str, Json], list[int]]:
-    """Calls the method for each tenant that is named, else once: the replies as one, and the status of each complaint.
-    Raises BbhvError when only one was asked and has nothing but an error to say."""
+def _each(service: Service, row: Row, call: Call, given: dict[str, Json]) -> tuple[dict[str, Json], list[BbhvError]]:
+    """Calls the method for each tenant that is named, else once: the replies as one, and what went wrong. Raises
+    BbhvError when only one was asked and has nothing but an error to say."""
     tenants = call.tenants()
-    found, statuses, said = service.nothing(row.method), [], False
+    found, wrong, said = service.nothing(row.method), [], False
     for tenant in tenants or (None,):
         try:
             for reply in service.follow(row.method, tenant=tenant, **given):
@@ -157,8 +157,8 @@ def _each(service: Service, row: Row, call: Call, given: dict[str, Json]) -> tup
         except BbhvError as error:
             if len(tenants) < 2 and not said:
                 raise
-            statuses.append(complain(error))
-    return found, statuses
+            wrong.append(error)
+    return found, wrong
 
 
 def _join(found: dict[str, Json], reply: dict[str, Json]) -> None:
@@ -171,14 +171,14 @@ def _looks(show: Callable[[Call, dict[str, Json], Output], None]) -> Callable[[S
     """What shows the replies of a method that changes nothing."""
 
     def do(service: Service, row: Row, call: Call, output: Output) -> int:
-        reply, statuses = _each(service, row, call, parameters(row, call))
+        reply, wrong = _each(service, row, call, parameters(row, call))
         if output.json != "off":
             output.value(reply)
-        elif reply.get("tenants") == [] and not statuses:
+        elif reply.get("tenants") == [] and not wrong:
             showing.nobody(output)
         else:
             show(call, reply, output)
-        return max([EXIT_OK, *statuses])
+        return max([EXIT_OK, *map(complain, wrong)])
 
     return do
 
@@ -188,18 +188,20 @@ def _changes(service: Service, row: Row, call: Call, output: Output) -> int:
     options.check_tenants(call)
     given = {**parameters(row, call), **({"generation": options.generation(call)} if call.has("--to") else {})}
     bundle = options.bundle(call)
+    if bundle and call.has("--system"):
+        raise needs_root(call, " --system --bundle")
     if bundle:
         row, given = row._replace(method="Bundle"), {**given, "bundle": _base64(_content(bundle), bundle)}
     elif call.has("--system"):
         row = row._replace(method="SyncSystem")
-    reply, statuses = _each(service, row, call, given)
+    reply, wrong = _each(service, row, call, given)
     if output.json != "off":
         output.value(reply)
     else:
         reporting.show(reply, output)
-        if not reply["tenants"] and not statuses and not output.quiet:
+        if not reply["tenants"] and not wrong and not output.quiet:
             showing.nobody(output)
-    return reporting.worst([*statuses, reporting.status(reply)])
+    return reporting.worst([*map(complain, wrong), reporting.status(reply)])
 
 
 def _plan(service: Service, row: Row, call: Call, output: Output) -> int:

@@ -383,6 +383,7 @@ def test_who_may_not_is_told_why(
     ("doctor", "bbhv doctor needs root: what the tenants run is for root's eyes only."),
     ("shell web.acme", "bbhv shell needs root: what the tenants run is for root's eyes only."),
     ("sync --backoff", "bbhv sync --backoff needs root: it changes what runs on this host."),
+    ("sync --system --bundle=x", "bbhv sync --system --bundle needs root: it changes what runs on this host."),
     ("plan acme --fetch", "bbhv plan --fetch needs root: what the tenants run is for root's eyes only."),
     ("volume export acme data", "bbhv volume export needs root: it changes what runs on this host."),
     ("credential encrypt acme x --with-key=tpm2",

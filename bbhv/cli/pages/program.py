@@ -323,7 +323,7 @@ def _whom() -> tuple[Item, ...]:
              f"May call {_words(theirs)} for these tenants; without a name, for all of them that are theirs."),
         Item("Operators", f"""Who is in the group of `OperatorsGroup=` (see `bbhv.system`(5)) may call these for every
              tenant, and {_words([*operators, 'sync --system', 'sync --allow-rewind'])}."""),
-        Item("Root alone", f"May call {_words([*alone, 'volume export', *options])}."),
+        Item("Root alone", f"May call {_words([*alone, 'volume export', *options, 'sync --system --bundle'])}."),
     )  # fmt: skip
 
 
