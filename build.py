@@ -46,8 +46,9 @@ DOORS = {
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
     *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion encrypting entering entries "
-                                         "explaining folder formats help hooks inspecting making manual planning "
-                                         "plans purging receiving repositories shelf storing validating").split()),
+                                         "explaining folder formats help hooks inspecting making manual "
+                                         "monitoring planning plans purging receiving repositories shelf storing "
+                                         "validating").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink_text", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
     *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/arriving", "storage/download", "storage/unpack",

@@ -34,6 +34,13 @@ class Call:
         """The values of an option that may be repeated."""
         return tuple(self.options[name].split("\0")) if name in self.options else ()
 
+    def lines(self, default: str) -> str:
+        """How many lines are wanted: a number, or all. Raises UsageError."""
+        lines = self.get("--lines", default)
+        if lines != "all" and not (lines.isascii() and lines.isdigit() and len(lines) < 10):
+            raise UsageError(f"--lines={ascii(lines[:40])[1:-1]} is no number.", hint="Write a number, or all.")
+        return lines
+
     def tenants(self) -> list[str]:
         """The arguments as names of tenants, each once. Raises UsageError."""
         from ..names import InvalidNameError, parse_name

@@ -122,6 +122,11 @@ VERBS = (
     ), rootless="--repository"),
     Verb("facts", "TENANT", 1, 1, LOOK, "planning:tell_facts", "Print what a plan must know, for elsewhere"),
     Verb("history", "TENANT", 1, 1, LOOK, "looking:history", "Show the generations that are kept"),
+    Verb("monitor", "[TENANT…]", 0, MANY, LOOK, "monitoring:monitor", "Watch what happens to the tenants", (
+        Option("--steps", "", "Show each step of a run too"),
+        Option("--lines", "N", "So many past events first, or all (default: 10)", (), "-n"),
+        Option("--since", "TIME", "What is newer, such as -1h or yesterday", (), "-S"),
+    )),
     Verb("doctor", "", 0, 0, LOOK, "looking:doctor", "Check this host and say what to do"),
     Verb("logs", "NAME.TENANT|TENANT", 1, 1, ENTER, "entering:logs", "Show what a workload or a tenant has logged", (
         Option("--follow", "", "Go on with what comes, until interrupted", (), "-f"),

@@ -6,6 +6,7 @@ committed: that is the tenant's outcome.
 
 import os
 import signal
+from collections import Counter
 from contextlib import ExitStack
 from typing import Callable, Mapping, Sequence
 
@@ -177,7 +178,15 @@ def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
         jobs = _apply_registrations(host, tenants or None, Mode.SYNC, block=True, asked=asked)
         if not tenants:
             collect.collect(frozenset((*host.registrations, *host.refused)))
+        systemd.notify(f"STATUS={_counted(jobs)}")
         return Run(jobs, problem)
+
+
+def _counted(jobs: Sequence[Job]) -> str:
+    """How a run ended, for the status line of its unit."""
+    counts = Counter(job.outcome.word for job in jobs if job.outcome)
+    of_each = ", ".join(f"{number} {word}" for word, number in sorted(counts.items()))
+    return f"{len(jobs)} tenant{'' if len(jobs) == 1 else 's'}{': ' + of_each if of_each else ''}"
 
 
 def tenant_sync(tenant: str) -> list[Job]:
@@ -241,7 +250,7 @@ def _suspended(tenant: str) -> bool:
 def _refused(host: World, tenant: str) -> Job:
     """A tenant whose registration has errors: it stays as it is, and this says why."""
     job = Job(registration=Registration(tenant=tenant, repository=""), mode=Mode.SYNC, allow_file=False)
-    job.end_without_record("refused", "its registration has errors; it stays as it is", host.refused[tenant])
+    job.pass_over("refused", "its registration has errors; it stays as it is", host.refused[tenant])
     return job
 
 

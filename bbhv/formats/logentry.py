@@ -8,7 +8,9 @@ import json
 
 from .jsontext import Json
 
-FIELDS = ("MESSAGE", "PRIORITY", "_SYSTEMD_UNIT", "UNIT", "SYSLOG_IDENTIFIER", "_COMM", "_PID", "SYSLOG_PID")
+# The unit that an entry is about, whoever tells of it, goes before the one that has logged it.
+UNITS = ("OBJECT_SYSTEMD_UNIT", "UNIT", "_SYSTEMD_UNIT")
+FIELDS = ("MESSAGE", "PRIORITY", *UNITS, "SYSLOG_IDENTIFIER", "_COMM", "_PID", "SYSLOG_PID")
 MAX_MESSAGE = 64 << 10
 MAX_NAME = 256
 _NOTICE = 5
@@ -28,7 +30,7 @@ def entry(line: str) -> dict[str, Json] | None:
     return {
         "whenUSec": int(when) if when.isdecimal() and len(when) < 19 else 0,
         "cursor": text(value.get("__CURSOR")),
-        "unit": text(value.get("UNIT")) or text(value.get("_SYSTEMD_UNIT")),
+        "unit": next(filter(None, (text(value.get(name)) for name in UNITS)), ""),
         "priority": int(priority) if priority in tuple("01234567") else _NOTICE,
         "identifier": (text(value.get("SYSLOG_IDENTIFIER")) or text(value.get("_COMM")))[:MAX_NAME],
         "pid": int(pid) if pid.isdecimal() and len(pid) < 11 else None,

@@ -1,6 +1,7 @@
-"""The journal: what a unit printed last, and what units have logged."""
+"""The journal: what a unit printed last, what units have logged, and what we write into it with fields of our own."""
 
-from typing import NoReturn, Sequence
+import socket
+from typing import Mapping, NoReturn, Sequence
 
 from ..errors import CommandError
 from . import log, run
@@ -9,6 +10,10 @@ TIMEOUT = 20.0
 LINES = 5
 TRIES = 5
 PAUSE_SEC = 0.2
+SOCKET = "/run/systemd/journal/socket"
+MOST = 128 << 10  # of one entry, which is to fit into one datagram; the kernel takes 208 KiB
+PATIENCE_SEC = 0.5  # for a journal that has no room just now
+_SIZE = 8
 
 
 def last_words(invocation: str) -> str:
@@ -41,3 +46,31 @@ def become(units: Sequence[str], options: Sequence[str], terminal: dict[str, str
     if program is None:
         raise run.not_found(argv)
     run.become((program, *argv[1:]), {**run.ENVIRONMENT, **terminal})
+
+
+def send(fields: Mapping[str, str], address: str = SOCKET) -> bool:
+    """Writes one entry, as systemd's native protocol has it; says whether the journal took it.
+
+    Raises nothing: without a journal, or with one that is too busy, nothing is written.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.settimeout(PATIENCE_SEC)
+            channel.sendto(entry(fields), address)
+        return True
+    except OSError:
+        return False  # what it says is also said in another way, and is nobody's reason to stop
+
+
+def entry(fields: Mapping[str, str]) -> bytes:
+    """The bytes of an entry. A value with a newline has its length before it; the last fields of a huge entry are left
+    out, so that it stays below MOST bytes."""
+    found = bytearray()
+    for name, value in fields.items():
+        data = value.encode("utf-8", "backslashreplace")
+        size = len(data).to_bytes(_SIZE, "little")
+        one = b"%b=%b\n" % (name.encode(), data) if b"\n" not in data else b"%b\n%b%b\n" % (name.encode(), size, data)
+        if len(found) + len(one) > MOST:
+            break
+        found += one
+    return bytes(found)

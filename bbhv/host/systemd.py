@@ -13,8 +13,10 @@ from ..records import dataclass
 from . import log, run
 
 QUICK = 60.0
+LINES_A_SECOND = 8
 _own: set[str] = set()
 _reloads: list[float] = [0.0]
+_spoken: list[float] = [0.0, 0.0]  # when the second began, and how many lines there were in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,17 @@ def notify(text: str) -> None:
             channel.send(text.encode())
     except OSError:
         return  # a status line is a courtesy; the journal has the same words
+
+
+def progress(text: str) -> None:
+    """Says in the unit's status line what is done just now. What comes too fast for anybody to read is left out: the
+    manager tells each line to everybody on its bus."""
+    now = time.monotonic()
+    if now - _spoken[0] >= 1.0:
+        _spoken[:] = [now, 0.0]
+    _spoken[1] += 1
+    if _spoken[1] <= LINES_A_SECOND:
+        notify(f"STATUS={text}")
 
 
 def is_running() -> bool:

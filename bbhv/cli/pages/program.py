@@ -7,6 +7,7 @@ from ...ipc.table import HYPERVISOR, ROWS, Who
 from ..options import OFFLINE
 from ..through import TABLE
 from ..verbs import COMMON, GROUPS, MAKE, UNITS, Option, Verb, shown
+from . import telling
 
 ABOUT = """Each tenant of a host has a git repository of systemd-native declarations; what it commits is what runs.
 systemd does the running. `bbhv` decides what should run, proves that it is allowed, hands it to systemd, watches
@@ -88,6 +89,10 @@ PROSE = {
     its workloads, and which of them is `current`, which is `good`, and which a rollback left (`held`). Below are the
     commits that are not tried again, with the reason. At most `keepGenerations` are kept, besides those that are
     current, good, on trial or held.""",
+    "monitor": """Shows what happens to the tenants (all, or those that are named), and goes on until it is interrupted:
+    when, to whom, how a run ended or what was done, the generation, the commit, and why. With `--steps`, each step of a
+    run is a line as well. The last 10 events come first, or as many as `--lines=` says, or, with `--since=`, a time as
+    in `systemd.time`(7), all that are newer. `--json=short` prints one JSON object on each line. See EVENTS.""",
     "doctor": """Looks at what the host must have, at its settings and registrations, at what is kept of each tenant,
     what of it has drifted, and who needs which image. Every check that found something says what to do; the exit status
     is then 1.""",
@@ -298,6 +303,7 @@ def page() -> Page:
         Heading("OUTCOMES"), Paragraph("How a sync of a tenant ended is one word:"), *items(OUTCOMES),
         Heading("BY HAND"), Paragraph("The clones are ordinary ones, and the units are ordinary units:"),
         Example(BY_HAND),
+        *telling.blocks(),
         Heading("ENVIRONMENT"), *items(ENVIRONMENT),
         Heading("FILES"), *items(FILES),
         Heading("UNITS"), *items(UNIT_FILES),

@@ -6,6 +6,7 @@ clone's ref `tried` and in state.json, so that history is never rewound, not eve
 
 from ...errors import BbhvError, CommandError, RefusedError
 from ...host import log
+from ...model.events import Stage
 from ...model.hostconf import ALLOW_FILE
 from ...records import replace
 from .. import paths
@@ -30,6 +31,7 @@ def fetch(job: Job, fetched: bool = False) -> verify.VerifiedCommit | None:
         job.clone.touch_ref(paths.REF_INCOMING)
     tip = job.told
     job.commit = tip
+    job.step(Stage.FETCHED)
     try:
         commit = verified(job, tip)
     except RefusedError as error:

@@ -12,6 +12,7 @@ from ...errors import BbhvError
 from ...host import log, systemd
 from ...kinds.values import show_wait
 from ...model import patience
+from ...model.events import Stage
 from ...model.manifest import Manifest
 from ...model.plan import Action, Plan, ordered, plan, shared
 from ...model.probe import probes
@@ -183,13 +184,14 @@ def _together(jobs: Sequence[Job]) -> None:
     going = [job for job in jobs if job.outcome is None]
     for job in going:
         job.restarts = before
+        job.step(Stage.ACTIVATED)
     watched = {job.tenant: _watched(job) for job in going}
     if len(going) == 1:  # who holds up nobody else
-        watch(tuple(watched.values()), lambda one: _conclude(going[0], one.reason))
+        watch(tuple(watched.values()), lambda one: _judge(going[0], one))
         return
     with ThreadPoolExecutor(max(1, len(going))) as pool:
         jobs_by_watch = {id(watched[job.tenant]): job for job in going}
-        watch(tuple(watched.values()), lambda one: pool.submit(_conclude, jobs_by_watch[id(one)], one.reason))
+        watch(tuple(watched.values()), lambda one: pool.submit(_judge, jobs_by_watch[id(one)], one))
 
 
 def _provision(job: Job) -> None:
@@ -200,6 +202,11 @@ def _provision(job: Job) -> None:
         job.lock.release()
     elif job.state.trial and job.state.trial.untouched:
         job.remember(replace(job.state, trial=replace(job.state.trial, untouched=False)))
+
+
+def _judge(job: Job, watched: Watched) -> None:
+    job.step(Stage.WATCHED)
+    _conclude(job, watched.reason)
 
 
 def _conclude(job: Job, problem: str) -> None:
@@ -330,6 +337,7 @@ def go_back(job: Job, reason: str, *, changed: bool = True) -> None:
     left = switch([move])
     if job.outcome is not None:
         return  # it could not even go back; the trial is still recorded, so the next sync does
+    job.step(Stage.RETURNED)
     problem = left.get(job.tenant) or settled(move)
     if job.state.hold and job.state.hold.verb == "rollback":
         # An operator's choice, of a commit that was good once: it is not quarantined, and what held before holds again.

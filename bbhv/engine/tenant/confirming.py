@@ -8,6 +8,7 @@ from ...errors import BbhvError, CommandError, NotFoundError
 from ...host import log
 from ...kinds.values import show_wait
 from ...model.compile import Generation
+from ...model.events import Kind
 from ...model.plan import plan
 from ...model.registration import Registration
 from ...records import replace
@@ -51,6 +52,7 @@ def confirm(host: World, tenant: str, who: str, asked: Asked) -> Job:
                 hint = f"See what runs: bbhv status {tenant}"
                 raise NotFoundError(f"Nothing of {tenant} waits to be confirmed.", hint=hint)
             case Standing.WAITING:
+                job.tell(Kind.CONFIRM, f"confirmed by {who}")
                 activate.keep(job, note=f", confirmed by {who}")
                 deadline.disarm(tenant)
             case _:

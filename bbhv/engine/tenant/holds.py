@@ -8,6 +8,7 @@ suspends or makes absent, no verb starts.
 from ...errors import NotFoundError, RefusedError
 from ...host import log, systemd
 from ...model.compile import Generation
+from ...model.events import Kind, Stage
 from ...model.plan import plan
 from ...model.registration import Registration
 from ...names import tenant_unit
@@ -29,11 +30,13 @@ def suspend(tenant: str, who: str, asked: Asked) -> Job:
     with job.lock as lock:
         lock.take(f"bbhv suspend {tenant}", wait=asked.wait, waiting=say_waiting)
         sync.open_job(job)
-        hold = job.state.hold
+        before = hold = job.state.hold
         if hold is None or hold.verb != "suspend":
-            hold = Hold("suspend", "", who, now_usec(), RESUME, under=hold)
+            hold = Hold("suspend", "", who, now_usec(), RESUME, under=before)
         publish.mark_suspended(tenant, True)  # before it is noted: a mark alone is undone by the next sync
         job.remember(replace(job.state, hold=hold))
+        if hold is not before:
+            job.tell(Kind.HOLD, f"suspended by {who}, until `bbhv resume {tenant}`")
         activate.stop_children(tenant)
         job.end("suspended", f"stopped by {hold.who}, its data is kept; until `bbhv resume {tenant}`")
     systemd.act("stop", [tenant_unit(tenant)], ok=(0, 5))
@@ -61,6 +64,7 @@ def resume(tenant: str, asked: Asked) -> Job:
             job.outcome = Outcome(word="unchanged", message=message, when_usec=now_usec())
             return job
         job.remember(replace(job.state, hold=hold.under))
+        job.tell(Kind.RESUME, f"the suspension by {hold.who} has ended")
         publish.mark_suspended(tenant, False)
         publish.mark_stopped(tenant, False)  # the suspension stopped it, and nobody else
     return _bring_up(host, tenant, asked)
@@ -136,8 +140,12 @@ def _go(job: Job, number: int, hold: Hold) -> None:
     job.hold_before = job.state.hold
     ends = number == newest and manifest.commit == hold.commit
     supply.take(job, job.generation)
+    job.step(Stage.SUPPLIED)
     job.plan = plan(store.manifest(store.number("current")), manifest)
+    job.step(Stage.PLANNED)
     job.remember(replace(job.state, hold=None if ends else hold))
+    if not ends:
+        job.tell(Kind.HOLD, f"rolled back to generation {number} by {hold.who}, until {NEWER}")
     if job.active:
         activate.activate([job])
     else:

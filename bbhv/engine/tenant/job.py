@@ -17,12 +17,13 @@ from ...host.lock import Lock
 from ...model.compile import Generation
 from ...model.host import Offered
 from ...model.drift import Drift, Sight
+from ...model.events import MAX_STEPS, NOTICE, ROWS, Event, Kind, Stage, Step, told as as_told
 from ...model.manifest import Manifest
 from ...model.plan import Plan
 from ...model.registration import Fetch, Registration
 from ...names import tenant_unit
 from ...records import dataclass, field, replace
-from .. import paths
+from .. import events, paths
 from ..repository.reach import Repository
 from ..repository.signers import Signers
 from ..storage.state import Hold, Outcome, State, Store
@@ -83,6 +84,7 @@ class Job:
     fetched: Callable[[], None] = lambda: None  # called when the server of its repository is free for another
     slow: Callable[[], None] = lambda: None  # called when it is going to wait for a server of images
     began: float = field(default_factory=time.monotonic)
+    trace: tuple[Step, ...] = ()  # how far the run has come
     lock: Lock = field(init=False)
     clone: git.Clone = field(init=False)  # one and the same throughout, for who reads in it shares its git
 
@@ -126,8 +128,30 @@ class Job:
         self.state = state
         self.store.save(state)
 
+    def step(self, stage: Stage) -> None:
+        """Notes how far the run has come. Who listens is told; the journal only of a commit that is new to it.
+
+        The unit's status line is not, as long as nothing is new: with many tenants, systemd would have much to do.
+        """
+        self.trace = (*self.trace, Step(stage, now_usec()))
+        news = self.commit != (self.state.outcome.commit if self.state.outcome else "")
+        events.emit(self.event(Kind.STEP), lasting=news)
+        if news:
+            systemd.progress(f"{self.tenant}: {stage.value}")
+
+    def tell(self, kind: Kind, message: str) -> None:
+        """Says that something was done with the tenant, besides how the run ends."""
+        events.emit(self.event(kind, message))
+
+    def event(self, kind: Kind, message: str = "", outcome: str = "") -> Event:
+        """What happens to the tenant just now."""
+        return Event(
+            tenant=self.tenant, kind=kind, outcome=outcome, commit=self.commit, generation=self.number,
+            message=as_told(message), when_usec=now_usec(), trace=self.trace[-MAX_STEPS:],
+        )  # fmt: skip
+
     def end(self, word: str, message: str = "", findings: tuple[Finding, ...] = ()) -> None:
-        """Ends the job with an outcome. It is recorded when it says something new.
+        """Ends the job with an outcome. It is recorded, and an event, when it says something new.
 
         The journal gets it as well; on a terminal the caller shows the outcome. What was found about a commit is told
         as long as it is the newest one.
@@ -139,13 +163,19 @@ class Job:
         if before and before.commit == self.commit and word == "unchanged":
             told = before.findings
         self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
-        if before is None or replace(before, when_usec=0) != replace(self.outcome, when_usec=0):
+        new = before is None or replace(before, when_usec=0) != replace(self.outcome, when_usec=0)
+        if new:
             self.remember(replace(self.state, outcome=self.outcome))
-        if log.in_journal() and word != "unchanged":
-            level = "notice" if word in ("applied", "held", "suspended") else "warning"
-            log.write(level, f"{self.tenant}: {word}{': ' + message if message else ''}")
-            for finding in findings[:MAX_LOGGED]:
-                log.write(finding.severity, f"{self.tenant}: {finding}")
+        if word != "unchanged":
+            self._say(word, message, new)
+        for finding in findings[:MAX_LOGGED] if log.in_journal() and word != "unchanged" else ():
+            log.write(finding.severity, f"{self.tenant}: {finding}")
+
+    def _say(self, word: str, message: str, new: bool = True) -> None:
+        """Says how it ended: as an event when that is new, else, and where the journal takes none, as a line."""
+        row, event = ROWS.get(word), self.event(Kind.OUTCOME, message, word)
+        if not (row and new and events.emit(event)) and log.in_journal():
+            log.write("notice" if row and row.priority == NOTICE else "warning", event.sentence)
 
     def tell_healed(self) -> None:
         """Ends a job that has set right what drifted: as it ended before, with this said too."""
@@ -153,13 +183,18 @@ class Job:
         message = joined(self.before.message, f"set right: {self.healed}", *self.remarks)
         self.outcome = replace(self.before, message=message)
         self.remember(replace(self.state, outcome=self.outcome))
+        self.tell(Kind.HEAL, self.healed)
 
-    def end_without_record(self, word: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
-        """Ends the job, but leaves what is on disk to whoever has the lock."""
+    def pass_over(self, word: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
+        """Ends the job though nothing was done, and leaves what is on disk to whoever has the lock."""
         told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
         self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
-        if log.in_journal():
-            log.write("warning", f"{self.tenant}: {word}: {message}")
+        self._say(word, message, new=False)
+
+    def end_without_record(self, word: str, message: str) -> None:
+        """Ends the job where what became of it cannot be recorded."""
+        self.outcome = Outcome(word=word, commit=self.commit, message=message, when_usec=now_usec())
+        self._say(word, message)
 
     def end_safely(self, word: str, message: str) -> None:
         """Ends the job after a failure, also when the disk is so full that the outcome cannot be recorded."""
@@ -184,7 +219,7 @@ def _one(job: Job, step: Callable[[Job], None]) -> None:
     try:
         step(job)
     except NotYetError as error:
-        job.end_without_record("failed", str(error))
+        job.pass_over("failed", str(error))
     except RefusedError as error:
         job.end_safely("refused", str(error))
     except (BbhvError, OSError, ImportError) as error:  # a library that is needed late, while something is short

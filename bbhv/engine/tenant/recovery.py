@@ -5,8 +5,10 @@ they run.
 """
 
 from ...host import log, systemd
+from ...model.events import Event, Kind, told
 from ...model.plan import plan
 from ...records import replace
+from .. import events
 from ..storage.state import Outcome, State, Store, Trial
 from . import deadline
 from .activate import Move, everything, settled, switch
@@ -83,6 +85,10 @@ def _unconfirmed(tenant: str, store: Store, state: State, trial: Trial) -> State
     outcome = Outcome(word="rolled-back", commit=trial.commit, message=f"{reason}; {to}", when_usec=now)
     state = replace(state.with_quarantine(trial.commit, reason, now), trial=None, outcome=outcome)
     store.save(state)
+    events.emit(Event(
+        tenant=tenant, kind=Kind.OUTCOME, outcome=outcome.word, commit=trial.commit, generation=trial.generation,
+        message=told(outcome.message), when_usec=now,
+    ))  # fmt: skip
     if trial.generation == state.last:
         store.forget(trial.generation)
     return state

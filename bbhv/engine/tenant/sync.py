@@ -15,6 +15,7 @@ from ...formats.schema.compiler import Schema
 from ...host import git, log, systemd
 from ...model import forecast, neighbours
 from ...model.compile import Generation, compile_tenant
+from ...model.events import Stage
 from ...model.host import HostFacts
 from ...model.registration import Registration
 from ...model.tenant import Tenant
@@ -119,7 +120,7 @@ def _take(job: Job, locks: ExitStack, *, wait: bool, alone: bool) -> bool:
         if alone:
             raise
         job.busy = True
-        job.end_without_record("failed", error.message)
+        job.pass_over("failed", error.message)
         return False
     locks.enter_context(job.lock)
     return True
@@ -225,9 +226,11 @@ def _take_commit(job: Job, host: World, schema: Schema) -> tuple[str, Tenant, Ge
     if still.has_generation(job, commit.oid, _facts(job, host)):
         _nothing_new(job)
         return None
+    job.step(Stage.VERIFIED)
     tenant = check(job, commit, _facts(job, host), schema)
     if tenant is None:
         return None
+    job.step(Stage.CHECKED)
     facts = hostfacts.gather(host.settings, Running.declared(tenant), job.offered)
     generation = compile_tenant(tenant, job.registration, facts, commit.oid, VERSION)
     against = (*forecast.guard(job.current(), tenant, generation), *secrets.unusable(tenant, facts.host_name),
@@ -235,6 +238,7 @@ def _take_commit(job: Job, host: World, schema: Schema) -> tuple[str, Tenant, Ge
     if against:
         _refuse(job, commit.oid, (*job.warnings, *against))
         return None
+    job.step(Stage.COMPILED)
     return commit.oid, tenant, generation
 
 
@@ -248,6 +252,7 @@ def _make_ready(job: Job, oid: str, tenant: Tenant, generation: Generation) -> N
         if too_much := room.findings(job, tenant, generation):
             _refuse(job, oid, (*job.warnings, *too_much))
             return
+        job.step(Stage.SUPPLIED)
     job.clone.align(oid, job.registration.branch, job.lock.handle)
     if not job.active:
         job.end("held", f"commit {oid[:12]} is checked; {stopped(job)}")
@@ -314,6 +319,7 @@ def _plan(job: Job, generation: Generation) -> None:
     job.generation, starting = generation, job.mode is Mode.START
     states = job.sight.states if job.sight else None
     job.plan = planning.between(planning.has(job.store), generation, starting=starting, states=states)
+    job.step(Stage.PLANNED)
 
 
 def _activate(jobs: Sequence[Job]) -> None:
@@ -340,6 +346,7 @@ def _record(job: Job) -> None:
         one.manifest, one.units, one.scripts, job.mode.value, credentials=one.credentials, networks=one.networks
     )
     job.store.point("current", job.number)
+    job.step(Stage.ACTIVATED)
     activate.keep(job, "unchanged" if same and same.commit == job.commit else "applied")
 
 
