@@ -47,16 +47,16 @@ SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
     *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion encrypting entering entries "
                                          "explaining folder formats help hooks inspecting making manual "
-                                         "monitoring planning plans purging receiving repositories shelf storing "
-                                         "validating").split()),
+                                         "measuring monitoring planning plans purging receiving repositories "
+                                         "shelf storing validating").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink_text", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
-    *(f"bbhv/engine/{name}.py" for name in ("doctor", "storage/arriving", "storage/download", "storage/unpack",
-                                             "storage/vouching", "tenant/foreseeing", "tenant/holds", "tenant/purge",
-                                             "tenant/volumes")),
+    *(f"bbhv/engine/{name}.py" for name in ("doctor", "usage", "storage/arriving", "storage/download",
+                                             "storage/unpack", "storage/vouching", "tenant/foreseeing", "tenant/holds",
+                                             "tenant/purge", "tenant/volumes")),
     "bbhv/host/inspect.py",
     *(f"bbhv/model/{name}.py" for name in ("facts fleet imagetrust planview rawimages sources "
-                                           "template").split()),
+                                           "template usage").split()),
 )
 # Of marshal. What later versions write depends on how often an object is used in this process.
 FORMAT = 2

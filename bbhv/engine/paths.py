@@ -43,6 +43,7 @@ OFFERED = (
     "/usr/lib/bitbuilder/offered",
 )
 SCHEMAS = "/usr/lib/bitbuilder/schemas"
+CGROUPS = "/sys/fs/cgroup/tenants.slice"  # where the kernel counts what tenants use
 
 REF_INCOMING = "refs/bitbuilder/incoming"
 REF_TRIED = "refs/bitbuilder/tried"

@@ -93,6 +93,10 @@ PROSE = {
     when, to whom, how a run ended or what was done, the generation, the commit, and why. With `--steps`, each step of a
     run is a line as well. The last 10 events come first, or as many as `--lines=` says, or, with `--since=`, a time as
     in `systemd.time`(7), all that are newer. `--json=short` prints one JSON object on each line. See EVENTS.""",
+    "usage": """Shows what the tenants (all, or those that are named) and their workloads use, as the kernel counts it
+    in their control groups: memory now and at most, processor time and disks since the start, tasks; and what the
+    volumes of a tenant, and the roots and disks that are kept, take on the disk. Behind a slash is what is granted, or
+    for a workload what it is limited to. A dash is what nobody counts on this host.""",
     "doctor": """Looks at what the host must have, at its settings and registrations, at what is kept of each tenant,
     what of it has drifted, and who needs which image. Every check that found something says what to do; the exit status
     is then 1.""",

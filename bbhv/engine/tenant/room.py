@@ -4,9 +4,6 @@ The images of a tenant are in the store, which shares bytes: each tenant that ha
 changed yet when this is asked, so what runs goes on when it does not fit.
 """
 
-import errno
-import os
-import stat
 from collections.abc import Sequence
 
 from ...findings import Finding
@@ -17,11 +14,8 @@ from ...model.tenant import Tenant
 from .. import paths
 from ..storage import partial
 from ..storage.customer import MAX_IMAGE
+from ..storage.taken import taken
 from .job import Job
-
-# Of a file system: st_blocks counts these, whatever its blocks are.
-_BLOCK = 512
-_PASSED_OVER = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def findings(job: Job, tenant: Tenant, generation: Generation) -> tuple[Finding, ...]:
@@ -39,20 +33,3 @@ def left(job: Job, wanted: Sequence[ImageRef], image: ImageRef, tenant: Tenant |
     others = {one.path for one in wanted if one.sha256 and one.path != image.path}
     other_bytes = sum(map(taken, (*others, *partial.of_others(job.tenant, image.sha256))))
     return max(0, min(MAX_IMAGE, storage - other_bytes - (grants.declared(tenant) if tenant else 0)))
-
-
-def taken(path: str) -> int:
-    """The bytes that something takes on the disk, as deep as a path can lead; what vanishes meanwhile takes nothing."""
-    total = 0
-    left = [path]
-    while left:
-        one = left.pop()
-        try:
-            status = os.lstat(one)
-            total += status.st_blocks * _BLOCK
-            if stat.S_ISDIR(status.st_mode):
-                left += [f"{one}/{name}" for name in os.listdir(one)]
-        except OSError as error:
-            if error.errno not in _PASSED_OVER:
-                raise
-    return total

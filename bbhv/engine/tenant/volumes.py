@@ -21,8 +21,8 @@ from ...records import dataclass
 from .. import emptyroot, paths, world
 from ..sandboxes import said
 from ..storage.state import Store, known_tenants
+from ..storage.taken import taken
 from .job import Asked, say_waiting, tenant_lock
-from .room import taken
 
 SECONDS = 3600
 CHUNK = 1 << 20
