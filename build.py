@@ -49,13 +49,13 @@ SLOW = (
                                          "explaining folder formats help hooks inspecting making manual "
                                          "measuring monitoring planning plans purging receiving repositories "
                                          "shelf storing validating").split()),
-    *(f"bbhv/formats/{name}.py" for name in ("openpgp", "varlink_text", "versions", "schema/nearest")),
+    *(f"bbhv/formats/{name}.py" for name in ("openmetrics", "openpgp", "varlink_text", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
-    *(f"bbhv/engine/{name}.py" for name in ("doctor", "usage", "storage/arriving", "storage/download",
+    *(f"bbhv/engine/{name}.py" for name in ("doctor", "metrics", "usage", "storage/arriving", "storage/download",
                                              "storage/unpack", "storage/vouching", "tenant/foreseeing", "tenant/holds",
                                              "tenant/purge", "tenant/volumes")),
     "bbhv/host/inspect.py",
-    *(f"bbhv/model/{name}.py" for name in ("facts fleet imagetrust planview rawimages sources "
+    *(f"bbhv/model/{name}.py" for name in ("facts fleet imagetrust metrics planview rawimages sources "
                                            "template usage").split()),
 )
 # Of marshal. What later versions write depends on how often an object is used in this process.

@@ -1,4 +1,6 @@
-"""The verb that measures: usage."""
+"""The verbs that measure: usage, for people, and metrics, for programs that collect numbers."""
+
+import sys
 
 from ..engine import usage as engine
 from ..errors import EXIT_OK
@@ -72,3 +74,15 @@ def _time(usec: int | None) -> str:
     from ..engine.tenant.deadline import span
 
     return NOTHING if usec is None else span(usec // SECOND) if usec >= 60 * SECOND else f"{usec / SECOND:.2f} s"
+
+
+def metrics(call: Call, output: Output) -> int:
+    """bbhv metrics: the text as it is, or in JSON as the reply of the interface has it."""
+    from ..engine.metrics import metrics as gather
+
+    text = gather()
+    if output.json != "off":
+        output.value({"text": text})
+    else:
+        sys.stdout.write(text)
+    return EXIT_OK

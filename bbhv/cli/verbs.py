@@ -128,6 +128,7 @@ VERBS = (
         Option("--since", "TIME", "What is newer, such as -1h or yesterday", (), "-S"),
     )),
     Verb("usage", "[TENANT…]", 0, MANY, LOOK, "measuring:usage", "Show what tenants use of what they are granted"),
+    Verb("metrics", "", 0, 0, LOOK, "measuring:metrics", "Print numbers for those who collect them"),
     Verb("doctor", "", 0, 0, LOOK, "looking:doctor", "Check this host and say what to do"),
     Verb("logs", "NAME.TENANT|TENANT", 1, 1, ENTER, "entering:logs", "Show what a workload or a tenant has logged", (
         Option("--follow", "", "Go on with what comes, until interrupted", (), "-f"),

@@ -6,6 +6,7 @@ committed: that is the tenant's outcome.
 
 import os
 import signal
+import time
 from collections import Counter
 from contextlib import ExitStack
 from typing import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
 from ..records import dataclass
-from . import paths, requests, resolving, system, world
+from . import paths, requests, resolving, synced, system, world
 from .repository import offline
 from .storage import collect, publish
 from .storage.state import Outcome, Store, known_tenants
@@ -159,6 +160,7 @@ def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
     for a tenant that nobody registered, BusyError when another such run is under way and is not to be waited for.
     """
     _make_folders()
+    began = time.time()
     with ExitStack() as stack:
         if not tenants:
             lock = stack.enter_context(Lock(f"{paths.RUN_LOCK}/_sync", "The sync of all tenants"))
@@ -177,6 +179,7 @@ def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
                 host.registered(tenant)
         jobs = _apply_registrations(host, tenants or None, Mode.SYNC, block=True, asked=asked)
         if not tenants:
+            synced.note_all(began)
             collect.collect(frozenset((*host.registrations, *host.refused)))
         systemd.notify(f"STATUS={_counted(jobs)}")
         return Run(jobs, problem)
@@ -235,7 +238,10 @@ def _apply_registrations(
     jobs += sync.run(host, going, mode, asked=asked, alone=only is not None and len(only) == 1)
     if asked.bundle:
         new, jobs = offline.startable(new, jobs)
-    return sorted(jobs + start(host, new, block), key=lambda job: job.tenant)
+    jobs += start(host, new, block)
+    if mode is Mode.SYNC:
+        synced.note((job.tenant, job.outcome.word) for job in jobs if job.outcome and not job.passed_over)
+    return sorted(jobs, key=lambda job: job.tenant)
 
 
 def _suspended(tenant: str) -> bool:
@@ -256,7 +262,7 @@ def _refused(host: World, tenant: str) -> Job:
 
 def _unwanted(host: World, tenant: str) -> Job:
     """A tenant that its registration does not let run."""
-    job = Job(registration=host.registrations[tenant], mode=Mode.START, allow_file=False)
+    job = Job(registration=host.registrations[tenant], mode=Mode.START, allow_file=False, passed_over=True)
     job.outcome = Outcome(word="suspended", message=host.unwanted(tenant))
     return job
 

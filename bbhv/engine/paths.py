@@ -15,6 +15,7 @@ RUN_VMSPAWN = "/run/bitbuilder/vmspawn-switches"  # the same
 RUN_RETRY = "/run/bitbuilder/retry"
 RUN_REFUSED = "/run/bitbuilder/refused"
 GENERATED = "/run/systemd/generator"
+GENERATOR_TOOK = "/run/systemd/generator/.bitbuilder-generator"  # how much processor time, in seconds
 # Where units of an operator lie that win over generated ones, and what set-property writes (systemd.unit(5)).
 UNIT_OVERRIDES = (
     "/etc/systemd/system.control", "/run/systemd/system.control", "/etc/systemd/system", "/run/systemd/system",
@@ -27,6 +28,7 @@ RUN_TALLY = "/run/bitbuilder-varlink"  # whom the servers of the interface have 
 RUN_CONTROL = "/run/bitbuilder/control"  # for each tenant a folder with the socket that its containers see
 RUN_NSSWITCH = "/run/bitbuilder/nsswitch.conf"  # as units that fetch see it
 RUN_NETWORKS = "/run/bitbuilder/networks"
+RUN_SYNCED = "/run/bitbuilder/synced"
 RUN_SUSPENDED = "/run/bitbuilder/suspended"  # units/tenant@.service looks there too
 RUN_ROOT = "/run/bitbuilder/root"  # what sandboxes have as their root
 # In there: where git works, and the objects that it is lent.

@@ -16,11 +16,13 @@ from .repository import retry
 from .storage import partial
 from .storage.state import Hold, Outcome, Store, known_tenants
 from .tenant import deadline, sight
+from .world import World
 
 
-def tenants(tenant: str | None) -> list[dict[str, Json]]:
-    """All tenants by id, or the one. Raises NotFoundError when there is no such tenant."""
-    host = world.load()
+def tenants(tenant: str | None, host: World | None = None) -> list[dict[str, Json]]:
+    """All tenants by id, or the one; of what the host is told, if that was read already. Raises NotFoundError when
+    there is no such tenant."""
+    host = host or world.load()
     names = sorted({*host.registrations, *host.refused, *known_tenants()})
     if tenant is not None:
         if tenant not in names:

@@ -85,10 +85,11 @@ def test_it_writes_into_the_first_folder_only_because_the_second_would_win_over_
         folder.mkdir()
     assert main([str(folder) for folder in folders], f"{tmp_path}/") == 0
     assert [sorted(os.listdir(folder)) for folder in folders] == [
-        ["tenants-acme.slice", "tenants.target.wants"],
+        [".bitbuilder-generator", "tenants-acme.slice", "tenants.target.wants"],
         [],
         [],
     ]
+    assert 0 < float((folders[0] / ".bitbuilder-generator").read_text()) < 60
 
 
 def test_nothing_to_do_is_silent(tmp_path: Path) -> None:

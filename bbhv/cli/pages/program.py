@@ -97,6 +97,8 @@ PROSE = {
     in their control groups: memory now and at most, processor time and disks since the start, tasks; and what the
     volumes of a tenant, and the roots and disks that are kept, take on the disk. Behind a slash is what is granted, or
     for a workload what it is limited to. A dash is what nobody counts on this host.""",
+    "metrics": """Prints numbers about the host and its tenants as OpenMetrics text, for a program that collects them.
+    See METRICS.""",
     "doctor": """Looks at what the host must have, at its settings and registrations, at what is kept of each tenant,
     what of it has drifted, and who needs which image. Every check that found something says what to do; the exit status
     is then 1.""",

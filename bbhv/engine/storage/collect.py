@@ -20,7 +20,7 @@ from ...host.lock import together
 from ...model.retention import Kept, Surplus, surplus
 from ...names import is_name
 from ...records import replace
-from .. import paths
+from .. import paths, synced
 from ..tenant.job import sentence, tenant_lock
 from . import images, partial, publish
 from .state import Store, known_tenants
@@ -142,6 +142,7 @@ def _tidy(known: frozenset[str]) -> None:
         for name in _names(folder):
             if name not in known:
                 files.discard(f"{folder}/{name}")
+    synced.forget(known)
 
 
 def _say(found: Surplus) -> None:

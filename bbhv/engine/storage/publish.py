@@ -17,7 +17,7 @@ from .. import paths
 
 _PRIVATE = (
     paths.RUN_UNITS, paths.RUN_GENERATIONS, paths.RUN_LOCK, paths.RUN_STOPPED, paths.RUN_SUSPENDED,
-    paths.RUN_REQUESTS, paths.RUN_WANTED, paths.RUN_REASONS, paths.RUN_CONTROL,
+    paths.RUN_REQUESTS, paths.RUN_WANTED, paths.RUN_REASONS, paths.RUN_CONTROL, paths.RUN_SYNCED,
 )  # fmt: skip
 _STOPPING = b"stopping\n"
 

@@ -93,6 +93,7 @@ class Job:
         self.clone = git.Clone(paths.clone(self.tenant))
 
     busy: bool = False
+    passed_over: bool = False  # nothing was done: somebody else has it, or it is too early
     concluded: bool = False  # the watch came to a verdict, whatever it was
 
     @property
@@ -187,6 +188,7 @@ class Job:
 
     def pass_over(self, word: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
         """Ends the job though nothing was done, and leaves what is on disk to whoever has the lock."""
+        self.passed_over = True
         told: tuple[Json, ...] = tuple(dict[str, Json](finding.as_json()) for finding in findings[:MAX_SHOWN])
         self.outcome = Outcome(word=word, commit=self.commit, message=message, findings=told, when_usec=now_usec())
         self._say(word, message, new=False)

@@ -53,7 +53,7 @@ def run(
     _together(jobs, host, schema, wait=asked.wait and alone, alone=alone)
     for job in [job for job in jobs if job.busy and asked.wait]:
         # One after the other, holding no other lock: two callers that wait for each other would wait for ever.
-        job.busy, job.outcome = False, None
+        job.busy, job.passed_over, job.outcome = False, False, None
         _together([job], host, schema, wait=True, alone=True)
     return jobs
 

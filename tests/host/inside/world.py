@@ -10,7 +10,7 @@ from .support import REGISTRATIONS, REPOSITORIES, Repo, leader, registration, ru
 
 TENANTS = Path("/var/lib/tenants")
 RUN = Path("/run/bitbuilder")
-SHOWN = ("units", "generations", "stopped", "suspended", "wanted", "reasons")
+SHOWN = ("units", "generations", "stopped", "suspended", "wanted", "reasons", "synced")
 
 
 def container(*lines: str, image: str = "debian-13", boot: bool = False, exec: tuple[str, ...] = ()) -> str:
