@@ -46,9 +46,9 @@ DOORS = {
 SLOW = (
     "bbhv/advice/", "bbhv/cli/pages/", "bbhv/formats/characters/", "bbhv/formats/images/", "bbhv/formats/pages/",
     *(f"bbhv/cli/{name}.py" for name in ("artefacts asking checking completion encrypting entering entries "
-                                         "explaining folder formats help hooks inspecting making manual "
+                                         "explaining figures folder formats help hooks inspecting making manual "
                                          "measuring monitoring planning plans purging receiving repositories "
-                                         "shelf storing validating").split()),
+                                         "shelf storing validating watching").split()),
     *(f"bbhv/formats/{name}.py" for name in ("openmetrics", "openpgp", "varlink_text", "versions", "schema/nearest")),
     "bbhv/kinds/workloads/vmspawn.py",
     *(f"bbhv/engine/{name}.py" for name in ("doctor", "metrics", "usage", "storage/arriving", "storage/download",

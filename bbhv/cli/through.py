@@ -7,6 +7,7 @@ row needs root.
 
 import base64
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ _KINDS: Mapping[str, type[BbhvError]] = {
 # The options that are a parameter of the method just as they are: the value of one that takes none is yes.
 _PARAMETERS = {
     "--allow-rewind": "allowRewind", "--wait": "wait", "--commit": "commit", "--not-after": "notAfter",
-    "--follow": "follow", "--since": "since",
+    "--follow": "follow", "--since": "since", "--steps": "steps",
 }  # fmt: skip
 
 
@@ -163,6 +164,8 @@ def _each(service: Service, row: Row, call: Call, given: dict[str, Json]) -> tup
 
 def _join(found: dict[str, Json], reply: dict[str, Json]) -> None:
     for name, value in reply.items():
+        if name == "event":
+            continue  # how far it is: here the outcome is shown
         before = found.get(name)
         found[name] = [*before, *value] if isinstance(before, list) and isinstance(value, list) else value
 
@@ -239,6 +242,32 @@ def _logs(service: Service, row: Row, call: Call, output: Output) -> int:
     return entries.show((reply["entry"] for reply in service.follow(row.method, tenant=tenant, **given)), output)
 
 
+def _monitor(service: Service, row: Row, call: Call, output: Output) -> int:
+    from ..ipc.looking import MAX_LINES
+    from . import watching
+
+    tenants, lines = call.tenants(), watching.lines(call)
+    if len(tenants) > 1:
+        raise needs_root(call, " of several tenants")
+    given = {**parameters(row, call), "lines": MAX_LINES if lines == "all" else min(int(lines), MAX_LINES)}
+    return watching.watch(service.follow(row.method, tenant=tenants[0] if tenants else None, **given), output)
+
+
+def _figures(call: Call, reply: dict[str, Json], output: Output) -> None:
+    from .figures import show
+
+    show(call, reply, output)
+
+
+def _metrics(service: Service, row: Row, call: Call, output: Output) -> int:
+    reply = service.ask(row.method)
+    if output.json != "off":
+        output.value(reply)
+    else:
+        sys.stdout.write(str(reply["text"]))
+    return EXIT_OK
+
+
 def _volume(service: Service, row: Row, call: Call, output: Output) -> int:
     from . import storing
 
@@ -293,6 +322,9 @@ TABLE: Mapping[str, Row] = {
     "plan": Row("Plan", _plan, ("--commit", "--format")),
     "history": Row("History", _looks(showing.history)),
     "logs": Row("Logs", _logs, ("--follow", "--lines", "--since")),
+    "monitor": Row("Subscribe", _monitor, ("--steps", "--lines", "--since")),
+    "usage": Row("Usage", _looks(_figures)),
+    "metrics": Row("Metrics", _metrics),
     "sync": Row("Sync", _changes, ("--bundle", "--system", "--allow-rewind", "--wait")),
     "apply": Row("Apply", _changes, ("--allow-rewind", "--wait")),
     "rollback": Row("Rollback", _changes, ("--to", "--wait")),

@@ -4,7 +4,6 @@ nothing, and asks systemd once.
 
 import time
 from collections import Counter
-from collections.abc import Mapping
 
 from ..errors import BbhvError
 from ..formats.jsontext import Json
@@ -12,19 +11,18 @@ from ..formats.openmetrics import render
 from ..host import files
 from ..model.metrics import HostNow, TenantNow, families
 from ..version import VERSION
-from . import paths, report, synced, usage, world
+from . import paths, report, synced, tally, usage, world
 from .storage.state import Store
 from .world import World
 
 
-def metrics(denied: Mapping[str, int] | None = None) -> str:
-    """The metrics of this host as OpenMetrics text. `denied` are the calls of the interface that were denied so far, by
-    method, for who counts them."""
+def metrics() -> str:
+    """The metrics of this host as OpenMetrics text."""
     host, now, last = world.load(), time.time(), synced.of_all()
     return render(families(HostNow(
         version=VERSION, tenants=[_tenant(host, one, now) for one in report.tenants(None, host)],
         generator_seconds=_generator_seconds(), sync_seconds=last[1] - last[0] if last else None,
-        sync_age=_age(last[1] if last else None, now), denied=denied or {},
+        sync_age=_age(last[1] if last else None, now), denied=tally.counts(),
     )))  # fmt: skip
 
 

@@ -23,13 +23,19 @@ def tenants(tenant: str | None, host: World | None = None) -> list[dict[str, Jso
     """All tenants by id, or the one; of what the host is told, if that was read already. Raises NotFoundError when
     there is no such tenant."""
     host = host or world.load()
-    names = sorted({*host.registrations, *host.refused, *known_tenants()})
-    if tenant is not None:
-        if tenant not in names:
-            raise world.unknown(tenant, names)
-        names = [tenant]
+    names = known(host, *((tenant,) if tenant is not None else ()))
     seen = sight.look() if tenant is None else sight.look_closely(tenant)
     return [_tenant(name, host.registrations.get(name), host.refused.get(name, ()), seen) for name in names]
+
+
+def known(host: World, *wanted: str) -> list[str]:
+    """The tenants that are registered or have a folder, by id; of these, those that are wanted, if any are named.
+    Raises NotFoundError for one that is not there."""
+    names = {*host.registrations, *host.refused, *known_tenants()}
+    for name in wanted:
+        if name not in names:
+            raise world.unknown(name, names)
+    return sorted(wanted or names)
 
 
 def _tenant(

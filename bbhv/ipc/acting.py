@@ -4,9 +4,10 @@ something."""
 import base64
 import binascii
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from ..engine import manager, outcomes, secrets, world
+from ..engine import events, manager, outcomes, secrets, world
 from ..engine.tenant import holds, restarting, volumes
 from ..engine.tenant import purge as purging
 from ..engine.tenant.job import Asked as Wanted
@@ -15,6 +16,7 @@ from ..engine.tenant.purge import Purged
 from ..formats import varlink
 from ..formats.jsontext import Json
 from ..formats.varlink import VarlinkError
+from ..model.events import Event
 from ..names import is_name
 from .methods import Asked, Service
 
@@ -25,16 +27,17 @@ def sync(service: Service, asked: Asked) -> dict[str, Json]:
     chosen = (asked.tenant,) if asked.tenant else asked.tenants
     if chosen == ():  # which means all to the manager
         raise VarlinkError(varlink.PERMISSION_DENIED)
-    run = manager.sync_all(chosen or (), _wanted(asked))
+    with _telling(asked):
+        run = manager.sync_all(chosen or (), _wanted(asked))
     if run.problem is not None and asked.operator:
-        asked.tell(_jobs(run.jobs))
+        asked.tell(outcomes.reply(run.jobs))
         raise run.problem
-    return _jobs(run.jobs)
+    return outcomes.reply(run.jobs)
 
 
 def sync_system(service: Service, asked: Asked) -> dict[str, Json]:
     """Fetches and applies the system repository alone."""
-    return _jobs(manager.sync_system(_wanted(asked)).jobs)
+    return _outcomes(asked, lambda: manager.sync_system(_wanted(asked)).jobs)
 
 
 def bundle(service: Service, asked: Asked) -> dict[str, Json]:
@@ -42,32 +45,34 @@ def bundle(service: Service, asked: Asked) -> dict[str, Json]:
     with tempfile.NamedTemporaryFile(prefix="bitbuilder-", suffix=".bundle") as file:
         file.write(_bytes(asked, "bundle"))
         file.flush()
-        return _jobs(manager.sync_all([asked.tenant], _wanted(asked, bundle=file.name)).jobs)
+        return _outcomes(asked, lambda: manager.sync_all([asked.tenant], _wanted(asked, bundle=file.name)).jobs)
 
 
 def apply(service: Service, asked: Asked) -> dict[str, Json]:
     """Applies the clone's HEAD, without a network."""
-    return _jobs(manager.apply([asked.tenant], _wanted(asked)))
+    return _outcomes(asked, lambda: manager.apply([asked.tenant], _wanted(asked)))
 
 
 def rollback(service: Service, asked: Asked) -> dict[str, Json]:
     """Goes to an older generation, until a newer commit."""
-    return _jobs([holds.rollback(asked.tenant, asked.number("generation"), asked.who, _wanted(asked))])
+    return _outcomes(asked, lambda: [
+        holds.rollback(asked.tenant, asked.number("generation"), asked.who, _wanted(asked))
+    ])  # fmt: skip
 
 
 def confirm(service: Service, asked: Asked) -> dict[str, Json]:
     """Keeps a generation that waits to be confirmed."""
-    return _jobs([manager.confirm(asked.tenant, asked.who, _wanted(asked))])
+    return _outcomes(asked, lambda: [manager.confirm(asked.tenant, asked.who, _wanted(asked))])
 
 
 def suspend(service: Service, asked: Asked) -> dict[str, Json]:
     """Stops a tenant until it is resumed."""
-    return _jobs([holds.suspend(asked.tenant, asked.who, _wanted(asked))])
+    return _outcomes(asked, lambda: [holds.suspend(asked.tenant, asked.who, _wanted(asked))])
 
 
 def resume(service: Service, asked: Asked) -> dict[str, Json]:
     """Brings a suspended tenant up again."""
-    return _jobs([holds.resume(asked.tenant, _wanted(asked))])
+    return _outcomes(asked, lambda: [holds.resume(asked.tenant, _wanted(asked))])
 
 
 def restart(service: Service, asked: Asked) -> dict[str, Json]:
@@ -117,8 +122,22 @@ def _wanted(asked: Asked, bundle: str = "") -> Wanted:
     return Wanted(allow_rewind=asked.flag("allowRewind"), wait=asked.flag("wait"), bundle=bundle)
 
 
-def _jobs(jobs: Sequence[Job]) -> dict[str, Json]:
+def _outcomes(asked: Asked, do: Callable[[], Sequence[Job]]) -> dict[str, Json]:
+    with _telling(asked):
+        jobs = do()
     return outcomes.reply(jobs)
+
+
+@contextmanager
+def _telling(asked: Asked) -> Iterator[None]:
+    """Tells each step meanwhile to who wants several replies."""
+    with events.listening(lambda event: _tell(asked, event)):
+        yield
+
+
+def _tell(asked: Asked, event: Event) -> None:
+    if asked.tenants is None or event.tenant in asked.tenants:
+        asked.tell({"event": event.as_json(), "tenants": [], "done": []})
 
 
 def _volume(asked: Asked) -> tuple[str, str, str]:

@@ -3,10 +3,13 @@
 import base64
 import binascii
 
-from ..engine import describing, hostfacts, world
+from ..engine import describing, events, hostfacts, report, world
+from ..engine import metrics as gathering
+from ..engine import usage as measuring
 from ..engine.hostfacts import Running
 from ..engine.tenant import foreseeing, listening
 from ..engine.tenant import volumes as engine
+from ..errors import BbhvError
 from ..findings import ordered
 from ..formats import varlink
 from ..formats.jsontext import Json
@@ -68,3 +71,29 @@ def logs(service: Service, asked: Asked) -> dict[str, Json]:
     for line in listening.entries(asked.tenant, workload, str(lines), since=since, follow=asked.flag("follow")):
         asked.tell({"entry": line})
     return {"entry": None}
+
+
+def usage(service: Service, asked: Asked) -> dict[str, Json]:
+    """What tenants use."""
+    chosen = (asked.tenant,) if asked.tenant else asked.tenants
+    return {"tenants": [one.as_json() for one in measuring.usage(chosen)]}
+
+
+def metrics(service: Service, asked: Asked) -> dict[str, Json]:
+    """Numbers about all tenants."""
+    return {"text": gathering.metrics()}
+
+
+def subscribe(service: Service, asked: Asked) -> dict[str, Json]:
+    """The events of the tenants that the caller may see, until it leaves. They are in the journal, so that whoever comes
+    back goes on after the last one that he has seen."""
+    chosen, lines = (asked.tenant,) if asked.tenant else asked.tenants, asked.number("lines") or 0
+    if not 0 <= lines <= MAX_LINES:
+        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "lines"})
+    if asked.tenant:
+        report.known(world.load(), asked.tenant)
+    since = asked.text("since")
+    for cursor, event in events.follow(chosen, asked.text("cursor"), "all" if since and not lines else str(lines),
+                                       since=since, steps=asked.flag("steps")):  # fmt: skip
+        asked.tell({"event": event.as_json(), "cursor": cursor})
+    raise BbhvError("The journal cannot be followed any more.", hint="journalctl --verify")

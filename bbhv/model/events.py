@@ -23,8 +23,8 @@ NOTICE, WARNING, DEBUG = 5, 4, 7
 TENANTS_SLICES = ("tenants.slice", "tenants-")
 # The units in which this program does what it tells of; what else is called like them works on what tenants wrote.
 ENGINE_UNITS = (
-    "bitbuilder-requests.service", "tenant-manager.service", "tenant-sync.service", "tenant@", "tenant-sync@",
-    "tenant-confirm@", "tenant-confirmed@",
+    "bitbuilder-act@", "bitbuilder-requests.service", "tenant-manager.service", "tenant-sync.service", "tenant@",
+    "tenant-sync@", "tenant-confirm@",
 )  # fmt: skip
 OTHER_UNITS = ("tenant", "bitbuilder")
 # What of an entry of the journal is looked at.

@@ -43,7 +43,7 @@ class TenantNow:
 class HostNow:
     """What there is to tell of the host: the version of this program, its tenants, how long its generator, in processor
     time, and the last sync of all took, how long ago that ended, and the calls of its interface that were denied, by
-    method. Times are in seconds."""
+    server. Times are in seconds."""
 
     version: str
     tenants: Sequence[TenantNow] = ()
@@ -139,8 +139,8 @@ def _host(now: HostNow) -> Iterable[Family]:
         ("sync_age_seconds", "Time since the last sync of all tenants ended", now.sync_age),
     ):
         yield _family(name, Type.GAUGE, "seconds", text, [(value, ())])
-    denied = ((count, (("method", method),)) for method, count in sorted(now.denied.items()))
-    yield _family("calls_denied", Type.COUNTER, "", "Calls of the interface that were denied, by method", denied)
+    denied = ((count, (("server", server),)) for server, count in sorted(now.denied.items()))
+    yield _family("calls_denied", Type.COUNTER, "", "Calls of the interface that were denied, by server", denied)
 
 
 def _workloads(tenants: Sequence[TenantNow]) -> Iterable[Family]:

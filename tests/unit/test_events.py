@@ -48,13 +48,13 @@ def test_what_is_read_back_from_the_journal_is_what_was_written(event: Event) ->
 
 @pytest.mark.parametrize("event", examples(), ids=lambda event: event.word)
 def test_an_event_is_told_as_the_schema_says_and_fits_into_a_datagram(event: Event) -> None:
-    assert problems("monitor", event.as_json()) == []
+    assert problems("monitor", {"event": event.as_json(), "cursor": "s=1;i=2"}) == []
     entry = journal.entry(event.fields())
     assert entry.count(b"\n") == len(event.fields()) and len(entry) < journal.MOST // 2
 
 
 def test_the_schema_knows_every_kind_outcome_and_step() -> None:
-    known = members(members(DEFINED["monitor"])["properties"])
+    known = members(members(DEFINED["event"])["properties"])
     assert members(known["kind"])["enum"] == [kind.value for kind in Kind]
     assert members(known["outcome"])["enum"] == [*OUTCOMES, None]
     steps = members(members(DEFINED["runstep"])["properties"])
@@ -132,7 +132,7 @@ def test_nobody_but_root_of_the_host_outside_of_what_runs_for_tenants_is_believe
 
 
 @pytest.mark.parametrize("unit", ["tenant@acme.service", "tenant-sync@acme.service", "tenant-confirm@acme.service",
-                                  "tenant-confirmed@acme.service", "session-4.scope", "bitbuilder-requests.service",
+                                  "bitbuilder-act@0-1-0.service", "session-4.scope", "bitbuilder-requests.service",
                                   "tenant-manager.service", ""])  # fmt: skip
 def test_whoever_runs_the_engine_is_believed(unit: str) -> None:
     assert is_ours({**ROOT, "_SYSTEMD_UNIT": unit})

@@ -132,7 +132,7 @@ def tenant(name: str, workloads: int = 1) -> TenantNow:
 
 def test_a_tenant_is_told_with_its_numbers() -> None:
     now = HostNow(version="1.2", tenants=[tenant("acme")], generator_seconds=0.05, sync_seconds=2.5, sync_age=60.0,
-                  denied={"io.bitbuilder.Hypervisor.Sync": 3})  # fmt: skip
+                  denied={"_host": 3})  # fmt: skip
     found = read(render(families(now)))
     of_acme = {name: one.samples[(("tenant", "acme"),)] for name, one in found.items()
                if (("tenant", "acme"),) in one.samples}
@@ -159,13 +159,14 @@ def test_a_tenant_is_told_with_its_numbers() -> None:
 
 
 def test_the_host_is_told_with_its_numbers() -> None:
-    now = HostNow(version="1.2", generator_seconds=0.05, sync_seconds=2.5, sync_age=60.0, denied={"a.B": 3, "a.C": 1})
+    denied = {"_host": 3, "acme": 1}
+    now = HostNow(version="1.2", generator_seconds=0.05, sync_seconds=2.5, sync_age=60.0, denied=denied)
     found = read(render(families(now)))
     assert {name: dict(one.samples) for name, one in found.items()} == {
         "bitbuilder": {(("version", "1.2"),): 1}, "bitbuilder_tenants": {(): 0},
         "bitbuilder_generator_seconds": {(): 0.05}, "bitbuilder_sync_seconds": {(): 2.5},
         "bitbuilder_sync_age_seconds": {(): 60},
-        "bitbuilder_calls_denied": {(("method", "a.B"),): 3, (("method", "a.C"),): 1},
+        "bitbuilder_calls_denied": {(("server", "_host"),): 3, (("server", "acme"),): 1},
         "bitbuilder_workloads_left_out": {(): 0},
     }  # fmt: skip
 
@@ -187,7 +188,7 @@ def test_a_thousand_tenants_have_a_bounded_number_of_series_and_what_is_left_out
 
 
 def test_every_name_has_its_prefix_and_a_sum_has_no_unit_but_its_own() -> None:
-    found = read(render(families(HostNow(version="1", tenants=[tenant("acme")], denied={"a": 1}))))
+    found = read(render(families(HostNow(version="1", tenants=[tenant("acme")], denied={"_host": 1}))))
     assert all(name == "bitbuilder" or name.startswith("bitbuilder_") for name in found)
     assert {name for name, one in found.items() if one.unit} == {
         name for name in found if name.endswith(("_bytes", "_seconds"))

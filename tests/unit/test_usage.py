@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bbhv.cli import measuring
+from bbhv.cli import figures
 from bbhv.engine import usage as engine
 from bbhv.model.registration import Grants
 from bbhv.model.usage import Measured, OfTenant, OfWorkload, measured, number
@@ -60,8 +60,9 @@ def test_usage_is_told_beside_the_grant_as_the_schema_says() -> None:
 
 
 def test_a_person_sees_a_dash_for_what_nobody_knows() -> None:
-    rows = [[text for text, _ in row] for row in (*measuring.rows(ACME), *measuring.rows(OfTenant(id="none")))]
-    assert all(len(row) == len(measuring.HEADS) for row in rows)
+    lines = (row for one in (ACME, OfTenant(id="none")) for row in figures.rows(one.as_json()))
+    rows = [[text for text, _ in row] for row in lines]
+    assert all(len(row) == len(figures.HEADS) for row in rows)
     assert rows == [
         ["acme", "11 MiB / 4096 MiB", "22 MiB", "1.23 s / 1.5 CPUs", "7 / 4096", "5 MiB / 20480 MiB", "1 KiB", "1 KiB"],
         ["  web", "11 MiB / 1024 MiB", "22 MiB", "1.23 s", "7", "-", "1 KiB", "1 KiB"],

@@ -51,7 +51,7 @@ class Monitor:
 
     def event(self) -> Told:
         """The next event."""
-        told = json.loads(self.line())
+        told = json.loads(self.line())["event"]
         assert isinstance(told, dict)
         return told
 

@@ -223,3 +223,66 @@ def _command(pid: str) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def follow(method: str, uid: int = 0, **given: object) -> "subprocess.Popen[str]":
+    """A client that hears one reply after the other."""
+    words = ["varlinkctl", "call", "--more", "--json=short", "--timeout=infinity", ADDRESS,
+             f"io.bitbuilder.Hypervisor.{method}", json.dumps(given)]  # fmt: skip
+    who = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--"] if uid else []
+    return subprocess.Popen([*who, *words], stdout=subprocess.PIPE, text=True)
+
+
+def heard(client: "subprocess.Popen[str]") -> Any:
+    """The next reply, without the mark that JSON text sequences begin with (RFC 7464)."""
+    assert client.stdout is not None
+    return json.loads(client.stdout.readline().lstrip("\x1e"))
+
+
+def test_an_event_stream_follows_a_sync_a_rollback_and_a_quarantine_to_the_end(make: Make) -> None:
+    acme, other = started(make), make("other")
+    other.commit(web=container())
+    with follow("Subscribe", DAEMON, lines=1) as client:
+        assert heard(client)["event"]["outcome"] == "applied"  # of the first sync: now it follows
+        assert other.sync() == "applied"  # which is nobody's business here
+        commit = acme.commit(web=container("MemoryMax=80M", "Volume=data:/srv/data"))
+        assert acme.sync() == "applied"
+        bad = acme.commit(bad=never_healthy())
+        assert acme.sync(1) == "rolled-back"
+        assert acme.sync(1) == "quarantined"
+        told = [heard(client) for _ in range(3)]
+        client.terminate()
+    events = [one["event"] for one in told]
+    assert {one["tenant"] for one in events} == {"acme"}
+    assert [(one["outcome"], one["commit"]) for one in events] == [
+        ("applied", commit), ("rolled-back", bad), ("quarantined", bad)
+    ]  # fmt: skip
+    assert [one["step"] for one in events[0]["trace"]][-2:] == ["activated", "watched"]
+    with follow("Subscribe", DAEMON, tenant="acme", cursor=told[0]["cursor"]) as client:  # who was away misses nothing
+        assert [heard(client) for _ in range(2)] == told[1:]
+        client.terminate()
+    assert DENIED in call("Subscribe", NEWS, "--more").stderr
+    assert DENIED in call("Subscribe", DAEMON, "--more", tenant="other").stderr
+
+
+def test_a_sync_tells_each_step_to_who_wants_to_hear_of_it(make: Make) -> None:
+    acme = started(make)
+    acme.commit(web=container("MemoryMax=80M", "Volume=data:/srv/data"))
+    done = call("Sync", DAEMON, "--collect", tenant="acme")
+    assert done.returncode == 0, done.stderr
+    *steps, last = json.loads(done.stdout)
+    stages = [one["event"]["trace"][-1]["step"] for one in steps if one["event"]["kind"] == "step"]
+    assert stages[0] == "fetched" and stages[-2:] == ["activated", "watched"]
+    assert all(one["tenants"] == [] for one in steps)
+    assert last["tenants"][0]["outcome"] == "applied" and last.get("event") is None
+
+
+def test_usage_and_metrics_are_told_to_whom_they_concern(make: Make) -> None:
+    started(make)
+    make("other")
+    (one,) = told("Usage", DAEMON)["tenants"]
+    assert one["id"] == "acme" and [work["name"] for work in one["workloads"]] == ["web"]
+    assert told("Usage", DAEMON, tenant="acme") == told("Usage", tenant="acme")
+    assert DENIED in error("Metrics", DAEMON)
+    text = told("Metrics")["text"]
+    assert text.endswith("# EOF\n") and 'bitbuilder_calls_denied_total{server="_host"}' in text
