@@ -85,7 +85,7 @@ def metrics(service: Service, asked: Asked) -> dict[str, Json]:
 
 
 def subscribe(service: Service, asked: Asked) -> dict[str, Json]:
-    """The events of the tenants that the caller may see, until it leaves. They are in the journal, so that whoever comes
+    """The events of the tenants that the caller may see, until it leaves. The journal has them, so that whoever comes
     back goes on after the last one that he has seen."""
     chosen, lines = (asked.tenant,) if asked.tenant else asked.tenants, asked.number("lines") or 0
     if not 0 <= lines <= MAX_LINES:
