@@ -151,7 +151,13 @@ def _tenants(service: Service, row: Row, caller: Caller, call: Call) -> tuple[st
 
 def reply_to(service: Service, asked: Asked, answer: Answer) -> dict[str, Json]:
     """The parameters of a reply. Raises VarlinkError with the error reply instead."""
-    return checked(service, asked.method, said(lambda: answer(service, asked)))
+    try:
+        reply = said(lambda: answer(service, asked))
+    except VarlinkError as error:
+        if error.name == NO_SUCH_TENANT and asked.tenants is not None:  # it has gone since the caller was admitted
+            raise VarlinkError(varlink.PERMISSION_DENIED) from error
+        raise
+    return checked(service, asked.method, reply)
 
 
 def said(answer: Callable[[], T]) -> T:

@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from bbhv.errors import BbhvError
+from bbhv.errors import BbhvError, NoSuchTenantError
 from bbhv.formats.jsontext import Json
 from bbhv.formats.varlink import Call, VarlinkError
 from bbhv.ipc.methods import Asked, Service, found, judge, load, reply_to, row_of
@@ -202,6 +202,17 @@ def test_a_call_without_a_tenant_is_about_those_that_its_caller_may_see() -> Non
     assert answer(one, USER, Call(LIST, {})) == {"tenants": [tenant("acme")]}
     assert judged(USER, SYNC).tenants == ("acme",) and judged(ROOT, SYNC).tenants is None
     assert error(STRANGER, LIST) == DENIED
+
+
+def test_a_tenant_that_has_gone_since_its_user_was_admitted_is_refused_like_one_that_never_was() -> None:
+    def gone(service: Service, asked: Asked) -> dict[str, Json]:
+        raise NoSuchTenantError("This host has no tenant acme.", tenant="acme")
+
+    one = load(texts(), "1", admitted=lambda caller: ("acme",), answers={LIST: gone})
+    for caller, told in ((STRANGER, DENIED), (ROOT, (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "acme"}))):
+        with pytest.raises(VarlinkError) as caught:
+            answer(one, caller, Call(LIST, {}))
+        assert (caught.value.name, caught.value.parameters) == told
 
 
 def test_an_operator_is_told_that_there_is_no_such_tenant() -> None:
