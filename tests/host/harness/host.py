@@ -9,9 +9,10 @@
 
 Its /usr is the cached tree itself, read-only (`writable_usr` lays an overlay over it); all else is a copy on the disk
 of the cache, so that idmapped mounts and overlays work on it as on a real host. It has loopback only. `credentials`
-are system credentials, as a boot loader or a virtual machine manager would pass them to the next boot. Inside are the
-guest tree as the offered image debian-13, and /srv/images/guest.tar.gz and /srv/images/guest.squashfs; where systemd
-has vmspawn, also /srv/images/guest.vmlinuz and /srv/images/guest.initrd, which a virtual machine starts from.
+are system credentials, as a boot loader or a virtual machine manager would pass them to the next boot. With `packages`
+its tree is one that has these as well. Inside are the guest tree as the offered image debian-13, and
+/srv/images/guest.tar.gz and /srv/images/guest.squashfs; where systemd has vmspawn, also /srv/images/guest.vmlinuz and
+/srv/images/guest.initrd, which a virtual machine starts from.
 """
 
 import os
@@ -53,12 +54,14 @@ class Host:
         *,
         writable_usr: bool = False,
         credentials: Mapping[str, str] | None = None,
+        packages: tuple[str, ...] = (),
         progress: Progress | None = None,
     ) -> None:
         if release not in trees.RELEASES:
             raise BuildError(f"There is no test host {release}; there are {', '.join(trees.RELEASES)}.")
         self.release = release
         self._writable_usr = writable_usr
+        self._packages = packages
         self.credentials = dict(credentials or {})
         self._progress = progress or Progress()
         self._holder = Holder(release)
@@ -90,7 +93,8 @@ class Host:
         """Copy the tree and mount what is shared."""
         if os.geteuid():
             raise BuildError("Test hosts need root: namespaces, mounts and loop devices.")
-        pristine, guest = trees.host_tree(self.release, self._progress), trees.guest(self._progress)
+        pristine = trees.host_tree(self.release, self._progress, self._packages)
+        guest = trees.guest(self._progress)
         sweep()
         self._holder.open()
         root = self._holder.directory / "root"

@@ -76,13 +76,13 @@ class Guest:
     squashfs: Path
 
 
-def host_tree(release: str, progress: Progress) -> Path:
-    """The pristine tree of a test host. Never boot or change it in place."""
+def host_tree(release: str, progress: Progress, more: tuple[str, ...] = ()) -> Path:
+    """The pristine tree of a test host, with more packages where they are named. Never boot or change it in place."""
     options = ["--variant=important", *_SLIM]
     if release == "sid":
         options.append("--aptopt=Acquire::Check-Valid-Until \"false\"")
-    packages = _HOST_PACKAGES + (_MACHINE_PACKAGES if release in WITH_MACHINES else ())
-    return _tree(f"host-{release}", release, options, packages, _HOST_SETUP, progress)
+    packages = _HOST_PACKAGES + (_MACHINE_PACKAGES if release in WITH_MACHINES else ()) + more
+    return _tree("-".join(("host", release, *more)), release, options, packages, _HOST_SETUP, progress)
 
 
 def guest(progress: Progress) -> Guest:

@@ -39,8 +39,11 @@ def over_dbus(name: str) -> list[list[str]]:
         "RegisterMachine": ("sayssus", f"{name}x", "0", "", "container", "0", ""),
         "SetPoolLimit": ("t", "1000000"), "CleanPool": ("s", "all"),
     }  # fmt: skip
-    busctl = ["busctl", "call", "--quiet", "org.freedesktop.machine1", OBJECT, MANAGER]
-    return [[*busctl, method, *words] for method, words in calls.items()]
+    itself = {"Terminate": (), "Kill": ("si", "leader", "9"), "OpenShell": ("ssasas", "root", "/bin/sh", "0", "0")}
+    call = ["busctl", "call", "--quiet", "org.freedesktop.machine1"]
+    own = f"{OBJECT}/machine/{name.replace('.', '_2e')}"
+    return [*([*call, OBJECT, MANAGER, method, *words] for method, words in calls.items()),
+            *([*call, own, "org.freedesktop.machine1.Machine", method, *words] for method, words in itself.items())]
 
 
 def over_varlink(name: str, version: int) -> list[list[str]]:

@@ -27,8 +27,8 @@ def make_host(request: pytest.FixtureRequest, sysext: Path) -> Iterator[Callable
     """Makes hosts that have the product installed and are not booted yet. They end with the test."""
     release = str(request.config.getoption("--release"))
     with ExitStack() as stack:
-        def make(*, writable_usr: bool = False) -> Host:
-            host = stack.enter_context(Host(release, writable_usr=writable_usr))
+        def make(*, writable_usr: bool = False, packages: tuple[str, ...] = ()) -> Host:
+            host = stack.enter_context(Host(release, writable_usr=writable_usr, packages=packages))
             host.install(sysext)
             return host
 
