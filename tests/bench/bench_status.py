@@ -11,6 +11,7 @@ TENANTS, CONTAINERS = 250, 4
 ROUNDS = 3
 STATUS = ("/usr/bin/bbhv", "status", "--json=short")
 LIST = ("/usr/bin/bbhv", "list", "--json=short")
+METRICS = ("/usr/bin/bbhv", "metrics")
 ONE = ("/usr/bin/bbhv", "status", "--json=short", "tenant0100")
 PATTERNS = ("tenant@*.service", "tenant-container@*.service")
 SHOW = ("systemctl", "show", "--property=Id,ActiveState,SubState", "--", *PATTERNS)
@@ -40,14 +41,16 @@ def main(dist: Path) -> None:
     with hosts.host(dist) as host:
         prepare(host)
         size = TENANTS * CONTAINERS
-        commands = {"bare": hosts.BARE, "status": STATUS, "list": LIST, "one": ONE, "show": SHOW}
+        commands = {"bare": hosts.BARE, "status": STATUS, "list": LIST, "one": ONE, "show": SHOW,
+                    "metrics": METRICS}
         times = measure.by_turns({name: partial(hosts.whole, host, argv) for name, argv in commands.items()}, ROUNDS)
         measure.row(f"systemctl show of {size} workloads, with systemd's part", times.ms("show"), "ms")
         measure.row(f"bbhv status of {size} workloads, with systemd's part", times.ms("status"), "ms")
         measure.row("bbhv status over systemctl show of the same units", times.ratio("status", "show"), "times", 0.3)
         measure.row(f"bbhv list of {size} workloads, with systemd's part", times.ms("list"), "ms")
         measure.row(f"bbhv status of one tenant among {size} workloads, with systemd's part", times.ms("one"), "ms")
-        for name, argv in (("status", STATUS), ("list", LIST), ("status of one tenant", ONE)):
+        measure.row(f"bbhv metrics of {size} workloads, with systemd's part", times.ms("metrics"), "ms")
+        for name, argv in (("status", STATUS), ("list", LIST), ("status of one tenant", ONE), ("metrics", METRICS)):
             programs = hosts.started(host, argv)
             measure.row(f"programs that bbhv {name} starts", len(programs) - 1, "programs", 1)
 
