@@ -1,9 +1,10 @@
 """What is fuzzed of the small formats: release files, credentials, keys, paths of verifiers, scripts, extensions,
-frames of the sandboxed units, answers of servers, the texts that a schema's formats are about.
+frames of the sandboxed units, answers of servers, the texts that a schema's formats are about, labels of metrics.
 
 Each check raises AssertionError when a promise is broken, and says whether the input was accepted.
 """
 
+import re
 from pathlib import Path
 
 from bbhv.findings import CODES, Finding
@@ -14,6 +15,7 @@ from bbhv.formats import (
     httpreply,
     httpstatus,
     lsrefs,
+    openmetrics,
     openpgp,
     osrelease,
     pubkeys,
@@ -248,6 +250,22 @@ def text_formats(data: bytes) -> bool:
     answers = [test(data.decode("utf-8", "surrogateescape")) for test, _ in FORMATS.values()]
     assert {True, False} >= set(answers)
     return sum(answers) > 1  # a regular expression is nearly everything
+
+
+def label(data: bytes) -> bool:
+    """Whatever a label and a description are, they stay in their lines, and a reader gets them back."""
+    text = data.decode("utf-8", "replace")
+    one = openmetrics.Family(name="x", type=openmetrics.Type.GAUGE, help=text,
+                             samples=(openmetrics.Sample(1, (("a", text), ("b", text))),))  # fmt: skip
+    lines = openmetrics.render([one]).split("\n")
+    assert [lines[0], *lines[3:]] == ["# TYPE x gauge", "# EOF", ""] and lines[2].endswith(" 1")
+    found = re.fullmatch(r'x\{a="((?:[^"\\]|\\.)*)",b="((?:[^"\\]|\\.)*)"\} 1', lines[2], re.DOTALL)
+    assert found and _unescaped(found[1]) == _unescaped(found[2]) == _unescaped(lines[1].removeprefix("# HELP x "))
+    return _unescaped(found[1]) == text
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text, flags=re.DOTALL)
 
 
 def keys() -> list[bytes]:

@@ -354,6 +354,7 @@ TARGETS = (
     Target("frames", lambda: small.FRAMES, small.frame, rounds=1000, floor=10),
     Target("texts of a format", lambda: small.TEXTS, small.text_formats, rounds=1000, floor=200),
     Target("values of the interface", lambda: varlinks.VALUES, varlinks.value, rounds=1000, floor=10),
+    Target("labels of metrics", lambda: small.TEXTS, small.label, floor=2000),
     Target("partition tables", images.disks, images.partition_table, rounds=600, floor=10),
     Target("programs for UEFI", images.programs, images.boot_program, rounds=1000, floor=10),
     Target("boot entries", lambda: images.ENTRIES, images.boot_entry, floor=50),
