@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TypeVar
 
 from ..errors import BbhvError, RefusedError
 from ..formats import varlink
@@ -26,7 +25,6 @@ from .methods import Asked, Service
 from .table import How, Row
 from .threads import Done, Threads
 
-T = TypeVar("T")
 _READ = 1 << 16
 _BATCH = 64
 _LONG = 3600.0  # whoever waits for a unit waits for ever, which epoll does not know
@@ -75,6 +73,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._waiting: set[Connection] = set()
         self._idle_since = 0.0
+        self._wake = 0.0  # nothing has to be done before, unless somebody comes
         self._poll = select.epoll()
         self._threads = Threads()
         self._heard: dict[int, Callable[[int], None]] = {self._threads.event: self._threads.settle}
@@ -92,11 +91,11 @@ class Server:
                     heard = self._heard.get(number)
                     if heard is not None:  # who was there when we began to look may be gone by now
                         heard(events)
-                for connection in tuple(self._waiting):
-                    self._turn(connection)
+                if self._waiting:
+                    for connection in tuple(self._waiting):
+                        self._turn(connection)
                 now = self._clock()
-                self._expire(now)
-                if not self._connections and now >= self._idle_since + self._limits.idle:
+                if now >= self._wake and self._expire(now):
                     return
         finally:
             self._threads.close()
@@ -106,10 +105,11 @@ class Server:
         """How long nothing has to be done if nobody comes."""
         if self._waiting:
             return 0.0
-        until = min((one.due for one in self._connections), default=self._idle_since + self._limits.idle)
-        return min(max(0.0, until - self._clock()), _LONG)
+        return min(max(0.0, self._wake - self._clock()), _LONG)
 
-    def _expire(self, now: float) -> None:
+    def _expire(self, now: float) -> bool:
+        """Disconnects whose time is over, and finds out when the next one's may be: until then nobody has to be looked
+        at, because what a peer does only ever puts its time off. Says whether the server's own time is over."""
         for connection in [one for one in self._connections if one.due <= now]:
             if connection.output:
                 self._close(connection, "does not take its replies.")
@@ -117,6 +117,15 @@ class Server:
                 self._close(connection, "stopped in the middle of a message.")
             else:
                 self._close(connection)
+        leave = self._idle_since + self._limits.idle
+        self._wake = min([one.due for one in self._connections], default=leave)
+        return not self._connections and now >= leave
+
+    def _due(self, connection: Connection, seconds: float) -> None:
+        """Gives a connection so much time from now on."""
+        connection.due = self._clock() + seconds
+        if connection.due < self._wake:
+            self._wake = connection.due
 
     def _accept(self, listener: socket.socket, events: int) -> None:
         try:
@@ -132,7 +141,8 @@ class Server:
             connected.close()
             return
         connected.setblocking(False)
-        connection = Connection(connected, caller, self._clock() + self._limits.silence)
+        connection = Connection(connected, caller, float("inf"))
+        self._due(connection, self._limits.silence)
         self._connections.add(connection)
         self._heard[connection.number] = partial(self._serve, connection)
         connection.mask = _IN
@@ -182,8 +192,25 @@ class Server:
             self._close(connection, f"does not speak varlink. {error.message}")
             return
         connection.waiting = waiting
-        self._restart_clock(connection, taken > 0)
-        self._settle(connection)
+        if waiting or connection.busy or connection.half or connection.mask != _IN or connection.framer.partial:
+            self._restart_clock(connection, taken > 0)
+            self._settle(connection)
+        else:
+            self._reply(connection)
+
+    def _reply(self, connection: Connection) -> None:
+        """What is done nearly always: all that came was answered, and all replies are taken at once."""
+        connection.due = self._clock() + self._limits.silence
+        try:
+            sent = connection.socket.send(connection.output) if connection.output else 0
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._close(connection)
+            return
+        del connection.output[:sent]
+        if connection.output:
+            self._send(connection)
 
     def _restart_clock(self, connection: Connection, taken: bool) -> None:
         """Half a message has a time limit from its first byte on, however slowly the rest trickles in. What is answered
@@ -192,9 +219,9 @@ class Server:
         if connection.busy:
             connection.due, half = float("inf"), False
         elif half and (taken or not connection.half):
-            connection.due = self._clock() + self._limits.message
+            self._due(connection, self._limits.message)
         elif not half:
-            connection.due = self._clock() + self._limits.silence
+            self._due(connection, self._limits.silence)
         connection.half = half
 
     def _settle(self, connection: Connection) -> None:
@@ -228,7 +255,7 @@ class Server:
                 del connection.output[: connection.socket.send(connection.output)]
         except BlockingIOError:
             if not blocked:
-                connection.due = self._clock() + self._limits.message
+                self._due(connection, self._limits.message)
             self._watch(connection)
             return
         except OSError:
@@ -245,8 +272,8 @@ class Server:
         try:
             row = methods.row_of(service, call)
             if row.how is How.HERE:
-                asked = methods.judge(service, row, caller, call)
-                self._say(connection, call.oneway, self._encoded(call, asked))
+                data = self._encoded(methods.judge(service, row, caller, call))
+                self._say(connection, call.oneway, data)
                 return
         except VarlinkError as error:
             self._say(connection, call.oneway, self._refusal(caller, call, error))
@@ -257,28 +284,32 @@ class Server:
     def _elsewhere(self, connection: Connection, row: Row, call: Call) -> Done:
         """In a thread: judges a call, and answers it unless that is for a unit. What it gives goes on in the loop."""
         try:
-            asked = self._safely(call, lambda: methods.judge(self._service, row, connection.caller, call))
+            asked = self._judged(row, connection.caller, call)
             if row.how.is_unit:
                 return lambda: self._begin(connection, row, call, asked)
-            data = self._encoded(call, asked)
+            data = self._encoded(asked)
         except VarlinkError as error:
             data = self._refusal(connection.caller, call, error)
         return lambda: self._finish(connection, data)
 
-    def _safely(self, call: Call, act: Callable[[], T]) -> T:
-        """Whatever is wrong with one call, everybody else is served on. Raises VarlinkError."""
+    def _judged(self, row: Row, caller: peer.Caller, call: Call) -> Asked:
+        """The call as it may be answered, when that has to be looked up. Raises VarlinkError."""
         try:
-            return methods.said(act)
+            return methods.said(lambda: methods.judge(self._service, row, caller, call))
         except VarlinkError:
             raise
         except Exception:  # a defect of ours
-            sys.excepthook(*sys.exc_info())
-            raise methods.failed(f"{call.method} failed.", "This is a defect of bbhv; see its journal.") from None
+            raise _defect(call.method) from None
 
-    def _encoded(self, call: Call, asked: Asked) -> bytes:
+    def _encoded(self, asked: Asked) -> bytes:
         """The reply to a call. Raises VarlinkError with the error reply instead."""
-        answer = self._service.answers[asked.method]
-        reply = varlink.encode_reply(Reply(self._safely(call, lambda: methods.reply_to(self._service, asked, answer))))
+        try:
+            found = methods.reply_to(self._service, asked, self._service.answers[asked.method])
+        except VarlinkError:
+            raise
+        except Exception:  # a defect of ours
+            raise _defect(asked.method) from None
+        reply = varlink.encode_reply(Reply(found))
         if len(reply) > self._limits.reply:
             raise methods.failed(f"The reply has more than {self._limits.reply} bytes.", "Ask for less at a time.")
         return reply
@@ -356,3 +387,10 @@ class Server:
         self._poll.unregister(connection.number)
         connection.socket.close()
         self._idle_since = self._clock()
+        self._wake = min(self._wake, self._idle_since + self._limits.idle)
+
+
+def _defect(method: str) -> VarlinkError:
+    """Whatever is wrong with one call, everybody else is served on."""
+    sys.excepthook(*sys.exc_info())
+    return methods.failed(f"{method} failed.", "This is a defect of bbhv; see its journal.")

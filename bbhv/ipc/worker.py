@@ -16,7 +16,6 @@ from ..formats import varlink
 from ..formats.jsontext import Json
 from ..formats.varlink import Framer, Reply, VarlinkError
 from ..host import resources, run, systemd
-from ..records import replace
 from ..version import VERSION
 from . import methods, work
 from .methods import Asked, Service
@@ -66,7 +65,7 @@ def answer(kind: How) -> None:
         if kind is How.LOOK:
             threading.Thread(target=_end_when_left, args=(channel,), daemon=True).start()
         teller = Teller(channel, service, asked)
-        teller.tell(_reply(service, replace(asked, tell=teller.progress)))
+        teller.tell(_reply(service, asked._replace(tell=teller.progress)))
 
 
 def _reply(service: Service, asked: Asked) -> Reply:

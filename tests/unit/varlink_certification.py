@@ -20,7 +20,6 @@ from bbhv.ipc import peer
 from bbhv.ipc.methods import Asked, Service, found, load, reply_to
 from bbhv.ipc.server import Limits, Server
 from bbhv.ipc.table import ROWS, VARLINK, How, Row, Who
-from bbhv.records import replace
 
 from .test_varlink_units import Unit
 from .varlink_client import PATIENCE, SCHEMAS, Client
@@ -162,7 +161,7 @@ class Certified:
             except OSError:
                 return
             unit = Unit(connected)
-            tell = replace(unit.asked, tell=partial(_continue, unit))
+            tell = unit.asked._replace(tell=partial(_continue, unit))
             try:
                 unit.say(Reply(reply_to(service, tell, certifier.answer)))
             except VarlinkError as error:
