@@ -29,13 +29,18 @@ def entry(line: str) -> dict[str, Json] | None:
     pid = text(value.get("_PID")) or text(value.get("SYSLOG_PID"))
     return {
         "whenUSec": int(when) if when.isdecimal() and len(when) < 19 else 0,
-        "cursor": text(value.get("__CURSOR")),
+        "cursor": place(text(value.get("__CURSOR"))),
         "unit": next(filter(None, (text(value.get(name)) for name in UNITS)), ""),
         "priority": int(priority) if priority in tuple("01234567") else _NOTICE,
         "identifier": (text(value.get("SYSLOG_IDENTIFIER")) or text(value.get("_COMM")))[:MAX_NAME],
         "pid": int(pid) if pid.isdecimal() and len(pid) < 11 else None,
         "message": text(value.get("MESSAGE"))[:MAX_MESSAGE],
     }
+
+
+def place(cursor: str) -> str:
+    """A cursor that journalctl takes as well, without the number of the entry: that would count what others log."""
+    return ";".join(part for part in cursor.split(";") if part.startswith(("b=", "m=", "t=", "x=")))
 
 
 def text(value: Json) -> str:

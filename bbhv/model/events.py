@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from ..errors import printable
 from ..formats.jsontext import Json, parse
+from ..formats.logentry import place
 from ..names import is_name, is_object_id, tenant_unit
 from ..records import dataclass
 
@@ -215,4 +216,4 @@ def from_line(line: bytes) -> tuple[str, Event] | None:
     # A field that an entry has twice, or that is no text, is a list: nothing of ours has one.
     fields = {name: value for name, value in located.value.items() if isinstance(value, str)}
     event = from_fields(fields) if is_ours(fields) else None
-    return (fields.get("__CURSOR", ""), event) if event else None
+    return (place(fields.get("__CURSOR", "")), event) if event else None

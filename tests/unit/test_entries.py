@@ -17,10 +17,11 @@ from bbhv.formats.jsontext import Json
 from .test_output_schemas import problems
 
 JOURNAL: dict[str, Json] = {
-    "__REALTIME_TIMESTAMP": "1700000000123456", "__CURSOR": "s=1", "PRIORITY": "6", "_SYSTEMD_UNIT": "x.service",
+    "__REALTIME_TIMESTAMP": "1700000000123456", "__CURSOR": "s=1;i=2;b=3;m=4;t=5;x=6", "PRIORITY": "6",
+    "_SYSTEMD_UNIT": "x.service",
     "SYSLOG_IDENTIFIER": "web", "_COMM": "httpd", "_PID": "42", "SYSLOG_PID": "7", "MESSAGE": "hello",
 }  # fmt: skip
-ENTRY: dict[str, Json] = {"whenUSec": 1700000000123456, "cursor": "s=1", "unit": "x.service", "priority": 6,
+ENTRY: dict[str, Json] = {"whenUSec": 1700000000123456, "cursor": "b=3;m=4;t=5;x=6", "unit": "x.service", "priority": 6,
                           "identifier": "web", "pid": 42, "message": "hello"}  # fmt: skip
 
 

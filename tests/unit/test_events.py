@@ -42,13 +42,13 @@ def examples() -> list[Event]:
 @pytest.mark.parametrize("event", examples(), ids=lambda event: event.word)
 def test_what_is_read_back_from_the_journal_is_what_was_written(event: Event) -> None:
     assert from_fields(event.fields()) == event
-    line = json.dumps({**event.fields(), **ROOT, "__CURSOR": "s=1;i=2"})
-    assert from_line(line.encode()) == ("s=1;i=2", event)
+    line = json.dumps({**event.fields(), **ROOT, "__CURSOR": "s=1;i=2;b=3;m=4;t=5;x=6"})
+    assert from_line(line.encode()) == ("b=3;m=4;t=5;x=6", event)
 
 
 @pytest.mark.parametrize("event", examples(), ids=lambda event: event.word)
 def test_an_event_is_told_as_the_schema_says_and_fits_into_a_datagram(event: Event) -> None:
-    assert problems("monitor", {"event": event.as_json(), "cursor": "s=1;i=2"}) == []
+    assert problems("monitor", {"event": event.as_json(), "cursor": "b=3;m=4"}) == []
     entry = journal.entry(event.fields())
     assert entry.count(b"\n") == len(event.fields()) and len(entry) < journal.MOST // 2
 

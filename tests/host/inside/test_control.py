@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -344,6 +345,27 @@ def test_a_tenant_looks_at_what_is_its_own(two: Two) -> None:
         assert done.returncode == 0 and json.loads(done.stdout)[key], done
     lines = call(left, "eye", LOGS, about(left, workload="none", lines=5), more=True)
     assert lines.returncode == 0 and "entry" in lines.stdout
+
+
+def test_a_tenant_follows_its_own_events_and_nothing_counts_those_of_others(two: Two) -> None:
+    left, aside = two
+    follow = ["varlinkctl", "call", "--more", "--json=short", "--timeout=infinity", INSIDE, f"{HYPERVISOR}.Subscribe"]
+    with subprocess.Popen(becoming(left, "eye", *follow, '{"lines":1}', uid=1000), stdout=subprocess.PIPE, text=True,
+                          start_new_session=True) as client:  # fmt: skip
+        told = [heard(client)]
+        for one in (aside, left):
+            one.commit(none=container("MemoryMax=90M"))
+            assert one.sync() == "applied", one.said
+        told.append(heard(client))
+        os.killpg(client.pid, signal.SIGTERM)
+    assert [(one["event"]["tenant"], one["event"]["outcome"]) for one in told] == [(LEFT, "applied")] * 2
+    assert [part.partition("=")[0] for one in told for part in one["cursor"].split(";")] == ["b", "m", "t", "x"] * 2
+
+
+def heard(client: "subprocess.Popen[str]") -> Any:
+    """The next reply, without the mark that JSON text sequences begin with (RFC 7464)."""
+    assert client.stdout is not None
+    return json.loads(client.stdout.readline().lstrip("\x1e"))
 
 
 def test_root_inside_restarts_a_workload_and_encrypts_a_secret(two: Two) -> None:
