@@ -27,6 +27,7 @@ def _types(arguments: Sequence[str], options: Mapping[str, str]) -> bool:
 _TALKS: Mapping[str, Talks] = {
     "shell": lambda arguments, options: True,
     "console": lambda arguments, options: True,
+    "monitor": lambda arguments, options: True,
     "logs": lambda arguments, options: "--follow" in options,
     "purge": lambda arguments, options: "--yes" not in options,
     "credential": _types,

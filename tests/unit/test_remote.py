@@ -65,7 +65,8 @@ def test_what_ssh_could_take_for_something_else_is_no_host(host: str) -> None:
 
 @pytest.mark.parametrize(("words", "terminal"), [
     ("list", False), ("sync acme", False), ("logs acme", False), ("purge acme --yes", False), ("shell web.acme", True),
-    ("shell web.acme ls", True), ("console web.acme", True), ("logs -f acme", True), ("purge acme", True),
+    ("shell web.acme ls", True), ("console web.acme", True), ("monitor", True), ("logs -f acme", True),
+    ("purge acme", True),
     ("credential encrypt acme x", True), ("credential encrypt acme x -", True), ("credential encrypt acme x f", False),
 ])  # fmt: skip
 def test_ssh_has_a_terminal_for_what_talks_to_one(words: str, terminal: bool) -> None:

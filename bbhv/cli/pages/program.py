@@ -173,8 +173,8 @@ with the keys, the agent and the settings of the caller. <HOST> is what ssh take
 an alias of `ssh_config`(5), or `ssh://`<USER>`@`<HOST>`:`<PORT>. Who may what is decided there, for the user that ssh
 logs in as. Files that are named are files there; standard input and output are those of here.
 
-`shell`, `console`, `logs --follow`, and `purge` and `credential` while they ask, have a terminal there when all of
-standard input and output is one here. The exit status is the one of the verb there, or 255 when ssh failed."""
+`shell`, `console`, `monitor`, `logs --follow`, and `purge` and `credential` while they ask, have a terminal there when
+all of standard input and output is one here. The exit status is the one of the verb there, or 255 when ssh failed."""
 
 STATUSES = (
     ("0", "It is done; or there was nothing to do, or a hold or a suspension says that nothing is to be done."),
