@@ -1,6 +1,7 @@
 """Every method of the interface, called by systemd's varlinkctl: what it does, and who may have it done."""
 
 import base64
+import grp
 import json
 import os
 import re
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from bbhv.ipc.table import ROWS, Who
+
 from .conftest import Make
-from .support import run, unit_property, wait_until
+from .support import REGISTRATIONS, registration, run, unit_property, wait_until
 from .test_bundle import bundled
 from .test_varlink import ADDRESS, SERVICE, varlinkctl
 from .world import Tenant, container, never_healthy
@@ -286,3 +289,48 @@ def test_usage_and_metrics_are_told_to_whom_they_concern(make: Make) -> None:
     assert DENIED in error("Metrics", DAEMON)
     text = told("Metrics")["text"]
     assert text.endswith("# EOF\n") and 'bitbuilder_calls_denied_total{server="_host"}' in text
+
+
+def test_each_class_of_callers_may_call_what_the_table_says(make: Make) -> None:
+    """With a parameter that no method has: who may not call it learns not even that."""
+    make("acme", access={"users": ["daemon"]})
+    if "bitbuilder" not in [group.gr_name for group in grp.getgrall()]:
+        run(["groupadd", "--system", "bitbuilder"])
+    run(["systemctl", "stop", SERVICE])  # it looks the group up when it starts
+    operators = str(grp.getgrnam("bitbuilder").gr_gid)
+    classes: dict[str, tuple[int, str | None, set[Who]]] = {
+        "root": (0, None, {*Who}),
+        "an operator": (NEWS, operators, {*Who}),
+        "a user of the tenant": (DAEMON, None, {Who.EVERYBODY, Who.VIEWERS, Who.EDITORS}),
+        "a stranger": (NEWS, None, {Who.EVERYBODY}),
+    }
+    wrong = []
+    for method, row in ROWS.items():
+        for name, (uid, groups, allowed) in classes.items():
+            words = ("call", "--more", "--json=short", ADDRESS, method, '{"tenant":"acme","no-such-parameter":1}')
+            done = varlinkctl(*words, uid=uid, groups=groups)
+            told = "parameter" in done.stdout if row.who in allowed else done.stdout == "{}\n" and DENIED in done.stderr
+            wrong += [] if told and done.returncode else [f"{method}: {name}: {done.stdout}{done.stderr}"]
+    assert wrong == []
+
+
+def test_what_is_left_of_a_tenant_is_purged_and_the_system_repository_is_synced(make: Make) -> None:
+    acme = started(make)
+    (REGISTRATIONS / "acme.json").write_text(registration("acme", acme.repo.url, state="absent"))
+    assert told("Sync")["tenants"][0]["outcome"] == "suspended"
+    listed = told("Purge", tenant="acme", dryRun=True)["removed"]
+    assert str(acme.folder) in listed and acme.folder.exists()
+    assert told("Purge", tenant="acme")["removed"] == listed and not acme.folder.exists()
+    assert "Failed" in error("SyncSystem") or told("SyncSystem")["tenants"] == []
+
+
+def test_the_service_answers_as_those_of_systemd_do() -> None:
+    def ask(method: str, given: str = "{}", uid: int = 0) -> "subprocess.CompletedProcess[str]":
+        return varlinkctl("call", "--json=short", ADDRESS, f"io.systemd.service.{method}", given, uid=uid)
+
+    assert ask("Ping", uid=NEWS).stdout == "{}\n"
+    environment = json.loads(ask("GetEnvironment").stdout)["environment"]
+    assert any(one.startswith("PATH=") for one in environment)
+    assert ask("SetLogLevel", '{"level":7}').stdout == "{}\n" == ask("SetLogLevel", '{"level":6}').stdout
+    assert "level" in ask("SetLogLevel", '{"level":99}').stdout
+    assert DENIED in ask("SetLogLevel", '{"level":7}', NEWS).stderr and DENIED in ask("GetEnvironment", uid=NEWS).stderr
