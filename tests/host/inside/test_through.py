@@ -56,8 +56,11 @@ def operators() -> Iterator[int]:
 
 
 def ours(make: Make, name: str = "acme", **changes: object) -> Tenant:
-    """A tenant that the user daemon may see and change."""
-    return make(name, access={"users": ["daemon"]}, **changes)
+    """A tenant that the user daemon may see and change, as the service knows, which looks once a second."""
+    tenant = make(name, access={"users": ["daemon"]}, **changes)
+    words = [*who(DAEMON), "bbhv", "list", "--no-legend"]
+    wait_until("the service knows it", lambda: f"{name} " in run(words, check=False).stdout)
+    return tenant
 
 
 def started(make: Make) -> Tenant:
