@@ -43,9 +43,17 @@ def error(method: str, uid: int = 0, **given: object) -> str:
     return done.stderr + done.stdout
 
 
-def started(make: Make) -> Tenant:
-    """A tenant that runs, of which the user daemon may see and change everything."""
+def allowed(make: Make) -> Tenant:
+    """A tenant of which the user daemon may see and change everything, as the service knows, which looks once a
+    second."""
     acme = make("acme", access={"users": ["daemon"]})
+    wait_until("the service knows it", lambda: '"acme"' in call("ListTenants", DAEMON).stdout)
+    return acme
+
+
+def started(make: Make) -> Tenant:
+    """Such a tenant that runs."""
+    acme = allowed(make)
     acme.repo.commit({
         **acme.files(web=container("Volume=data:/srv/data")), "infrastructure/data.volume": "[Volume]\nSize=16M\n",
     })  # fmt: skip
@@ -162,7 +170,7 @@ def test_operators_stop_and_purge_and_nobody_else(make: Make) -> None:
 
 @pytest.mark.parametrize("method", ["Sync", "Plan", "History", "Confirm", "Restart", "Logs", "EncryptCredential"])
 def test_a_stranger_and_a_user_of_another_tenant_learn_nothing(method: str, make: Make) -> None:
-    make("acme", access={"users": ["daemon"]})
+    allowed(make)
     make("other")
     found = set()
     for uid, tenant in ((NEWS, "acme"), (NEWS, "none"), (DAEMON, "other"), (DAEMON, "none"), (DAEMON, "../acme")):
@@ -293,7 +301,7 @@ def test_usage_and_metrics_are_told_to_whom_they_concern(make: Make) -> None:
 
 def test_each_class_of_callers_may_call_what_the_table_says(make: Make) -> None:
     """With a parameter that no method has: who may not call it learns not even that."""
-    make("acme", access={"users": ["daemon"]})
+    allowed(make)
     if "bitbuilder" not in [group.gr_name for group in grp.getgrall()]:
         run(["groupadd", "--system", "bitbuilder"])
     run(["systemctl", "stop", SERVICE])  # it looks the group up when it starts
