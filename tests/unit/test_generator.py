@@ -89,7 +89,7 @@ def test_it_writes_into_the_first_folder_only_because_the_second_would_win_over_
         [],
         [],
     ]
-    assert 0 < float((folders[0] / ".bitbuilder-generator").read_text()) < 60
+    assert float((folders[0] / ".bitbuilder-generator").read_text()) > 0  # the processor time of this process
 
 
 def test_nothing_to_do_is_silent(tmp_path: Path) -> None:
