@@ -11,8 +11,6 @@ from .verbs import COMMON, HOST, VERBS, Option, Verb
 
 THROUGH = "through:through"  # who does it for whoever is not root
 
-THROUGH = "through:through"  # who does it for whoever is not root
-
 
 class Call:
     """A parsed command line."""

@@ -5,6 +5,7 @@ from .main import Call
 
 OFFLINE = ("--repository", "--host-facts")  # for a plan away from the host
 
+
 def check_tenants(call: Call) -> None:
     """That the system repository is meant alone, and an operator's word names a tenant."""
     tenants = call.tenants()

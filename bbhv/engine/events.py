@@ -113,11 +113,16 @@ class Feed:
         return run.failure(self._process.argv, done.returncode, done.stderr or "it has nothing more to say")
 
 
+def is_cursor(text: str) -> bool:
+    """Whether a text may be a place in the journal, or is empty."""
+    return len(text) <= _MAX_CURSOR and _CURSOR.issuperset(text)
+
+
 def command(
     tenants: Collection[str] | None, since_cursor: str, lines: str, since: str, steps: bool
 ) -> tuple[str, ...]:
     """What journalctl is asked. Raises UsageError for what cannot be a cursor."""
-    if len(since_cursor) > _MAX_CURSOR or not _CURSOR.issuperset(since_cursor):
+    if not is_cursor(since_cursor):
         raise UsageError("That is no cursor.", hint="Take the one of an event, as it was told.")
     begin = (f"--after-cursor={since_cursor}",) if since_cursor else (f"--since={since}",) if since else ()
     ids = (row.id for word, row in ROWS.items() if steps or word != "step")

@@ -174,9 +174,7 @@ def sync_all(tenants: Sequence[str] = (), asked: Asked = Asked()) -> Run:
         host = open_world()
         if host.unread and not problem:  # what follows from a setting that was passed over has to be understood
             problem = BbhvError(str(host.unread[0]))
-        for tenant in tenants:
-            if tenant not in host.refused:
-                host.registered(tenant)
+        _check_registered(host, tenants)
         jobs = _apply_registrations(host, tenants or None, Mode.SYNC, block=True, asked=asked)
         if not tenants:
             synced.note_all(began)
@@ -198,10 +196,24 @@ def tenant_sync(tenant: str) -> list[Job]:
     Raises NotFoundError when nobody registered the tenant.
     """
     requests.begin(tenant)
+    return sync_some([tenant], Asked(wait=True))
+
+
+def sync_some(tenants: Sequence[str], asked: Asked) -> list[Job]:
+    """Fetches the repositories of these tenants, and applies what is new: what concerns nobody else.
+
+    Raises NotFoundError when nobody registered one of them.
+    """
     host = open_world()
-    if tenant not in host.refused:
-        host.registered(tenant)
-    return _apply_registrations(host, [tenant], Mode.SYNC, block=True, asked=Asked(wait=True))
+    _check_registered(host, tenants)
+    return _apply_registrations(host, tenants, Mode.SYNC, block=True, asked=asked)
+
+
+def _check_registered(host: World, tenants: Sequence[str]) -> None:
+    """Of those whose registration has errors, the outcome says so. Raises NotFoundError, RefusedError."""
+    for tenant in tenants:
+        if tenant not in host.refused:
+            host.registered(tenant)
 
 
 def carry_out() -> None:

@@ -7,7 +7,7 @@ from ..errors import printable
 
 LEVELS = {"error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7}
 quiet = False
-most = LEVELS["info"]  # in the journal
+most = LEVELS["debug"]  # in the journal
 
 
 def in_journal() -> bool:

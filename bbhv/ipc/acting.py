@@ -1,8 +1,6 @@
 """What callers have done to this host, each call in a unit of its own: the verbs of the command line that change
 something."""
 
-import base64
-import binascii
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,14 +20,14 @@ from .methods import Asked, Service
 
 
 def sync(service: Service, asked: Asked) -> dict[str, Json]:
-    """Fetches and applies what is new of a tenant, or of all that the caller may change. What is wrong with the system
-    repository is for operators, and does not keep the tenants from being done: it comes after their outcomes."""
+    """Fetches and applies what is new of a tenant, or of all that the caller may change. For operators the system
+    repository comes first; what is wrong with it does not keep the tenants from being done, and is told after them."""
     chosen = (asked.tenant,) if asked.tenant else asked.tenants
-    if chosen == ():  # which means all to the manager
-        raise VarlinkError(varlink.PERMISSION_DENIED)
+    if not asked.operator:
+        return _outcomes(asked, lambda: manager.sync_some(chosen or (), _wanted(asked)))
     with _telling(asked):
         run = manager.sync_all(chosen or (), _wanted(asked))
-    if run.problem is not None and asked.operator:
+    if run.problem is not None:
         asked.tell(outcomes.reply(run.jobs))
         raise run.problem
     return outcomes.reply(run.jobs)
@@ -43,7 +41,7 @@ def sync_system(service: Service, asked: Asked) -> dict[str, Json]:
 def bundle(service: Service, asked: Asked) -> dict[str, Json]:
     """Takes a git bundle instead of the network."""
     with tempfile.NamedTemporaryFile(prefix="bitbuilder-", suffix=".bundle") as file:
-        file.write(_bytes(asked, "bundle"))
+        file.write(asked.data("bundle"))
         file.flush()
         return _outcomes(asked, lambda: manager.sync_all([asked.tenant], _wanted(asked, bundle=file.name)).jobs)
 
@@ -110,15 +108,13 @@ def discard(service: Service, asked: Asked) -> dict[str, Json]:
 def encrypt(service: Service, asked: Asked) -> dict[str, Json]:
     """Encrypts a secret for this host, this tenant and this name."""
     host = world.load()
-    name, secret = _name(asked, "name"), _bytes(asked, "secret")
+    name, secret = _name(asked, "name"), asked.data("secret")
     text = secrets.encrypt(host, asked.tenant, name, secret, not_after=asked.text("notAfter"))
     return {"text": text.decode("ascii"), "host": world.name_of(host.settings)}
 
 
 def _wanted(asked: Asked, bundle: str = "") -> Wanted:
-    """What the call asks for beyond its verb. That history is rewound is an operator's word."""
-    if asked.flag("allowRewind") and not asked.operator:
-        raise VarlinkError(varlink.PERMISSION_DENIED)
+    """What the call asks for beyond its verb."""
     return Wanted(allow_rewind=asked.flag("allowRewind"), wait=asked.flag("wait"), bundle=bundle)
 
 
@@ -150,11 +146,3 @@ def _name(asked: Asked, parameter: str) -> str:
     if not is_name(found):
         raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": parameter})
     return found
-
-
-def _bytes(asked: Asked, parameter: str) -> bytes:
-    """What is passed as base64."""
-    try:
-        return base64.b64decode(asked.text(parameter), validate=True)
-    except binascii.Error:
-        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": parameter}) from None

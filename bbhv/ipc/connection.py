@@ -2,16 +2,17 @@
 
 import socket
 
-from ..formats.varlink import Framer
+from ..formats.varlink import Call, Framer
 from .peer import Caller
 from .work import Work
 
 
 class Connection:
-    """A peer. While a call of it is `busy`, nothing more of it is taken; `work` is the unit that answers, if any."""
+    """A peer. While a `call` of it is answered elsewhere, nothing more of it is taken; `work` is the unit that answers
+    it, if any, and `judged` when its caller was last found to be one who may ask; None while that is found out."""
 
-    __slots__ = ("socket", "number", "caller", "framer", "output", "waiting", "half", "busy", "work", "due", "mask",
-                 "muted")  # fmt: skip
+    __slots__ = ("socket", "number", "caller", "framer", "output", "waiting", "half", "call", "judged", "work", "due",
+                 "mask")  # fmt: skip
 
     def __init__(self, connected: socket.socket, caller: Caller, due: float) -> None:
         self.socket = connected
@@ -21,8 +22,8 @@ class Connection:
         self.output = bytearray()
         self.waiting = False  # whole messages were received that had no turn yet
         self.half = False  # the last message received is not whole
-        self.busy = False  # a call is answered elsewhere
-        self.muted = False  # and it asked for no reply
+        self.call: Call | None = None
+        self.judged: float | None = None
         self.work: Work | None = None
         self.due = due  # when to disconnect
         self.mask = 0  # what is waited for

@@ -1,22 +1,18 @@
 """What is looked up for a caller in a unit of its own: it takes long, or reads what a tenant wrote."""
 
-import base64
-import binascii
-
 from ..engine import describing, events, hostfacts, report, world
 from ..engine import metrics as gathering
 from ..engine import usage as measuring
 from ..engine.hostfacts import Running
 from ..engine.tenant import foreseeing, listening
 from ..engine.tenant import volumes as engine
-from ..errors import BbhvError
 from ..findings import ordered
 from ..formats import varlink
 from ..formats.jsontext import Json
 from ..formats.varlink import VarlinkError
 from ..model import forecast, planview
 from ..names import is_name
-from .methods import Asked, Service
+from .methods import Asked, Service, decoded
 
 MAX_FILES = 10_000
 MAX_LINES = 100_000
@@ -49,10 +45,7 @@ def _files(asked: Asked) -> dict[str, bytes]:
     assert isinstance(given, dict)
     if len(given) > MAX_FILES:
         raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "files"})
-    try:
-        return {path: base64.b64decode(str(text), validate=True) for path, text in given.items()}
-    except binascii.Error:
-        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "files"}) from None
+    return {path: decoded(text, "files") for path, text in given.items()}
 
 
 def list_volumes(service: Service, asked: Asked) -> dict[str, Json]:
@@ -61,16 +54,27 @@ def list_volumes(service: Service, asked: Asked) -> dict[str, Json]:
 
 
 def logs(service: Service, asked: Asked) -> dict[str, Json]:
-    """What a tenant or one of its workloads has logged, an entry a reply. The last reply has none."""
-    workload, since, lines = asked.text("workload"), asked.text("since"), asked.number("lines")
+    """What a tenant or one of its workloads has logged, an entry a reply. The last reply has none.
+
+    The numbers of processes are the host's: whoever is in a container would count by them what others start."""
+    workload, since, lines = asked.text("workload"), _since(asked), asked.number("lines")
     lines = lines if lines is not None else MAX_LINES if since else LINES
-    for name, right in (("workload", not workload or is_name(workload)), ("lines", 0 <= lines <= MAX_LINES),
-                        ("since", len(since) <= MAX_TIME and since.isprintable())):  # fmt: skip
-        if not right:
-            raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": name})
-    for line in listening.entries(asked.tenant, workload, str(lines), since=since, follow=asked.flag("follow")):
-        asked.tell({"entry": line})
+    _require("workload", not workload or is_name(workload))
+    _require("lines", 0 <= lines <= MAX_LINES)
+    for entry in listening.entries(asked.tenant, workload, str(lines), since=since, follow=asked.flag("follow")):
+        asked.tell({"entry": {**entry, "pid": None} if asked.inside else entry})
     return {"entry": None}
+
+
+def _since(asked: Asked) -> str:
+    since = asked.text("since")
+    _require("since", len(since) <= MAX_TIME and since.isprintable())
+    return since
+
+
+def _require(parameter: str, right: bool) -> None:
+    if not right:
+        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": parameter})
 
 
 def usage(service: Service, asked: Asked) -> dict[str, Json]:
@@ -87,13 +91,14 @@ def metrics(service: Service, asked: Asked) -> dict[str, Json]:
 def subscribe(service: Service, asked: Asked) -> dict[str, Json]:
     """The events of the tenants that the caller may see, until it leaves. The journal has them, so that whoever comes
     back goes on after the last one that he has seen."""
-    chosen, lines = (asked.tenant,) if asked.tenant else asked.tenants, asked.number("lines") or 0
-    if not 0 <= lines <= MAX_LINES:
-        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": "lines"})
+    since, cursor, lines = _since(asked), asked.text("cursor"), asked.number("lines") or 0
+    _require("lines", 0 <= lines <= MAX_LINES)
+    _require("cursor", events.is_cursor(cursor))
     if asked.tenant:
         report.known(world.load(), asked.tenant)
-    since = asked.text("since")
-    for cursor, event in events.follow(chosen, asked.text("cursor"), "all" if since and not lines else str(lines),
-                                       since=since, steps=asked.flag("steps")):  # fmt: skip
+    many = "all" if since and not lines else str(lines)
+    chosen = (asked.tenant,) if asked.tenant else asked.tenants
+    feed = events.follow(chosen, cursor, many, since=since, steps=asked.flag("steps"))
+    while True:
+        cursor, event = next(feed)
         asked.tell({"event": event.as_json(), "cursor": cursor})
-    raise BbhvError("The journal cannot be followed any more.", hint="journalctl --verify")

@@ -6,6 +6,8 @@ tenant cannot tell it from one that does not exist. Nothing here looks at the ho
 `Service.admitted` says.
 """
 
+import base64
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import NamedTuple, TypeVar
@@ -17,7 +19,7 @@ from ..formats.varlink import Call, VarlinkError
 from ..names import is_name
 from ..records import dataclass
 from .peer import Caller
-from .table import HYPERVISOR, ROWS, How, Row, Who
+from .table import HYPERVISOR, ROWS, WORDS, How, Row, Who
 
 NO_SUCH_TENANT = f"{HYPERVISOR}.NoSuchTenant"
 NOT_FOUND = f"{HYPERVISOR}.NotFound"
@@ -32,7 +34,8 @@ TENANT = "tenant"
 # A named tuple: one is made for every call, for a third of what a record costs.
 class Asked(NamedTuple):
     """A call that was judged: its method and parameters, which are of the declared types, whether several replies are
-    wanted, in whose name, and which tenants it may be about: all of them, when it is None."""
+    wanted, in whose name, which tenants it may be about (all of them, when it is None), and whether it comes from
+    inside a container."""
 
     method: str
     parameters: dict[str, Json]
@@ -40,6 +43,7 @@ class Asked(NamedTuple):
     who: str = ""
     operator: bool = False
     tenants: tuple[str, ...] | None = None
+    inside: bool = False
     tell: Callable[[dict[str, Json]], None] = lambda parameters: None  # one of several replies, before the last
 
     @property
@@ -49,9 +53,15 @@ class Asked(NamedTuple):
         return found if isinstance(found, str) else ""
 
     def text(self, name: str) -> str:
-        """A parameter that is text; empty when it is left out."""
+        """A parameter that is text; empty when it is left out. Raises VarlinkError for what no program can be told."""
         found = self.parameters.get(name)
+        if isinstance(found, str) and "\0" in found:
+            raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": name})
         return found if isinstance(found, str) else ""
+
+    def data(self, name: str) -> bytes:
+        """A parameter that is base64. Raises VarlinkError for what is none."""
+        return decoded(self.parameters.get(name), name)
 
     def number(self, name: str) -> int | None:
         """A parameter that is a number; None when it is left out."""
@@ -61,6 +71,14 @@ class Asked(NamedTuple):
     def flag(self, name: str) -> bool:
         """A parameter that says yes or no; no when it is left out."""
         return self.parameters.get(name) is True
+
+
+def decoded(text: Json, parameter: str) -> bytes:
+    """The bytes of a text in base64, which is a parameter or a part of it. Raises VarlinkError for what is none."""
+    try:
+        return base64.b64decode(str(text), validate=True)
+    except ValueError:  # which says of other letters what binascii.Error says of these
+        raise VarlinkError(varlink.INVALID_PARAMETER, {"parameter": parameter}) from None
 
 
 T = TypeVar("T")
@@ -136,7 +154,7 @@ def judge(service: Service, row: Row, caller: Caller, call: Call) -> Asked:
     name = call.parameters.get(TENANT)
     if isinstance(name, str) and not is_name(name):  # what is not a name at all travels no further
         raise VarlinkError(NO_SUCH_TENANT, {"tenant": name})
-    return Asked(call.method, call.parameters, call.more, str(caller), caller.operator, tenants)
+    return Asked(call.method, call.parameters, call.more, str(caller), caller.operator, tenants, bool(caller.tenant))
 
 
 def _tenants(service: Service, row: Row, caller: Caller, call: Call) -> tuple[str, ...] | None:
@@ -147,32 +165,38 @@ def _tenants(service: Service, row: Row, caller: Caller, call: Call) -> tuple[st
     if row.who is Who.VIEWERS or (row.who is Who.EDITORS and caller.may_change):
         admitted = (caller.tenant,) if caller.tenant else service.admitted(caller)
     name = call.parameters.get(TENANT)
-    if not admitted or (name is not None and name not in admitted):
+    if not admitted or (name is not None and name not in admitted) or any(map(call.parameters.get, WORDS)):
         raise VarlinkError(varlink.PERMISSION_DENIED)
     return admitted
 
 
 def reply_to(service: Service, asked: Asked, answer: Answer) -> dict[str, Json]:
-    """The parameters of a reply. Raises VarlinkError with the error reply instead."""
-    try:
-        reply = answer(service, asked)
-    except VarlinkError:
-        raise
-    except BbhvError as error:
-        if isinstance(error, NoSuchTenantError) and asked.tenants is not None:  # gone since the caller was admitted
-            raise VarlinkError(varlink.PERMISSION_DENIED) from error
-        raise as_reply(error) from error
-    return checked(service, asked.method, reply)
+    """The parameters of a reply. Raises VarlinkError with the error reply instead, whatever is wrong with the answer."""
+
+    def ask() -> dict[str, Json]:
+        try:
+            return checked(service, asked.method, answer(service, asked))
+        except NoSuchTenantError as error:
+            if asked.tenants is None:
+                raise
+            raise VarlinkError(varlink.PERMISSION_DENIED) from error  # it has gone since the caller was admitted
+
+    return said(asked.method, ask)
 
 
-def said(answer: Callable[[], T]) -> T:
-    """What an answer says, with its errors as error replies."""
+def said(method: str, answer: Callable[[], T]) -> T:
+    """What an answer to a call of a method says, with its errors as error replies: one bad call is nobody else's."""
     try:
         return answer()
     except VarlinkError:
         raise
     except BbhvError as error:
         raise as_reply(error) from error
+    except OSError as error:
+        raise failed(f"{error.filename or method}: {error.strerror or error}.") from error
+    except Exception:  # a defect of ours, which is told in the journal
+        sys.excepthook(*sys.exc_info())
+        raise failed(f"{method} failed.", "This is a defect of bbhv; see its journal.") from None
 
 
 def as_reply(error: BbhvError) -> VarlinkError:

@@ -10,12 +10,12 @@ because the sockets are the service manager's.
 
 import select
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import takewhile
 
-from ..errors import BbhvError, RefusedError
+from ..errors import RefusedError
 from ..formats import varlink
 from ..formats.varlink import Call, Reply, VarlinkError, WireError
 from ..records import dataclass
@@ -27,6 +27,7 @@ from .threads import Done, Threads
 
 _READ = 1 << 16
 _BATCH = 64
+_AGAIN = 5.0  # seconds after which whoever follows something is judged again
 _LONG = 3600.0  # whoever waits for a unit waits for ever, which epoll does not know
 _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
 _GONE = select.EPOLLHUP | select.EPOLLERR
@@ -160,7 +161,7 @@ class Server:
             self._send(connection)
         elif connection.mask & _IN:
             self._receive(connection)
-        elif events & _GONE and connection.busy and not connection.muted:
+        elif events & _GONE and connection.call is not None and not connection.call.oneway:
             self._close(connection)  # it does not wait any more for what is answered elsewhere
 
     def _receive(self, connection: Connection) -> None:
@@ -180,7 +181,7 @@ class Server:
         """Answer some of the calls that were received whole; the rest waits until the others had their turn."""
         taken, waiting = 0, True
         try:
-            while taken < _BATCH and len(connection.output) < _READ and not connection.busy:
+            while taken < _BATCH and len(connection.output) < _READ and connection.call is None:
                 message = connection.framer.take()
                 if message is None:
                     waiting = False
@@ -192,11 +193,12 @@ class Server:
             self._close(connection, f"does not speak varlink. {error.message}")
             return
         connection.waiting = waiting
-        if waiting or connection.busy or connection.half or connection.mask != _IN or connection.framer.partial:
+        usual = not waiting and connection.call is None and connection.mask == _IN
+        if usual and not connection.half and not connection.framer.partial:
+            self._reply(connection)
+        else:
             self._restart_clock(connection, taken > 0)
             self._settle(connection)
-        else:
-            self._reply(connection)
 
     def _reply(self, connection: Connection) -> None:
         """What is done nearly always: all that came was answered, and all replies are taken at once."""
@@ -216,7 +218,7 @@ class Server:
         """Half a message has a time limit from its first byte on, however slowly the rest trickles in. What is answered
         elsewhere has its own."""
         half = not connection.waiting and connection.framer.partial
-        if connection.busy:
+        if connection.call is not None:
             connection.due, half = float("inf"), False
         elif half and (taken or not connection.half):
             self._due(connection, self._limits.message)
@@ -236,16 +238,17 @@ class Server:
         if connection not in self._connections:
             return
         blocked = bool(connection.output)
-        if connection.waiting and not blocked and not connection.busy:
+        if connection.waiting and not blocked and connection.call is None:
             self._waiting.add(connection)
         else:
             self._waiting.discard(connection)
-        mask = _OUT if blocked else _NOTHING if connection.busy or connection.waiting else _IN
+        mask = _OUT if blocked else _NOTHING if connection.call is not None or connection.waiting else _IN
         if mask != connection.mask:
             connection.mask = mask
             self._poll.modify(connection.number, mask)
         if connection.work is not None:
-            self._poll.modify(connection.work.number, _NOTHING if blocked else _IN)
+            more = _OUT if connection.work.unsaid else 0
+            self._poll.modify(connection.work.number, _NOTHING if blocked else _IN | more)
 
     def _send(self, connection: Connection) -> None:
         """Send what the peer takes now."""
@@ -278,7 +281,7 @@ class Server:
         except VarlinkError as error:
             self._say(connection, call.oneway, self._refusal(caller, call, error))
             return
-        connection.busy, connection.muted = True, call.oneway
+        connection.call = call
         self._threads.do(lambda: self._elsewhere(connection, row, call))
 
     def _elsewhere(self, connection: Connection, row: Row, call: Call) -> Done:
@@ -294,22 +297,13 @@ class Server:
 
     def _judged(self, row: Row, caller: peer.Caller, call: Call) -> Asked:
         """The call as it may be answered, when that has to be looked up. Raises VarlinkError."""
-        try:
-            return methods.said(lambda: methods.judge(self._service, row, caller, call))
-        except VarlinkError:
-            raise
-        except Exception:  # a defect of ours
-            raise _defect(call.method) from None
+        return methods.said(call.method, lambda: methods.judge(self._service, row, caller, call))
 
     def _encoded(self, asked: Asked) -> bytes:
         """The reply to a call. Raises VarlinkError with the error reply instead."""
-        try:
-            found = methods.reply_to(self._service, asked, self._service.answers[asked.method])
-        except VarlinkError:
-            raise
-        except Exception:  # a defect of ours
-            raise _defect(asked.method) from None
-        reply = varlink.encode_reply(Reply(found))
+        reply = methods.said(asked.method, lambda: varlink.encode_reply(Reply(
+            methods.reply_to(self._service, asked, self._service.answers[asked.method])
+        )))  # fmt: skip
         if len(reply) > self._limits.reply:
             raise methods.failed(f"The reply has more than {self._limits.reply} bytes.", "Ask for less at a time.")
         return reply
@@ -327,8 +321,8 @@ class Server:
     def _finish(self, connection: Connection, data: bytes) -> None:
         """A call that was answered elsewhere is done: the next one of the connection has its turn."""
         if connection in self._connections:
-            self._say(connection, connection.muted, data)
-            connection.busy = connection.muted = False
+            self._say(connection, connection.call is not None and connection.call.oneway, data)
+            connection.call = None
             self._turn(connection)
 
     def _begin(self, connection: Connection, row: Row, call: Call, asked: Asked) -> None:
@@ -341,32 +335,70 @@ class Server:
             if going >= self._limits.units:
                 message = f"{going} calls of {whose} are answered at this moment."
                 raise VarlinkError(methods.BUSY, {"message": message, "hint": "Wait until one of them is."})
-            connection.work = methods.said(lambda: work.ask(self._units[row.how], asked))
+            connection.work = methods.said(call.method, lambda: work.ask(self._units[row.how], asked))
+            connection.judged = self._clock()
         except VarlinkError as error:
             self._finish(connection, self._refusal(connection.caller, call, error))
             return
-        self._heard[connection.work.number] = partial(self._relay, connection)
-        self._poll.register(connection.work.number, _IN)
+        self._heard[connection.work.number] = partial(self._relay, connection, connection.work, row, call)
+        self._poll.register(connection.work.number, _IN | (_OUT if connection.work.unsaid else 0))
 
-    def _relay(self, connection: Connection, events: int) -> None:
+    def _relay(self, connection: Connection, unit: work.Work, row: Row, call: Call, events: int) -> None:
         """Passes on what a unit says, until its last reply."""
-        assert connection.work is not None
+        if self._is_doubtful(connection, row):
+            self._poll.modify(unit.number, _NOTHING)
+            if connection.judged is not None:
+                connection.judged = None
+                self._threads.do(lambda: self._judge_again(connection, row, call))
+            return
         try:
-            replies, ended = connection.work.take()
+            unit.say()
+            replies, ended = unit.take()
         except WireError as error:
             replies, ended = [], True
             self._log(f"The unit that answers {connection.caller} said what is no reply: {error.message}")
-        last = next((at for at, reply in enumerate(replies) if not reply.continues), None)
-        if last is None and ended:
-            missing = methods.failed("The unit that answers ended without a word.", "journalctl -u 'bitbuilder-*@*'")
-            replies, last = [*replies, Reply(missing.parameters, missing.name)], len(replies)
-        data = b"".join(map(varlink.encode_reply, replies[: None if last is None else last + 1]))
-        if last is None:
-            self._say(connection, connection.muted, data)
+        told = [*takewhile(lambda reply: reply.continues, replies)]
+        self._say(connection, call.oneway, b"".join(map(varlink.encode_reply, told)))
+        if len(told) < len(replies):
+            self._end(connection, call, self._last(connection.caller, call, replies[len(told)]))
+        elif ended:
+            wrong = methods.failed("The unit that answers ended without a word.", "journalctl -u 'bitbuilder-*@*'")
+            self._end(connection, call, self._refusal(connection.caller, call, wrong))
+        else:
             self._settle(connection)
-            return
-        self._leave_unit(connection)
-        self._finish(connection, data)
+
+    def _last(self, caller: peer.Caller, call: Call, reply: Reply) -> bytes:
+        """The last reply of a unit, which may be that it refuses."""
+        if reply.error:
+            return self._refusal(caller, call, VarlinkError(reply.error, reply.parameters))
+        return varlink.encode_reply(reply)
+
+    def _is_doubtful(self, connection: Connection, row: Row) -> bool:
+        """Whether a caller that follows something has to be judged again before it hears more: a registration may not
+        name it any longer."""
+        if not row.several or connection.caller.operator:
+            return False
+        return connection.judged is None or self._clock() >= connection.judged + _AGAIN
+
+    def _judge_again(self, connection: Connection, row: Row, call: Call) -> Done:
+        """In a thread: judges a call once more. What it gives goes on in the loop."""
+        try:
+            self._judged(row, connection.caller, call)
+        except VarlinkError as error:
+            data = self._refusal(connection.caller, call, error)
+            return lambda: self._end(connection, call, data)
+        return lambda: self._go_on(connection, call)
+
+    def _go_on(self, connection: Connection, call: Call) -> None:
+        if connection.call is call:
+            connection.judged = self._clock()
+            self._watch(connection)
+
+    def _end(self, connection: Connection, call: Call, data: bytes) -> None:
+        """Ends a call, unless it has ended, whatever its unit would still say."""
+        if connection.call is call:
+            self._leave_unit(connection)
+            self._finish(connection, data)
 
     def _leave_unit(self, connection: Connection) -> None:
         if connection.work is not None:
@@ -388,9 +420,3 @@ class Server:
         connection.socket.close()
         self._idle_since = self._clock()
         self._wake = min(self._wake, self._idle_since + self._limits.idle)
-
-
-def _defect(method: str) -> VarlinkError:
-    """Whatever is wrong with one call, everybody else is served on."""
-    sys.excepthook(*sys.exc_info())
-    return methods.failed(f"{method} failed.", "This is a defect of bbhv; see its journal.")

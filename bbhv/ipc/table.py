@@ -13,6 +13,8 @@ VARLINK = "org.varlink.service"
 SERVICE = "io.systemd.service"
 HYPERVISOR = "io.bitbuilder.Hypervisor"
 INTERFACES = (HYPERVISOR, SERVICE, VARLINK)
+# Parameters that are an operator's word, whoever may call the method.
+WORDS = ("allowRewind",)
 
 
 class Who(Enum):

@@ -9,7 +9,7 @@ import socket
 
 from ..errors import BbhvError
 from ..formats.jsontext import Json
-from ..formats.varlink import Call, Framer, Reply, WireError, encode_call, parse_call, parse_reply
+from ..formats.varlink import MAX_MESSAGE, Call, Framer, Reply, WireError, encode_call, parse_call, parse_reply
 from .methods import Asked
 from .table import How
 
@@ -17,20 +17,36 @@ METHOD = "io.bitbuilder.Work.Answer"
 SOCKETS = {How.LOOK: "/run/bitbuilder/look", How.ACT: "/run/bitbuilder/act"}
 # Each tenant has its own, so that none uses up the places of another.
 _OF_TENANTS = "/run/bitbuilder/work"
+# What a caller has said, and who that is and which of up to some thousand tenants it is about.
+MAX_CALL = 2 * MAX_MESSAGE
 # A unit is root's own program, but what it answers has parts that a tenant wrote.
 MAX_REPLY = 16 << 20
 _READ = 1 << 16
 
 
 class Work:
-    """A unit that answers a call. `number` is the descriptor that tells when there is something to `take`."""
+    """A unit that answers a call. `number` is the descriptor that tells when there is something to `take`, and, as long
+    as the call is `unsaid` in part, when more of it can be said."""
 
-    __slots__ = ("number", "_socket", "_framer")
+    __slots__ = ("number", "unsaid", "_socket", "_framer")
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, message: bytes) -> None:
+        """Begins to say the message."""
         self._socket = connected
         self._framer = Framer(MAX_REPLY)
         self.number = connected.fileno()
+        self.unsaid = memoryview(message)
+        self.say()
+
+    def say(self) -> None:
+        """Says what fits of what is unsaid; nothing more to a unit that has hung up, which `take` tells."""
+        try:
+            while self.unsaid:
+                self.unsaid = self.unsaid[self._socket.send(self.unsaid) :]
+        except BlockingIOError:
+            return  # the unit has only just been started, and reads when it is there
+        except OSError:
+            self.unsaid = memoryview(b"")
 
     def take(self) -> tuple[list[Reply], bool]:
         """The replies that have come, and whether the unit has hung up. Raises WireError for what is no reply."""
@@ -61,20 +77,17 @@ def ask(address: str, asked: Asked) -> Work:
     connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     try:
         connected.connect(address)
-        # At most what a caller may say, which a socket takes at once: its buffer is made for it.
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
-        connected.sendall(encode_call(Call(METHOD, _as_json(asked))))
+        return Work(connected, encode_call(Call(METHOD, _as_json(asked))))
     except OSError as error:
         connected.close()
         unit = f"bitbuilder-{address.rpartition('/')[2]}.socket"
         raise BbhvError(f"{address}: {error.strerror or error}.", hint=f"systemctl status {unit}") from error
-    return Work(connected)
 
 
 def _as_json(asked: Asked) -> dict[str, Json]:
     return {
         "method": asked.method, "parameters": asked.parameters, "more": asked.more, "who": asked.who,
-        "operator": asked.operator, "tenants": None if asked.tenants is None else list(asked.tenants),
+        "operator": asked.operator, "inside": asked.inside, "tenants": None if asked.tenants is None else list(asked.tenants),
     }  # fmt: skip
 
 
@@ -82,7 +95,8 @@ def read(message: bytes) -> Asked:
     """What a unit is asked. Raises WireError for anything that `ask` does not say."""
     match parse_call(message).parameters:
         case {"method": str() as method, "parameters": dict() as parameters, "more": bool() as more,
-              "who": str() as who, "operator": bool() as operator, "tenants": (list() | None) as tenants}:  # fmt: skip
+              "who": str() as who, "operator": bool() as operator, "inside": bool() as inside,
+              "tenants": (list() | None) as tenants}:  # fmt: skip
             named = None if tenants is None else tuple(map(str, tenants))
-            return Asked(method=method, parameters=parameters, more=more, who=who, operator=operator, tenants=named)
+            return Asked(method, parameters, more, who, operator, named, inside)
     raise WireError("This is for the server alone.")

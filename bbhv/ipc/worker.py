@@ -74,13 +74,10 @@ def _reply(service: Service, asked: Asked) -> Reply:
         return Reply(methods.reply_to(service, asked, service.answers[asked.method]))
     except VarlinkError as error:
         return Reply(error.parameters, error.name)
-    except OSError as error:
-        wrong = methods.failed(f"{error.filename or asked.method}: {error.strerror or error}.")
-        return Reply(wrong.parameters, wrong.name)
 
 
 def _message(channel: socket.socket) -> bytes:
-    framer = Framer(varlink.MAX_MESSAGE + 4096)
+    framer = Framer(work.MAX_CALL)
     try:
         while (message := framer.take()) is None:
             data = channel.recv(_READ)

@@ -9,7 +9,7 @@ from bbhv.formats.jsontext import Json
 from bbhv.formats.varlink import Call, VarlinkError
 from bbhv.ipc.methods import Asked, Service, found, judge, load, reply_to, row_of
 from bbhv.ipc.peer import Caller
-from bbhv.ipc.table import HYPERVISOR, ROWS, SERVICE, VARLINK, Who
+from bbhv.ipc.table import HYPERVISOR, ROWS, SERVICE, VARLINK, WORDS, Who
 
 from .varlink_client import SCHEMAS, Engine, tenant
 
@@ -219,6 +219,43 @@ def test_an_operator_is_told_that_there_is_no_such_tenant() -> None:
     for method in (LIST, SYNC, PUSHED):
         assert error(ROOT, method, tenant="../x") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "../x"})
     assert error(ROOT, LIST, tenant="nobody") == (f"{HYPERVISOR}.NoSuchTenant", {"tenant": "nobody"})
+
+
+def test_an_operators_word_is_an_operators_whoever_may_call_the_method() -> None:
+    words = [(name, word) for name in ROWS for word in WORDS if word in service().types[name][1].parameters.fields]
+    assert len(words) >= 3
+    for method, word in words:
+        parameters: dict[str, Json] = {**sample(method), word: True}
+        assert judged(ROOT, method, False, **parameters).flag(word)
+        assert refusal(USER, method, False, **parameters) == DENIED
+        assert not judged(USER, method, False, **{**parameters, word: False}).flag(word)
+
+
+def test_what_no_program_can_be_told_and_what_is_no_base64_is_a_wrong_parameter() -> None:
+    given: dict[str, Json] = {"name": "a\0b", "secret": "\u00e9\u00e9\u00e9\u00e9", "bundle": "no base64!"}
+    asked = Asked("x", given)
+    for read, name in ((asked.text, "name"), (asked.data, "secret"), (asked.data, "bundle")):
+        with pytest.raises(VarlinkError) as caught:
+            read(name)
+        assert caught.value.parameters == {"parameter": name}
+    assert Asked("x", {"secret": "czNjcmV0"}).data("secret") == b"s3cret"
+
+
+@pytest.mark.parametrize(
+    ("error_", "message"),
+    [(OSError(5, "Input/output error", "/x"), "/x: Input/output error."), (KeyError("x"), f"{LIST} failed.")],
+)
+def test_whatever_is_wrong_with_an_answer_it_is_an_error_reply(
+    error_: Exception, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def bad(service: Service, asked: Asked) -> dict[str, Json]:
+        raise error_
+
+    one = load(texts(), "1", answers={LIST: bad})
+    with pytest.raises(VarlinkError) as caught:
+        answer(one, ROOT, Call(LIST, {}))
+    assert (caught.value.name, caught.value.parameters["message"]) == (f"{HYPERVISOR}.Failed", message)
+    assert ("KeyError" in capfd.readouterr().err) is isinstance(error_, KeyError)
 
 
 def test_what_has_many_replies_is_called_with_more() -> None:

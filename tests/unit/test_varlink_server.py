@@ -47,6 +47,7 @@ class Running:
     def __init__(self, address: str, limits: Limits, identify: Callable[[socket.socket], peer.Caller]) -> None:
         self.address = address
         self.log: list[str] = []
+        self.denied = 0
         self.clock = Clock()
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(address)
@@ -55,8 +56,11 @@ class Running:
         self._keeper = self.client()
         self.engine = Engine()
         server = Server([self.listener], self.engine.service(), identify=identify, limits=limits, log=self.log.append,
-                        clock=self.clock, units={How.LOOK: f"{address}.look", How.ACT: f"{address}.act"})  # fmt: skip
+                        clock=self.clock, denied=self._deny, units={How.LOOK: f"{address}.look", How.ACT: f"{address}.act"})  # fmt: skip
         self._thread = threading.Thread(target=server.run, daemon=True)
+
+    def _deny(self) -> None:
+        self.denied += 1
 
     def __enter__(self) -> "Running":
         self._thread.start()

@@ -11,6 +11,7 @@ from bbhv.formats.varlink import Call, Framer, Reply, encode_reply
 from bbhv.ipc import work
 from bbhv.ipc.methods import Asked
 from bbhv.ipc.peer import Caller
+from bbhv.ipc.peer import Caller
 from bbhv.ipc.server import Limits
 from bbhv.ipc.table import HYPERVISOR, VARLINK
 
@@ -241,3 +242,37 @@ def test_many_peers_with_units_leave_nothing_behind(tmp_path: Path, manager: Man
             assert unit.is_left()
             unit.socket.close()
         assert good.call(INFO).error == ""
+
+
+def test_who_follows_is_judged_again_and_ended_when_no_registration_names_him_any_more(
+    tmp_path: Path, manager: Manager
+) -> None:
+    named = True
+
+    def identify(connection: socket.socket) -> Caller:
+        return Caller(1, 1000 if named else 0, operator=not named)  # the first to come is the user, the last root
+
+    with Running(str(tmp_path / "s"), Limits(idle=0.0), identify) as server, server.client() as client:
+        client.send(Call(LOGS, {"tenant": "acme"}, more=True))
+        unit = manager.start("look")
+        named = False
+        with server.client() as witness:
+            for ahead in (0, 6):
+                server.advance(ahead, witness)
+                unit.say(Reply(entry(f"after {ahead}"), continues=True))
+                assert client.receive().parameters == entry(f"after {ahead}")
+            server.engine.users = ()
+            server.advance(6, witness)
+            unit.say(Reply(entry("a secret"), continues=True))
+            assert client.receive() == Reply({}, "org.varlink.service.PermissionDenied")
+            assert unit.is_left()
+            assert client.call(INFO).error == ""
+    assert server.log == [f"uid 1000 (pid 1) may not call {LOGS}."]
+
+
+def test_a_refusal_by_a_unit_is_told_and_counted_like_any_other(tmp_path: Path, manager: Manager) -> None:
+    with running(tmp_path / "s") as server, server.client() as client:
+        client.send(Call(SYNC, {"tenant": "acme"}))
+        manager.start("act").say(Reply({}, "org.varlink.service.PermissionDenied"))
+        assert client.receive().error == "org.varlink.service.PermissionDenied"
+    assert len(server.log) == 1 == server.denied and server.log[0].endswith(f" may not call {SYNC}.")

@@ -58,6 +58,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.users: tuple[int, ...] = (1000,)  # whom the registration of acme names
         self.changes: dict[str, Json] = {}  # what is otherwise of all tenants
 
     def service(self, version: str = "1") -> Service:
@@ -70,7 +71,7 @@ class Engine:
 
     def admitted(self, caller: Caller) -> tuple[str, ...]:
         """What a registration says of the user."""
-        return ("acme",) if caller.uid == 1000 else ()
+        return ("acme",) if caller.uid in self.users else ()
 
     def list_tenants(self, service: Service, asked: Asked) -> dict[str, Json]:
         """The tenants that exist, or the mishap that the name stands for."""
