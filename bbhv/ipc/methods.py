@@ -171,7 +171,7 @@ def _tenants(service: Service, row: Row, caller: Caller, call: Call) -> tuple[st
 
 
 def reply_to(service: Service, asked: Asked, answer: Answer) -> dict[str, Json]:
-    """The parameters of a reply. Raises VarlinkError with the error reply instead, whatever is wrong with the answer."""
+    """The parameters of a reply. Raises VarlinkError with the error reply instead, whatever is wrong."""
 
     def ask() -> dict[str, Json]:
         try:

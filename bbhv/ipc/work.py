@@ -87,7 +87,8 @@ def ask(address: str, asked: Asked) -> Work:
 def _as_json(asked: Asked) -> dict[str, Json]:
     return {
         "method": asked.method, "parameters": asked.parameters, "more": asked.more, "who": asked.who,
-        "operator": asked.operator, "inside": asked.inside, "tenants": None if asked.tenants is None else list(asked.tenants),
+        "operator": asked.operator, "inside": asked.inside,
+        "tenants": None if asked.tenants is None else list(asked.tenants),
     }  # fmt: skip
 
 

@@ -140,7 +140,8 @@ def _host(now: HostNow) -> Iterable[Family]:
     ):
         yield _family(name, Type.GAUGE, "seconds", text, [(value, ())])
     denied = ((count, (("server", server),)) for server, count in sorted(now.denied.items()))
-    yield _family("calls_denied", Type.COUNTER, "", "Calls of the interface that were denied, by server", denied)
+    says = "Calls of the interface that were denied, and connections that were refused, by server"
+    yield _family("calls_denied", Type.COUNTER, "", says, denied)
 
 
 def _workloads(tenants: Sequence[TenantNow]) -> Iterable[Family]:

@@ -56,7 +56,8 @@ class Running:
         self._keeper = self.client()
         self.engine = Engine()
         server = Server([self.listener], self.engine.service(), identify=identify, limits=limits, log=self.log.append,
-                        clock=self.clock, denied=self._deny, units={How.LOOK: f"{address}.look", How.ACT: f"{address}.act"})  # fmt: skip
+                        clock=self.clock, denied=self._deny,
+                        units={How.LOOK: f"{address}.look", How.ACT: f"{address}.act"})  # fmt: skip
         self._thread = threading.Thread(target=server.run, daemon=True)
 
     def _deny(self) -> None:

@@ -46,8 +46,8 @@ OTHERS = (
     ("", "The version, as a label."), ("tenants", "How many tenants there are."),
     ("generator_seconds", "Processor time of the last run of the generator."),
     ("sync_seconds", "How long the last sync of all took."), ("sync_age_seconds", "How long ago it ended."),
-    ("calls_denied", """Calls of the varlink interface that were denied, by the server: `_host`, or the one of a
-    tenant's containers."""),
+    ("calls_denied", """Calls of the varlink interface that were denied, and connections that were refused, by the
+    server: `_host`, or the one of a tenant's containers."""),
     ("tenant_outcome", "How its last sync ended, one of the words in OUTCOMES."),
     ("tenant_hold", "What an operator holds it by: `suspend` or `rollback`."),
     ("tenant_workloads", "Its workloads, by their health."),

@@ -20,6 +20,8 @@ from .. import paths
 
 MAX_RECORD = 16 << 20
 FILTER = f"{paths.RUN_NETWORKS}/_filter"
+# Beside what a generation says: what of it is not granted any more.
+REVOKED = "revoked.json"
 BASE = f"{paths.RUN_NETWORKS}/_base"
 
 

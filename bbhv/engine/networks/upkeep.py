@@ -27,8 +27,6 @@ from .meaning import read, wires_of
 from .record import Record
 
 WAIT_SEC = 30
-# Beside what a generation says: what of it is not granted any more.
-REVOKED = "revoked.json"
 _OPENED = f"{paths.RUN_NETWORKS}/_opened"
 _OURS = (NETWORK_GROUP, PORT_GROUP, WAY_GROUP)
 # IPv6 is passed on interface by interface since Linux 6.17; before that only by all interfaces at once, or by none.
@@ -45,7 +43,7 @@ def up(tenant: str) -> None:
         hint = f"A sync makes it anew: bbhv sync {tenant}"
         raise BbhvError(f"The generation is damaged: {folder} has no {', '.join(missing)}.", hint=hint)
     shut = files.read(paths.revoked(tenant))
-    _settle(tenant, {**wanted, REVOKED: shut.decode("utf-8", "replace")} if shut else wanted)
+    _settle(tenant, {**wanted, record.REVOKED: shut.decode("utf-8", "replace")} if shut else wanted)
 
 
 def down(tenant: str) -> None:
@@ -106,7 +104,7 @@ def _tell_names(tenant: str, data: bytes) -> None:
 def _fragment(*texts: Mapping[str, str]) -> Fragment:
     found = Fragment()
     for one in texts:
-        for name in (FILTER, REVOKED):
+        for name in (FILTER, record.REVOKED):
             found = found.joined(read(name, text.from_json, one)) if name in one else found
     return found
 

@@ -12,6 +12,7 @@ from ...model.networks.wires import from_json
 from ...model.units.network import WIRES
 from ...names import network_unit
 from .. import paths
+from ..networks import record
 from .job import Job, Mode, sentence
 
 
@@ -32,16 +33,20 @@ def _settle(job: Job) -> None:
     if before is None and job.mode is Mode.SYNC and job.outcome is not None and job.outcome.word == "unchanged":
         return  # what runs was made of this registration
     shut = _shut(job)
-    after = nft.to_json(shut).encode() if shut.elements else None
-    if after == before:
-        return
-    if after is None:
-        files.discard(path)
-    else:
-        files.write(path, after, 0o600)
-        log.write("warning", f"{job.tenant}: shut, because it is not granted any more: {told(shut)}")
-    if job.active:
+    after = nft.to_json(shut).encode() if shut.elements else b""
+    if after != (before or b""):
+        files.write(path, after, 0o600)  # an empty one says that all is to be open, until it is
+        if after:
+            log.write("warning", f"{job.tenant}: shut, because it is not granted any more: {told(shut)}")
+    if job.active and after != _in_force(job.tenant):
         systemd.act("try-reload-or-restart", [network_unit(job.tenant)])
+    if not after:
+        files.discard(path)
+
+
+def _in_force(tenant: str) -> bytes:
+    """What is shut at this moment: whoever was interrupted may have written it down and not put it in force."""
+    return record.load(tenant).now.get(record.REVOKED, "").encode()
 
 
 def _shut(job: Job) -> Fragment:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import select
 import subprocess
 import threading
 import time
@@ -124,3 +126,22 @@ def leader(machine: str) -> int:
     """The leader process of a registered machine; 0 when there is no such machine."""
     shown = run(["machinectl", "show", "--value", "--property=Leader", machine], check=False).stdout.strip()
     return int(shown or "0")
+
+
+def typed(words: list[str], *lines: str) -> tuple[int, str]:
+    """The status, and all that a terminal shows, when somebody types a line after each prompt or question."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvp(words[0], words)
+    shown, asked, answers, deadline = b"", b"", list(lines), time.monotonic() + 60
+    while select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        try:
+            chunk = os.read(terminal, 65536)
+        except OSError:
+            break  # the other side is closed
+        shown, asked = shown + chunk, asked + chunk  # since the last answer: a question is not answered twice
+        if answers and asked.rstrip().endswith((b"#", b"$", b":")):
+            os.write(terminal, f"{answers.pop(0)}\n".encode())
+            asked = b""
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode(errors="replace")

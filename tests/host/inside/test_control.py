@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -345,6 +346,7 @@ def test_a_tenant_looks_at_what_is_its_own(two: Two) -> None:
         assert done.returncode == 0 and json.loads(done.stdout)[key], done
     lines = call(left, "eye", LOGS, about(left, workload="none", lines=5), more=True)
     assert lines.returncode == 0 and "entry" in lines.stdout
+    assert set(re.findall(r'"pid":(null|\d+)', lines.stdout)) == {"null"}
 
 
 def test_a_tenant_follows_its_own_events_and_nothing_counts_those_of_others(two: Two) -> None:

@@ -3,17 +3,14 @@
 import base64
 import json
 import os
-import pty
-import select
 import struct
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from .conftest import Make
-from .support import run, unit_property, wait_until
+from .support import run, typed, unit_property, wait_until
 from .world import Tenant, container, never_healthy, reloads
 
 SECRET = "correct horse battery staple 47110815"
@@ -353,24 +350,6 @@ def test_a_repository_has_a_place_for_what_is_written(make: Make, tmp_path: Path
         assert run(["systemd-creds", "decrypt", "--name=tenant-acme.db", file, "-"]).stdout == SECRET
     assert reply == {"tenant": "acme", "name": "db", "host": host, "path": "infrastructure/credentials/db.cred",
                      "file": str(tmp_path / "x"), "text": (tmp_path / "x").read_text()}  # fmt: skip
-
-
-def typed(words: list[str], *lines: str) -> tuple[int, str]:
-    """The status, and all that a terminal shows, when a person answers each question with one of these lines."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execvp(words[0], words)
-    shown, answers, deadline = b"", list(lines), time.monotonic() + 60
-    while select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
-        try:
-            chunk = os.read(terminal, 65536)
-        except OSError:
-            break  # the other side is closed
-        shown += chunk
-        if shown.endswith(b": ") and answers:
-            os.write(terminal, f"{answers.pop(0)}\n".encode())
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
 
 def test_on_a_terminal_it_is_typed_twice_and_never_shown(make: Make, tmp_path: Path) -> None:

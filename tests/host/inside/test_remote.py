@@ -2,12 +2,8 @@
 user."""
 
 import json
-import os
-import pty
-import select
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +12,7 @@ import pytest
 
 from .conftest import Make
 from .servers import SshServer
-from .support import run, wait_until
+from .support import run, typed, wait_until
 from .world import Tenant, container
 
 FOLDER = Path("/srv/ssh")  # whose files sshd reads as whoever logs in
@@ -115,25 +111,6 @@ def test_standard_input_output_and_the_status_are_those_of_the_verb_there(make: 
     (FOLDER / "key.cred").write_text(secret)
     assert run(["systemd-creds", "decrypt", "--name=tenant-acme.key", FOLDER / "key.cred", "-"]).stdout == "s3cret"
     assert remote("list", "root@vm9", 255).stderr.startswith("ssh: ")
-
-
-def typed(words: list[str], *lines: str) -> tuple[int, str]:
-    """The status, and all that a terminal shows, when somebody types a line after each prompt."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execvp(words[0], words)
-    shown, answers, deadline = b"", list(lines), time.monotonic() + 60
-    while select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0]:
-        try:
-            chunk = os.read(terminal, 65536)
-        except OSError:
-            break  # the other side is closed
-        shown += chunk
-        if answers and shown.rstrip().endswith((b"#", b"$", b":")):
-            os.write(terminal, f"{answers.pop(0)}\n".encode())
-            shown += b"\n"
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode(errors="replace")
 
 
 def test_who_sits_at_a_terminal_has_one_there(make: Make, ssh: SshServer) -> None:

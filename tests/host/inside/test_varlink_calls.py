@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from bbhv.ipc.table import ROWS, Who
+from bbhv.formats.jsontext import Json
+from bbhv.ipc.client import call as ask
+from bbhv.ipc.table import HYPERVISOR, ROWS, Who
 
 from .conftest import Make
 from .support import REGISTRATIONS, registration, run, unit_property, wait_until
@@ -79,6 +81,19 @@ def test_a_user_of_a_tenant_has_all_done_that_is_its_own(make: Make) -> None:
     assert [one["name"] for one in told("ListVolumes", DAEMON, tenant="acme")["volumes"]] == ["data"]
 
 
+def test_a_sync_of_a_user_leaves_the_system_repository_alone(make: Make) -> None:
+    """Which cannot be fetched here: an operator is told, and the tenants are done all the same."""
+    allowed(make).commit(web=container())
+    conf = Path("/etc/bitbuilder/bitbuilder.conf.d/50-nowhere.conf")
+    conf.parent.mkdir(parents=True, exist_ok=True)
+    conf.write_text("[System]\nRepository=https://127.0.0.1:9/system.git\nTrust=unsigned\n")
+    try:
+        assert told("Sync", DAEMON)["tenants"][0]["outcome"] == "applied"
+        assert "Failed" in error("Sync", tenant="acme")
+    finally:
+        conf.unlink()
+
+
 def test_a_plan_and_what_is_wrong_are_told_before_anything_is_done(make: Make) -> None:
     acme = started(make)
     commit = acme.commit(db=container())
@@ -93,6 +108,10 @@ def test_a_plan_and_what_is_wrong_are_told_before_anything_is_done(make: Make) -
     findings = told("Validate", DAEMON, tenant="acme", files=files)["findings"]
     assert any((one["file"], one["line"]) == ("containers/web.nspawn", 2) for one in findings)
     assert "parameter" in error("Validate", DAEMON, tenant="acme", files={"x": "no base64!"})
+    # As a whole it is larger than what a socket takes at once, and than what varlinkctl can be told.
+    large: dict[str, Json] = {**files, "infrastructure/large": base64.b64encode(bytes(600_000)).decode()}
+    reply = ask(ADDRESS, f"{HYPERVISOR}.Validate", {"tenant": "acme", "files": large}, seconds=60)
+    assert isinstance(reply["findings"], list) and len(reply["findings"]) > len(findings)
     assert acme.status()["generation"] == 1
 
 
@@ -141,7 +160,8 @@ def test_a_secret_goes_in_and_only_this_host_can_use_it(make: Make) -> None:
     assert acme.inside("web", "sh", "-c", "cat /run/host/credentials/key") == "s3cret"
     journal = run(["journalctl", "--no-pager", "-o", "json", "-u", "bitbuilder-*"]).stdout
     assert "s3cret" not in journal and given["secret"] not in journal
-    assert "parameter" in error("EncryptCredential", DAEMON, tenant="acme", name="../key", secret="")
+    for wrong in ({"name": "../key"}, {"secret": "\u00e9\u00e9\u00e9\u00e9"}, {"notAfter": "2030\0"}):
+        assert "parameter" in error("EncryptCredential", DAEMON, **{**given, **wrong})
 
 
 def test_a_bundle_enters_by_the_same_door(make: Make, tmp_path: Path) -> None:

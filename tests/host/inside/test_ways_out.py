@@ -184,6 +184,35 @@ def test_what_is_taken_back_is_shut_while_a_commit_that_asks_for_it_is_refused(m
         assert acme.invocation("web") == before and not (acme.folder / "revoked.json").exists()
 
 
+def test_what_an_interrupted_sync_has_written_down_the_next_one_shuts_and_opens(make: Make) -> None:
+    """Each time as if it was killed after it had written what is to be, and before that was in force."""
+    port: dict[str, object] = {"ports": ["tcp:8080"], "uplinks": [UPLINK]}
+    acme = make("acme", grants=grants(77, **port))
+    noted, kept = acme.folder / "revoked.json", acme.folder / "kept"
+
+    def shut() -> bool:
+        return "tcp . 8080 : drop" in run(["nft", "list", "map", "inet", "bitbuilder", "shut_ports"]).stdout
+
+    def regrant(**more: object) -> None:
+        path = REGISTRATIONS / "acme.json"
+        path.write_text(registration("acme", acme.repo.url, grants=grants(77, **more)))
+
+    with world("203.0.113.7"):
+        commit(acme, BOTH, web=member("lan", *OWN, ports=("tcp:8080:80",)))
+        assert acme.sync() == "applied", acme.said
+        regrant(uplinks=[UPLINK])
+        assert acme.sync(3) == "refused" and shut() and noted.stat().st_size > 0
+        noted.rename(kept)
+        run(["systemctl", "reload", "tenant-network@acme"])
+        kept.rename(noted)
+        assert not shut()
+        assert acme.sync(3) == "refused" and shut()
+        noted.write_bytes(b"")
+        regrant(**port)
+        assert shut()
+        assert acme.sync() in ("unchanged", "applied") and not shut() and not noted.exists()
+
+
 @pytest.mark.usefixtures("bridged")
 def test_who_asks_the_host_for_a_port_of_his_own_network_is_led_back(make: Make) -> None:
     """Nobody else is: not another network of the tenant, and not another tenant."""
