@@ -19,16 +19,13 @@ _NOTICE = 5
 def entry(line: str) -> dict[str, Json] | None:
     """What is told of an entry: when it was logged in microseconds since the epoch, its place in the journal, the unit,
     the priority of syslog(3), who says it and as which process, and the message. None for a line that is no entry."""
-    try:
-        value: Json = json.loads(line)
-    except (ValueError, RecursionError):
+    value = _fields(line)
+    if value is None:
         return None
-    if not isinstance(value, dict):
-        return None
-    when, priority = text(value.get("__REALTIME_TIMESTAMP")), text(value.get("PRIORITY"))
+    priority = text(value.get("PRIORITY"))
     pid = text(value.get("_PID")) or text(value.get("SYSLOG_PID"))
     return {
-        "whenUSec": int(when) if when.isdecimal() and len(when) < 19 else 0,
+        "whenUSec": _microseconds(value.get("__REALTIME_TIMESTAMP")),
         "cursor": place(text(value.get("__CURSOR"))),
         "unit": next(filter(None, (text(value.get(name)) for name in UNITS)), ""),
         "priority": int(priority) if priority in tuple("01234567") else _NOTICE,
@@ -36,6 +33,30 @@ def entry(line: str) -> dict[str, Json] | None:
         "pid": int(pid) if pid.isdecimal() and len(pid) < 11 else None,
         "message": text(value.get("MESSAGE"))[:MAX_MESSAGE],
     }
+
+
+def messages(lines: str, since: int) -> str:
+    """The messages, in lines, of those entries that came at a moment of CLOCK_MONOTONIC, in microseconds, or later."""
+    found = filter(None, map(_fields, lines.splitlines()))
+    return "".join(
+        f"{text(one.get('MESSAGE'))[:MAX_MESSAGE]}\n"
+        for one in found
+        if _microseconds(one.get("__MONOTONIC_TIMESTAMP")) >= since
+    )
+
+
+def _fields(line: str) -> dict[str, Json] | None:
+    """The fields of an entry; None for a line that is none."""
+    try:
+        value: Json = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _microseconds(value: Json) -> int:
+    when = text(value)
+    return int(when) if when.isdecimal() and len(when) < 19 else 0
 
 
 def place(cursor: str) -> str:

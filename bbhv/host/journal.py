@@ -4,6 +4,7 @@ import socket
 from typing import Mapping, NoReturn, Sequence
 
 from ..errors import CommandError
+from ..formats import logentry
 from . import log, run
 
 TIMEOUT = 20.0
@@ -16,22 +17,22 @@ PATIENCE_SEC = 0.5  # for a journal that has no room just now
 _SIZE = 8
 
 
-def last_words(invocation: str) -> str:
-    """The last lines that the processes of a unit's invocation wrote; empty when the journal cannot tell.
+def last_words(unit: str, since: int) -> str:
+    """The last lines that the processes of a unit wrote since a moment of CLOCK_MONOTONIC, in microseconds; empty when
+    the journal cannot tell.
 
-    The fields that are asked for are journald's own: no program can write in the name of another unit.
+    The field that is asked for is journald's own: no program can write in the name of another unit. That of the
+    invocation is not: a journal that is busy finds it gone when it comes to read what a short program has written.
     """
-    if not invocation:
-        return ""
-    wanted = (f"--lines={LINES}", "--output=cat", f"_SYSTEMD_INVOCATION_ID={invocation}")
+    wanted = (f"--lines={LINES}", "--boot", "--output=json", "--output-fields=MESSAGE", f"_SYSTEMD_UNIT={unit}")
     try:
         for number in range(TRIES):  # a sync of older journals does not wait for what is still in the pipe of a program
             if number:
                 run.pause(PAUSE_SEC)
             run.run(("journalctl", "--sync"), timeout=TIMEOUT)
             found = run.run(("journalctl", "--quiet", "--no-pager", "--all", *wanted), timeout=TIMEOUT).text
-            if found:
-                return found
+            if words := logentry.messages(found, since):
+                return words
         return ""
     except CommandError as error:
         log.write("debug", str(error))

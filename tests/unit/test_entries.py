@@ -60,6 +60,15 @@ def test_an_entry_is_told_with_who_says_it() -> None:
     assert logentry.entry("no JSON") is None and logentry.entry("[]") is None
 
 
+def test_what_was_said_since_a_moment_is_what_came_then_or_later() -> None:
+    rows: list[Json] = [
+        {"__MONOTONIC_TIMESTAMP": "9", "MESSAGE": "before"}, {"__MONOTONIC_TIMESTAMP": "10", "MESSAGE": "then"},
+        {"MESSAGE": "who knows when"}, [], {"__MONOTONIC_TIMESTAMP": "100", "MESSAGE": [255, 104]},
+    ]  # fmt: skip
+    assert logentry.messages("\n".join([*map(json.dumps, rows), "no JSON", ""]), 10) == "then\n\ufffdh\n"
+    assert logentry.messages("", 0) == ""
+
+
 def test_entries_are_told_as_the_schema_says() -> None:
     for entry in (told(), told(_PID=None, SYSLOG_PID=None, MESSAGE=None)):
         assert problems("logs", {"entry": entry}) == []

@@ -17,7 +17,7 @@ from ...names import script_unit
 from .. import emptyroot, paths
 from ..storage.state import Store
 
-_SHOWN = ("Result", "ExecMainStatus", "ExecStop", "InvocationID", "ActiveState")
+_SHOWN = ("Result", "ExecMainStatus", "ExecStop", "InactiveExitTimestampMonotonic", "ActiveState")
 
 
 def call(name: str, store: Store, number: int | None, reason: str) -> str:
@@ -44,7 +44,8 @@ def _failed(name: str, tenant: str, complaint: str = "") -> str:
     """Why a script has failed that systemd still knows; it is forgotten then."""
     unit = script_unit(name, tenant)
     found = systemd.show((unit,), _SHOWN).get(unit, {})
-    words = journal.last_words(found.get("InvocationID", "")) or complaint
+    began = int(found.get("InactiveExitTimestampMonotonic") or 0)
+    words = (journal.last_words(unit, began) if began else "") or complaint
     systemd.forget((unit,))
     return scripts.failure(name, tenant, found, words)
 
