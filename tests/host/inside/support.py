@@ -122,6 +122,12 @@ def unit_property(unit: str, name: str) -> str:
     return run(["systemctl", "show", "--value", f"--property={name}", unit]).stdout.strip()
 
 
+def attached(file: Path) -> str:
+    """The loop devices of a file. They are those of the whole machine, and other hosts have files of the same name:
+    losetup asks for the number of the file."""
+    return run(["losetup", "--noheadings", "--output=NAME", "--associated", str(file)]).stdout
+
+
 def leader(machine: str) -> int:
     """The leader process of a registered machine; 0 when there is no such machine."""
     shown = run(["machinectl", "show", "--value", "--property=Leader", machine], check=False).stdout.strip()

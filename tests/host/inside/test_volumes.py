@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .conftest import Make
-from .support import run, unit_property
+from .support import attached, run, unit_property
 from .test_machines import heard, metadata
 from .vms import CAN_RUN, GRANTS, images, machine, qemu, said, unit
 from .world import container
@@ -32,7 +32,7 @@ def with_machines(make: Make) -> None:
     assert heard(acme, "drive data of 16 MiB start 1")
     user = Path(f"/proc/{qemu(acme, 'db')}").stat().st_uid
     assert (file.stat().st_mode & 0o777, file.stat().st_uid, file.stat().st_size) == (0o600, user, 16 << 20)
-    assert str(file) not in run(["losetup", "--list"]).stdout
+    assert attached(file) == ""
     assert "data.raw" not in Path("/proc/self/mounts").read_text()
 
     # Larger: the machine restarts and finds its data, and more room around it. Smaller is refused.
