@@ -154,13 +154,13 @@ def test_hostile_entries_are_read_quickly() -> None:
     for line in (b"options\n", b"title x\n", b"x" * 60000, b"linux /" + b"a/" * 30000, b"\t" * 60000, b"+" * 60000,
                  b"devicetree-overlay " + b"/../ " * 12000):  # fmt: skip
         data = (line * (bls.MAX_SIZE // len(line)))[: bls.MAX_SIZE]
-        start = time.monotonic()
+        start = time.process_time()
         _, findings = bls.parse("f", "a.conf", data)
-        assert time.monotonic() - start < 2 and len(findings) <= bls.MAX_FINDINGS
+        assert time.process_time() - start < 2 and len(findings) <= bls.MAX_FINDINGS
         sound(findings)
-    start = time.monotonic()
+    start = time.process_time()
     assert bls.parse_name("+1" * 50000 + ".conf", ".conf") is not None
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_random_edits_never_raise() -> None:

@@ -227,9 +227,9 @@ def test_headers_for_two_sector_sizes_are_not_clear() -> None:
 
 def test_a_table_of_overlapping_partitions_is_checked_quickly() -> None:
     image = disk([Part(ROOT, b"", uuid=DISK, first=600, last=700) for _ in range(1024)], count=1024, tail=900)
-    start = time.monotonic()
+    start = time.process_time()
     table, findings = gpt.parse(over("f", bytes(image)))
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert table is not None and len(table.partitions) == 1024 and len(findings) == MAX_FINDINGS
 
 

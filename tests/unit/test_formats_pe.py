@@ -103,6 +103,6 @@ def test_as_many_sections_as_are_read_overlap_quickly() -> None:
     data = program([(f".{number}", b"x") for number in range(pe.MAX_SECTIONS)])
     for number in range(pe.MAX_SECTIONS):
         struct.pack_into("<I", data, TABLE + 40 * number + 20, 0x200)
-    start = time.monotonic()
+    start = time.process_time()
     assert len(messages(data)) == MAX_FINDINGS
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
