@@ -25,7 +25,8 @@ class DbusFormatError(BbhvError):
 
 
 class Reply(NamedTuple):
-    """A message that came: its kind, which call it answers, the name of an error, and what it says first."""
+    """A message that came: its kind, which call it answers, the name of an error, and what it says first, as text: a
+    number in decimals, yes or no, of a variant what it holds, of a structure its first."""
 
     kind: int
     answers: int
@@ -128,8 +129,7 @@ def read(data: bytes) -> Reply:
         body, _, size = struct.unpack_from(f"{order}III", data, 4)
         fields = _fields(data, order, FIXED, FIXED + size)
         start = FIXED + size + -size % 8
-        says = str(fields.get(_SIGNATURE, "")).startswith("s") and body >= 5
-        text = _text(data, order, start)[0] if says else ""
+        text = _first(data[: start + body], order, start, str(fields.get(_SIGNATURE, "")))
     except (struct.error, IndexError) as error:
         raise DbusFormatError(f"A message ends early: {error}.") from None
     answers = fields.get(_REPLY_SERIAL, 0)
@@ -161,6 +161,23 @@ def _fields(data: bytes, order: str, at: int, end: int) -> dict[int, str | int]:
         else:
             raise DbusFormatError(f"A field of a message has the unknown type {ascii(kind)}.")
     return found
+
+
+def _first(data: bytes, order: str, at: int, signature: str) -> str:
+    """The first value as text; an empty one when it is of a type that is not understood, or when there is none."""
+    if signature[:1] == "v":
+        size = data[at]
+        inner, at = data[at + 1 : at + 1 + size].decode("ascii", "replace"), at + size + 2
+        return "" if inner[:1] == "v" else _first(data, order, at, inner)
+    if signature[:1] == "(":
+        return _first(data, order, at + -at % 8, signature.lstrip("("))
+    if signature[:1] in ("s", "o") and signature:
+        return _text(data, order, at + -at % 4)[0]
+    if signature[:1] in _NUMBERS:
+        size, code = _NUMBERS[signature[0]]
+        number: int = struct.unpack_from(f"{order}{code}", data, at + -at % size)[0]
+        return ("yes" if number else "no") if signature[0] == "b" else str(number)
+    return ""
 
 
 def _text(data: bytes, order: str, at: int) -> tuple[str, int]:

@@ -1,21 +1,18 @@
 """Transient units, started by one message to the service manager: no program of ours or of systemd runs for it.
 
 `systemd-run --pipe --wait` costs four times as much as the unit itself, in its own start, in the bus daemon, and in
-what it has process 1 tell it (tests/bench, `change`). This says the same thing over the manager's private socket, to
-which only root may talk, and lets go at once: how a unit ends is seen from its standard output.
+what it has process 1 tell it (tests/bench, `change`). This says the same thing and lets go at once: how a unit ends is
+seen from its standard output.
 """
 
-import array
-import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import BbhvError
 from ..formats import dbus
 from ..formats.dbus import Value
+from . import bus
 
-SOCKET = "/run/systemd/private"
-SECONDS = 30.0
 _MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
 _SERIAL = 1
 _RECURSIVE = 0x4000  # MS_REC
@@ -40,66 +37,19 @@ def start(
     values.append(("Environment", ("as", [f"{name}={value}" for name, value in environment.items()])))
     values.append(("ExecStart", ("a(sasb)", [(argv[0], list(argv), False)])))
     message = dbus.call(
-        _SERIAL, *_MANAGER, "StartTransientUnit", "org.freedesktop.systemd1", "ssa(sv)a(sa(sv))",
+        _SERIAL, *_MANAGER, "StartTransientUnit", bus.NAME, "ssa(sv)a(sa(sv))",
         (unit, "fail", values, []), len(fds),
     )  # fmt: skip
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
-            channel.settimeout(SECONDS)
-            channel.connect(SOCKET)
-            more = authenticate(channel)
-            sent = channel.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
-            channel.sendall(message[sent:])
-            wait(channel, unit, more)
-    except OSError as error:
-        raise BbhvError(f"systemd was not asked for {unit}: {error.strerror or error}.") from None
+    with bus.conversation() as manager:
+        manager.say(message, fds)
+        reply = manager.answer(_SERIAL)
+    if reply.kind == dbus.ERROR:
+        raise BbhvError(f"systemd does not start {unit}: {reply.text.rstrip('.') or reply.error}.")
 
 
 _PASSED = ("StandardOutput", "StandardInput")
 # The output is what is passed, whatever the line says; with the default, the unit would depend on the journal.
 _STREAMS = ("StandardInput=null", "StandardOutput=null", "StandardError=inherit")
-
-
-def authenticate(channel: socket.socket) -> bytes:
-    """Says who we are, which the kernel confirms (D-Bus Specification, "Authentication Protocol").
-
-    All of it at once: descriptors that come before systemd has read the end of it would be refused. What is returned
-    has come already behind the answer: the start of what systemd tells everybody.
-    """
-    name = str(os.geteuid()).encode().hex().encode()
-    channel.sendall(b"\0AUTH EXTERNAL " + name + b"\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n")
-    answer = b""
-    while answer.count(b"\r\n") < 2:
-        chunk = channel.recv(1024)
-        answer += chunk
-        if not chunk or len(answer) > 1024:
-            raise BbhvError("systemd does not let us in.")
-    if not answer.startswith(b"OK ") or b"AGREE_UNIX_FD" not in answer:
-        raise BbhvError(f"systemd does not let us in: {ascii(answer[:80])}.")
-    return answer.split(b"\r\n", 2)[2]
-
-
-def wait(channel: socket.socket, unit: str, data: bytes) -> None:
-    """Passes over what the manager tells everybody, until it answers us."""
-    while True:
-        data = _at_least(channel, data, dbus.FIXED)
-        size = dbus.whole_size(data)
-        data = _at_least(channel, data, size)
-        reply, data = dbus.read(data[:size]), data[size:]
-        if reply.answers == _SERIAL and reply.kind == dbus.RETURN:
-            return
-        if reply.answers == _SERIAL and reply.kind == dbus.ERROR:
-            raise BbhvError(f"systemd does not start {unit}: {reply.text.rstrip('.') or reply.error}.")
-
-
-def _at_least(channel: socket.socket, data: bytes, size: int) -> bytes:
-    """The bytes, and those that come, until there are so many."""
-    while len(data) < size:
-        chunk = channel.recv(1 << 16)
-        if not chunk:
-            raise BbhvError("systemd ended the conversation.")
-        data += chunk
-    return data
 
 
 def property_of(text: str) -> Property:

@@ -60,6 +60,22 @@ def test_an_error_is_read_with_its_name_and_words() -> None:
     assert read(reply(dbus.RETURN, [(5, ("u", 9))])) == (dbus.RETURN, 9, "", "")
 
 
+@pytest.mark.parametrize(("signature", "value", "text"), [
+    ("s", "x", "x"), ("o", "/a", "/a"), ("u", 7, "7"), ("i", -7, "-7"), ("t", 1 << 63, str(1 << 63)), ("b", False, "no"),
+    ("y", 9, "9"), ("(uo)", (5, "/a"), "5"), ("v", ("s", "x"), "x"), ("v", ("(uo)", (5, "/a")), "5"),
+    ("v", ("v", ("s", "x")), ""), ("as", ["x"], ""),
+])  # fmt: skip
+def test_what_a_message_says_first_is_text(signature: str, value: Value, text: str) -> None:
+    fields: list[Value] = [(5, ("u", 7)), (8, ("g", signature))]
+    data = reply(dbus.RETURN, fields, signature, [value])
+    assert read(data).text == text
+    for size in range(dbus.FIXED, len(data)):
+        try:
+            read(data[:size])
+        except DbusFormatError:
+            continue
+
+
 def test_a_peer_of_the_other_byte_order_is_understood() -> None:
     fields = struct.pack(">BB2sI", 5, 1, b"u\0", 3)
     data = struct.pack(">BBBBIII", ord("B"), dbus.RETURN, 0, 1, 0, 1, len(fields)) + fields

@@ -1,11 +1,12 @@
 """Rereads: who comes late is served by a telling that began after it had written, and by no other."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from bbhv.engine.rereads import reread
+from bbhv.engine.rereads import PEACE_SEC, Reading, reread
 
 
 class Daemon:
@@ -67,6 +68,39 @@ def test_a_telling_that_failed_serves_nobody(tmp_path: Path) -> None:
 def test_a_damaged_note_serves_nobody(tmp_path: Path) -> None:
     daemon, path = Daemon(), str(tmp_path / "lock")
     daemon.go_on.set()
-    Path(f"{path}.began").write_text("inf")
-    reread(path, "a daemon", daemon.tell)
-    assert daemon.times == 1
+    for number, text in enumerate(("inf", "inf inf", "nan nan", "-1 -1", "1 2 3", "x y", ""), 1):
+        Path(f"{path}.began").write_text(text)
+        reread(path, "a daemon", daemon.tell)
+        assert daemon.times == number
+
+
+@pytest.mark.parametrize(("began", "took", "now", "peace"), [
+    (100.0, 3.0, 103.0, 6.0), (100.0, 3.0, 108.0, 1.0), (100.0, 3.0, 200.0, 0.0), (100.0, 60.0, 160.0, PEACE_SEC),
+    (100.0, 0.125, 100.125, 0.25), (0.0, 0.0, 1.0, 0.0), (300.0, 1.0, 200.0, 0.0), (100.0, -5.0, 100.0, 0.0),
+    (float("nan"), 1.0, 100.0, 0.0), (100.0, float("nan"), 100.0, 0.0),
+])  # fmt: skip
+def test_a_daemon_is_left_in_peace_for_twice_as_long_as_it_read(
+    began: float, took: float, now: float, peace: float
+) -> None:
+    assert Reading(began, took).peace(now) == peace
+
+
+def test_who_writes_while_the_daemon_is_left_in_peace_is_served_with_who_waits_for_that(tmp_path: Path) -> None:
+    daemon, path = Daemon(), str(tmp_path / "lock")
+    daemon.go_on.set()
+    others: list[threading.Thread] = []
+
+    def pause(seconds: float) -> None:
+        assert 0.0 < seconds <= PEACE_SEC
+        for _ in range(20):
+            others.append(threading.Thread(target=reread, args=(path, "a daemon", daemon.tell)))
+            others[-1].start()
+        while not blocked(path):
+            pass
+
+    now = time.monotonic()
+    Path(f"{path}.began").write_text(f"{now - 60!r} 60.0")
+    reread(path, "a daemon", daemon.tell, pause)
+    for one in others:
+        one.join(30)
+    assert len(others) == 20 and daemon.times == 1

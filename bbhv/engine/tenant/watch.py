@@ -1,14 +1,14 @@
 """Watch: whether what was started became healthy and stays so.
 
-The judgement is a pure function of what systemd says about a unit. One question to systemd covers all units of all
-tenants of a run.
+The judgement is a pure function of what systemd says about a unit. One conversation with systemd is about all units of
+all tenants of a run.
 """
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Mapping, Sequence
 
-from ...host import run, systemd
+from ...host import bus, run
 from ...model.manifest import Workload
 from ...model.probe import Probe
 from ...records import dataclass, field
@@ -127,7 +127,7 @@ class Watched:
 
 def restarts(units: Sequence[str]) -> dict[str, int]:
     """How often systemd has restarted each unit by itself so far, those that run."""
-    found = systemd.show(units, ("NRestarts", "ActiveState"))
+    found = bus.properties(units, ("NRestarts", "ActiveState"))
     return {u: int(p.get("NRestarts") or 0) for u, p in found.items() if p.get("ActiveState") == "active"}
 
 
@@ -144,7 +144,7 @@ def watch(watched: Sequence[Watched], decided: Callable[[Watched], object]) -> N
 def _watch(watched: Sequence[Watched], decided: Callable[[Watched], object]) -> None:
     start = time.monotonic()
     while open_ := [one for one in watched if not one.done]:
-        found = systemd.show([unit for one in open_ for unit in one.all_units], PROPERTIES)
+        found = bus.properties([unit for one in open_ for unit in one.all_units], PROPERTIES)
         now = time.monotonic()
         pauses = [one.look(found, now, start) for one in open_]
         for one in open_:
