@@ -33,8 +33,9 @@ def role(text: str, *lines: str) -> str:
 
 def told(text: str) -> str:
     """The same, but it is ready when it is told to be."""
-    wait = "until test -e /tmp/go; do sleep 0.1; done; exec systemd-notify --ready --exec ';' sleep infinity"
-    return container(exec=(f"Environment=ROLE={text}", "NotifyReady=yes", "KillSignal=SIGKILL", f'Parameters=/bin/sh -c "{wait}"'))
+    wait = "until test -e /tmp/go; do sleep 0.1; done; exec systemd-notify --ready --no-block --exec ';' sleep infinity"
+    does = (f'Parameters=/bin/sh -c "{wait}"', "NotifyReady=yes", "KillSignal=SIGKILL")
+    return container(exec=(f"Environment=ROLE={text}", *does))
 
 
 def test_what_restarts_waits_for_what_it_names_and_the_rest_does_not(make: Make) -> None:
