@@ -49,8 +49,10 @@ class Conversation:
 
     def say(self, message: bytes, fds: Sequence[int] = ()) -> None:
         """Sends messages; descriptors go with the first. Raises OSError."""
-        sent = self._channel.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])
-        self._channel.sendall(message[sent:])
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        sent = self._channel.sendmsg([message], rights)
+        if sent < len(message):
+            self._channel.sendall(message[sent:])
 
     def answer(self, serial: int) -> dbus.Reply:
         """Passes over what the manager tells everybody, until it answers this call. Raises BbhvError, OSError."""
