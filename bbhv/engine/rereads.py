@@ -2,8 +2,8 @@
 
 Who has written waits for a lock. When it has that, somebody else may have had the daemon begin to read after our files
 were there: then all is done. So a hundred tenants that start at once cost a few daemon-reloads instead of a hundred, of
-which each takes as long as there are units. While it reads, systemd does nothing else: so between two readings it is left
-in peace for twice as long as it took, and whoever has written meanwhile is served by the next.
+which each takes as long as there are units. While it reads, systemd does nothing else: so between two readings it is
+left in peace for twice as long as it took, and whoever has written meanwhile is served by the next.
 """
 
 import time

@@ -74,12 +74,12 @@ class Conversation:
 
 
 @contextmanager
-def conversation() -> Iterator[Conversation]:
+def conversation(address: str = SOCKET) -> Iterator[Conversation]:
     """A conversation from its beginning to its end. Raises BbhvError."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
             channel.settimeout(SECONDS)
-            channel.connect(SOCKET)
+            channel.connect(address)
             one = Conversation(channel)
             one.begin()
             yield one
@@ -87,12 +87,12 @@ def conversation() -> Iterator[Conversation]:
         raise BbhvError(f"systemd does not answer: {error.strerror or error}.") from None
 
 
-def properties(units: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, str]]:
+def properties(units: Sequence[str], names: Sequence[str], address: str = SOCKET) -> dict[str, dict[str, str]]:
     """Properties of units by unit name, as text: numbers, yes or no, of a job its number. What a unit has not got is
     left out; one that nobody knows is inactive. Raises BbhvError."""
     found: dict[str, dict[str, str]] = {}
     if units:
-        with conversation() as manager:
+        with conversation(address) as manager:
             for unit in units:
                 found[unit] = _properties(manager, unit, names)
     return found

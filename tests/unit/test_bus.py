@@ -1,9 +1,10 @@
-"""Conversations with the service manager: what it tells everybody is passed over, and what it says of a unit is text."""
+"""Conversations with the service manager: what it tells everybody is passed over, what it says of a unit is text."""
 
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -49,9 +50,8 @@ def test_a_manager_that_does_not_let_us_in_is_not_asked() -> None:
                 ours.begin()
 
 
-def test_properties_are_asked_for_by_unit_and_come_as_text(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_properties_are_asked_for_by_unit_and_come_as_text(tmp_path: Path) -> None:
     address = f"{tmp_path}/private"
-    monkeypatch.setattr(bus, "SOCKET", address)
     answers: list[tuple[str, dbus.Value]] = [
         ("s", "active"), ("u", 3), ("(uo)", (7, "/job/7")), ("t", 1 << 40), ("i", -1), ("b", True)
     ]  # fmt: skip
@@ -75,7 +75,7 @@ def test_properties_are_asked_for_by_unit_and_come_as_text(tmp_path: object, mon
         playing = threading.Thread(target=play, args=(listener,))
         playing.start()
         names = ("ActiveState", "NRestarts", "Job", "ActiveEnterTimestampMonotonic", "ExecMainStatus", "X", "Missing")
-        found = bus.properties(["a@b.c.service", "x.service"], names)
+        found = bus.properties(["a@b.c.service", "x.service"], names, address)
         playing.join(30)
     expected = dict(zip(names, ("active", "3", "7", str(1 << 40), "-1", "yes")))
     assert found == {"a@b.c.service": expected, "x.service": expected}
@@ -83,11 +83,10 @@ def test_properties_are_asked_for_by_unit_and_come_as_text(tmp_path: object, mon
     assert b"org.freedesktop.systemd1.Service\0" in heard[0] and b"org.freedesktop.systemd1.Unit\0" in heard[0]
 
 
-def test_without_units_nobody_is_asked_and_without_a_manager_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "SOCKET", "/nowhere/private")
-    assert bus.properties([], ("ActiveState",)) == {}
+def test_without_units_nobody_is_asked_and_without_a_manager_that_is_said() -> None:
+    assert bus.properties([], ("ActiveState",), "/nowhere/private") == {}
     with pytest.raises(BbhvError, match="systemd does not answer: No such file or directory"):
-        bus.properties(["x.service"], ("ActiveState",))
+        bus.properties(["x.service"], ("ActiveState",), "/nowhere/private")
 
 
 @pytest.mark.parametrize(("name", "escaped"), [
