@@ -168,7 +168,7 @@ def _first(data: bytes, order: str, at: int, signature: str) -> str:
     if signature[:1] == "v":
         size = data[at]
         inner, at = data[at + 1 : at + 1 + size].decode("ascii", "replace"), at + size + 2
-        return "" if inner[:1] == "v" else _first(data, order, at, inner)
+        return "" if inner.lstrip("(")[:1] == "v" else _first(data, order, at, inner)
     if signature[:1] == "(":
         return _first(data, order, at + -at % 8, signature.lstrip("("))
     if signature[:1] in ("s", "o") and signature:

@@ -64,7 +64,7 @@ def test_an_error_is_read_with_its_name_and_words() -> None:
     ("s", "x", "x"), ("o", "/a", "/a"), ("u", 7, "7"), ("i", -7, "-7"), ("t", 1 << 63, str(1 << 63)),
     ("b", False, "no"), ("y", 9, "9"),
     ("(uo)", (5, "/a"), "5"), ("v", ("s", "x"), "x"), ("v", ("(uo)", (5, "/a")), "5"),
-    ("v", ("v", ("s", "x")), ""), ("as", ["x"], ""),
+    ("v", ("v", ("s", "x")), ""), ("v", ("(v)", (("s", "x"),)), ""), ("as", ["x"], ""),
 ])  # fmt: skip
 def test_what_a_message_says_first_is_text(signature: str, value: Value, text: str) -> None:
     fields: list[Value] = [(5, ("u", 7)), (8, ("g", signature))]
