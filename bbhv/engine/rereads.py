@@ -24,10 +24,11 @@ class Reading(NamedTuple):
     took: float
 
     def peace(self, now: float) -> float:
-        """For how many seconds from `now` on the daemon is not to be told again."""
+        """For how many seconds from `now` on the daemon is not to be told again: never longer than PEACE_SEC, whatever
+        is noted, for what it read is over."""
         if not 0.0 < self.began <= now or not 0.0 <= self.took:
             return 0.0
-        return max(0.0, self.began + self.took + min(PEACE * self.took, PEACE_SEC) - now)
+        return max(0.0, min(self.began + self.took, now) + min(PEACE * self.took, PEACE_SEC) - now)
 
 
 def reread(path: str, what: str, tell: Callable[[], None], pause: Callable[[float], None] = run.pause) -> None:

@@ -171,7 +171,7 @@ def _first(data: bytes, order: str, at: int, signature: str) -> str:
         return "" if inner.lstrip("(")[:1] == "v" else _first(data, order, at, inner)
     if signature[:1] == "(":
         return _first(data, order, at + -at % 8, signature.lstrip("("))
-    if signature[:1] in ("s", "o") and signature:
+    if signature[:1] in ("s", "o"):
         return _text(data, order, at + -at % 4)[0]
     if signature[:1] in _NUMBERS:
         size, code = _NUMBERS[signature[0]]

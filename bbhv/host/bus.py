@@ -16,6 +16,7 @@ from ..formats import dbus
 SOCKET = "/run/systemd/private"
 NAME = "org.freedesktop.systemd1"
 SECONDS = 60.0  # which is longer than it takes to read the units of a large host
+_SEE = "see: journalctl --boot _PID=1"
 _UNITS = "/org/freedesktop/systemd1/unit/"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 # Of all properties that are asked for, those that every kind of unit has. The others are of services.
@@ -42,9 +43,9 @@ class Conversation:
             chunk = self._channel.recv(1024)
             answer += chunk
             if not chunk or len(answer) > 1024:
-                raise BbhvError("systemd does not let us in.")
+                raise BbhvError(f"systemd does not let us in, {_SEE}.")
         if not answer.startswith(b"OK ") or b"AGREE_UNIX_FD" not in answer:
-            raise BbhvError(f"systemd does not let us in: {ascii(answer[:80])}.")
+            raise BbhvError(f"systemd does not let us in: {ascii(answer[:80])}, {_SEE}.")
         self._data = answer.split(b"\r\n", 2)[2]
 
     def say(self, message: bytes, fds: Sequence[int] = ()) -> None:
@@ -69,7 +70,7 @@ class Conversation:
         while len(self._data) < size:
             chunk = self._channel.recv(1 << 16)
             if not chunk:
-                raise BbhvError("systemd ended the conversation.")
+                raise BbhvError(f"systemd ended the conversation, {_SEE}.")
             self._data += chunk
 
 
@@ -84,7 +85,7 @@ def conversation(address: str = SOCKET) -> Iterator[Conversation]:
             one.begin()
             yield one
     except OSError as error:
-        raise BbhvError(f"systemd does not answer: {error.strerror or error}.") from None
+        raise BbhvError(f"systemd does not answer on {address}: {error.strerror or error}, {_SEE}.") from None
 
 
 def properties(units: Sequence[str], names: Sequence[str], address: str = SOCKET) -> dict[str, dict[str, str]]:

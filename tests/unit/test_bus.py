@@ -60,6 +60,7 @@ def test_properties_are_asked_for_by_unit_and_come_as_text(tmp_path: Path) -> No
     def play(listener: socket.socket) -> None:
         channel, _ = listener.accept()
         with channel:
+            channel.settimeout(30)
             channel.recv(1000)
             channel.sendall(GREETING)
             for _ in range(2):
@@ -72,6 +73,7 @@ def test_properties_are_asked_for_by_unit_and_come_as_text(tmp_path: Path) -> No
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
+        listener.settimeout(30)
         playing = threading.Thread(target=play, args=(listener,))
         playing.start()
         names = ("ActiveState", "NRestarts", "Job", "ActiveEnterTimestampMonotonic", "ExecMainStatus", "X", "Missing")
@@ -85,7 +87,7 @@ def test_properties_are_asked_for_by_unit_and_come_as_text(tmp_path: Path) -> No
 
 def test_without_units_nobody_is_asked_and_without_a_manager_that_is_said() -> None:
     assert bus.properties([], ("ActiveState",), "/nowhere/private") == {}
-    with pytest.raises(BbhvError, match="systemd does not answer: No such file or directory"):
+    with pytest.raises(BbhvError, match="systemd does not answer on /nowhere/private: No such file or directory"):
         bus.properties(["x.service"], ("ActiveState",), "/nowhere/private")
 
 

@@ -78,6 +78,7 @@ def test_a_damaged_note_serves_nobody(tmp_path: Path) -> None:
     (100.0, 3.0, 103.0, 6.0), (100.0, 3.0, 108.0, 1.0), (100.0, 3.0, 200.0, 0.0), (100.0, 60.0, 160.0, PEACE_SEC),
     (100.0, 0.125, 100.125, 0.25), (0.0, 0.0, 1.0, 0.0), (300.0, 1.0, 200.0, 0.0), (100.0, -5.0, 100.0, 0.0),
     (float("nan"), 1.0, 100.0, 0.0), (100.0, float("nan"), 100.0, 0.0),
+    (100.0, float("inf"), 200.0, PEACE_SEC), (100.0, 1e9, 200.0, PEACE_SEC),
 ])  # fmt: skip
 def test_a_daemon_is_left_in_peace_for_twice_as_long_as_it_read(
     began: float, took: float, now: float, peace: float
