@@ -5,6 +5,7 @@ The times are those that systemd notes, so a slow host changes nothing.
 
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 
 from .conftest import Make
 from .support import run, unit_property, wait_until
@@ -38,6 +39,12 @@ def told(text: str) -> str:
     return container(exec=(f"Environment=ROLE={text}", *does))
 
 
+def waits(acme: Tenant, name: str) -> bool:
+    """Whether its shell runs: what was mounted for it is there, so that a file in /tmp is seen."""
+    leader = acme.leader(name)
+    return leader != 0 and Path(f"/proc/{leader}/comm").read_text() == "sh\n"
+
+
 def test_what_restarts_waits_for_what_it_names_and_the_rest_does_not(make: Make) -> None:
     acme = make("acme")
     # By name, each would come before the one that it waits for.
@@ -45,14 +52,14 @@ def test_what_restarts_waits_for_what_it_names_and_the_rest_does_not(make: Make)
     assert acme.sync() == "applied"
     before = seen(acme, "abcd")
     acme.commit(a=role("2", "After=b"), b=role("2", "After=c"), c=told("2"), d=told("2"))
-    sync = subprocess.Popen(["bbhv", "sync", "acme"], stdout=subprocess.PIPE, text=True)
-    for name in "cd":
-        wait_until(f"{name} starts, whatever the other does", lambda: acme.invocation(name) != before[name], 60)
-        wait_until(f"{name} runs", lambda: acme.inside(name, "ls", "/") != "", 60)
-    assert [acme.state(name) for name in "abcd"] == ["inactive", "inactive", "activating", "activating"]
-    for name in "cd":
-        acme.inside(name, "touch", "/tmp/go")
-    assert "acme: applied" in sync.communicate(timeout=120)[0]
+    with subprocess.Popen(["bbhv", "sync", "acme"], stdout=subprocess.PIPE, text=True) as sync:
+        for name in "cd":
+            wait_until(f"{name} starts, whatever the other does", lambda: acme.invocation(name) != before[name], 60)
+            wait_until(f"{name} waits to be told", lambda: waits(acme, name), 60)
+        assert [acme.state(name) for name in "abcd"] == ["inactive", "inactive", "activating", "activating"]
+        for name in "cd":
+            acme.inside(name, "touch", "/tmp/go")
+        assert "acme: applied" in sync.communicate(timeout=120)[0]
     assert all(before[name] != now for name, now in seen(acme, "abcd").items())
     assert ready(acme, "c") <= begins(acme, "b") and ready(acme, "b") <= begins(acme, "a")
 

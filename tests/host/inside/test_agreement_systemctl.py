@@ -32,15 +32,17 @@ def units() -> Iterator[list[str]]:
     for name, text in UNITS.items():
         (folder / name).write_text(text)
     run(["systemctl", "daemon-reload"])
-    run(["systemctl", "start", "bb-runs.service", "1bb.target"])
-    run(["systemctl", "start", "bb-failed.service"], check=False)
-    run(["systemctl", "start", "--no-block", "bb-waits.service"])
-    yield [*UNITS, "bb-nobody.service", "systemd-journald.service", "dbus.service"]
-    run(["systemctl", "stop", *UNITS], check=False)
-    run(["systemctl", "reset-failed", *UNITS], check=False)
-    for name in UNITS:
-        (folder / name).unlink()
-    run(["systemctl", "daemon-reload"])
+    try:
+        run(["systemctl", "start", "bb-runs.service", "1bb.target"])
+        run(["systemctl", "start", "bb-failed.service"], check=False)
+        run(["systemctl", "start", "--no-block", "bb-waits.service"])
+        yield [*UNITS, "bb-nobody.service", "systemd-journald.service", "dbus.service"]
+    finally:
+        run(["systemctl", "stop", *UNITS], check=False)
+        run(["systemctl", "reset-failed", *UNITS], check=False)
+        for name in UNITS:
+            (folder / name).unlink()
+        run(["systemctl", "daemon-reload"])
 
 
 def test_both_say_the_same(units: list[str]) -> None:

@@ -171,14 +171,14 @@ def test_the_words_of_a_script_are_found_by_a_journal_that_reads_them_when_the_s
     acme.repo.commit({**noting("acme", post_start="echo it is no good\nexit 3\n"),
                       "containers/web.nspawn": idle(seconds="73")})  # fmt: skip
     script, journald = "tenant-script@post-start.acme.service", int(unit_property("systemd-journald", "MainPID"))
-    os.kill(journald, signal.SIGSTOP)
-    try:
-        sync = subprocess.Popen(["bbhv", "sync", "acme"], stdout=subprocess.PIPE, text=True)
-        wait_until("the script has failed", lambda: unit_property(script, "ActiveState") == "failed", 60)
-    finally:
-        os.kill(journald, signal.SIGCONT)
-    said, _ = sync.communicate(timeout=120)
-    assert "rolled-back: scripts/post-start: exit status 3: it is no good, see: " in said, said
+    with subprocess.Popen(["bbhv", "sync", "acme"], stdout=subprocess.PIPE, text=True) as sync:
+        os.kill(journald, signal.SIGSTOP)
+        try:
+            wait_until("the script has failed", lambda: unit_property(script, "ActiveState") == "failed", 60)
+        finally:
+            os.kill(journald, signal.SIGCONT)
+        said, _ = sync.communicate(timeout=120)
+    assert sync.returncode == 1 and "rolled-back: scripts/post-start: exit status 3: it is no good, see: " in said, said
 
 
 def test_a_script_of_a_stop_that_fails_is_told_and_stops_nothing_from_stopping(make: Make) -> None:
