@@ -18,8 +18,8 @@ from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
 from ..records import dataclass
-from . import paths, requests, resolving, synced, system, world
-from .repository import offline
+from . import paths, requests, resolving, starting, synced, system, world
+from .starting import TARGET
 from .storage import collect, publish
 from .storage.state import Outcome, Store, known_tenants
 from .tenant import activate, confirming, control, deadline, recovery, scripts, sync
@@ -27,7 +27,6 @@ from .tenant.job import Asked, Job, Mode, is_active, say_waiting, sentence, tena
 from .world import World
 
 STOP_PATIENCE = 120
-TARGET = "tenants.target"
 
 
 def open_world() -> World:
@@ -229,6 +228,7 @@ def _apply_registrations(
     """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
     chosen = sorted(only if only is not None else {*host.registrations, *host.refused, *known_tenants()})
     states = systemd.states(["tenant@*.service"])
+    late = starting.failing(chosen, states)
     going: list[str] = []
     new: list[str] = []
     ended: list[str] = []
@@ -238,19 +238,23 @@ def _apply_registrations(
         state = states.get(tenant_unit(tenant), "inactive")
         if not _runs_here(host, tenant):
             ended.append(tenant)
-        elif tenant not in host.registrations:
-            continue  # nobody can say what it is to be, so it stays as it is
+        elif tenant not in host.registrations or tenant in late:
+            continue  # nobody can say what it is to be, so it stays as it is; or it is waited for
         elif state in ("inactive", "failed") and not (publish.is_stopped(tenant) or _suspended(tenant)):
-            (going if asked.allow_rewind else new).append(tenant)
+            new.append(tenant)
         else:
             going.append(tenant)
     _end(host, ended, states)
-    if asked.bundle:  # what is new starts from what came with it
-        going += new
-    jobs += sync.run(host, going, mode, asked=asked, alone=only is not None and len(only) == 1)
-    if asked.bundle:
-        new, jobs = offline.startable(new, jobs)
-    jobs += start(host, new, block)
+    alone = only is not None and len(only) == 1
+    jobs += sync.run(host, going, mode, asked=asked, alone=alone)
+    if not block:
+        starting.urge(new)
+    else:
+        jobs += starting.bring_up(host, new, mode, asked, alone=alone)
+        if late := [tenant for tenant in (*late, *starting.lost(going, states)) if tenant in host.registrations]:
+            starting.outlive(late)
+            jobs = [job for job in jobs if job.tenant not in late]
+            jobs += _apply_registrations(host, late, mode, block=True, asked=asked)
     if mode is Mode.SYNC:
         synced.note((job.tenant, job.outcome.word) for job in jobs if job.outcome and not job.passed_over)
     return sorted(jobs, key=lambda job: job.tenant)
@@ -295,29 +299,6 @@ def _end(host: World, tenants: Sequence[str], states: Mapping[str, str]) -> None
     for tenant in gone:
         publish.tidy(tenant)
         control.forget(tenant)
-
-
-def start(host: World, tenants: Sequence[str], block: bool) -> list[Job]:
-    """Starts tenants that do not run though nobody stopped them. Their outcome is what the start recorded."""
-    if not tenants:
-        return []
-    systemd.reach(TARGET)
-    units = tuple(map(tenant_unit, tenants))
-    if not block:
-        systemd.urge("start", units)
-        return []
-    try:
-        systemd.act("start", units, timeout=7200.0)
-    except CommandError as error:
-        log.write("debug", str(error))  # each tenant's outcome says it better
-    jobs = []
-    for tenant in tenants:
-        job = Job(registration=host.registered(tenant), mode=Mode.SYNC, allow_file=host.settings.allow_file)
-        job.state = job.store.load()
-        job.outcome = job.state.outcome or Outcome(word="failed", message=f"see: journalctl -u {tenant_unit(tenant)}")
-        job.commit = job.outcome.commit
-        jobs.append(job)
-    return jobs
 
 
 def apply(tenants: Sequence[str], asked: Asked = Asked()) -> list[Job]:

@@ -206,6 +206,15 @@ def states(patterns: Sequence[str]) -> dict[str, str]:
     return {row[0]: row[2] for row in rows}
 
 
+def queued(verb: str, units: Sequence[str]) -> frozenset[str]:
+    """Those of the units that have a job of this kind, waiting or running."""
+    if not units:
+        return frozenset()
+    command = ("systemctl", "list-jobs", "--full", "--plain", "--no-legend", "--no-pager", "--", *units)
+    rows = [line.split() for line in run.run(command, timeout=QUICK).text.splitlines()]
+    return frozenset(row[1] for row in rows if row[2:3] == [verb])
+
+
 def loaded(patterns: Sequence[str]) -> tuple[str, ...]:
     """The names of the units that are loaded and match, whatever their state."""
     return tuple(states(patterns))

@@ -13,8 +13,9 @@ from ...model.plan import plan
 from ...model.registration import Registration
 from ...names import tenant_unit
 from ...records import replace
-from ..manager import open_world, start
+from ..manager import open_world
 from ..repository.signers import Signers
+from ..starting import start
 from ..storage import collect, publish
 from ..storage.state import Hold, Outcome, known_tenants
 from ..world import World, written
@@ -75,8 +76,9 @@ def _bring_up(host: World, tenant: str, asked: Asked) -> Job:
     if one is None and tenant not in host.refused:
         host.registered(tenant)
     _refuse_unwanted(host, tenant, "resumed")
-    newest = sync.run(host, [tenant], Mode.SYNC, asked=replace(asked, wait=True), alone=True)[0] if one else None
-    started = start(host, [tenant], True)[0]
+    wanted = replace(asked, wait=True, starts=True)
+    newest = sync.run(host, [tenant], Mode.SYNC, asked=wanted, alone=True)[0] if one else None
+    started = start(host, [tenant])[0]
     told = started.outcome.message if started.outcome else ""
     ended = newest.outcome if newest else None
     if ended and ended.word not in ("held", "unchanged") and ended.message != told:

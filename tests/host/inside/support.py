@@ -128,6 +128,11 @@ def attached(file: Path) -> str:
     return run(["losetup", "--noheadings", "--output=NAME", "--associated", str(file)]).stdout
 
 
+def cursor() -> str:
+    """Where the journal ends now."""
+    return run(["journalctl", "--quiet", "--lines=0", "--show-cursor"]).stdout.rpartition("-- cursor: ")[2].strip()
+
+
 def leader(machine: str) -> int:
     """The leader process of a registered machine; 0 when there is no such machine."""
     shown = run(["machinectl", "show", "--value", "--property=Leader", machine], check=False).stdout.strip()

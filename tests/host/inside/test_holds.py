@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from .conftest import Make
-from .support import REGISTRATIONS, registration, run, unit_property, wait_until
+from .support import REGISTRATIONS, cursor, registration, run, unit_property, wait_until
 from .test_confirm import expire, role
 from .test_confirm import start as waiting
-from .test_triggers import cursor, journal
+from .test_triggers import journal
 from .world import Tenant, container, never_healthy
 
 RUN = Path("/run/bitbuilder")

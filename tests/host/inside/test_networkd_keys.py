@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import run, systemd_version
+from .support import cursor, run, systemd_version
 
 FILES = sorted((Path(__file__).parent / "networkd").iterdir())
 DROPS = Path(__file__).parent / "networkd-drops.txt"
@@ -32,12 +32,12 @@ def no_networks() -> Iterator[None]:
 
 def complaints(files: dict[str, str]) -> list[str]:
     """What systemd-networkd says of these files when it reads them, each beginning with "NAME:LINE"."""
-    cursor = run(["journalctl", "-n0", "--show-cursor"]).stdout.rpartition("-- cursor: ")[2].strip()
+    since = cursor()
     for name, text in files.items():
         (PLACE / name).write_text(text, encoding="utf-8")
     run(["networkctl", "reload"])
     run(["journalctl", "--sync"])
-    said = run(["journalctl", "-u", "systemd-networkd", "-o", "cat", f"--after-cursor={cursor}"]).stdout
+    said = run(["journalctl", "-u", "systemd-networkd", "-o", "cat", f"--after-cursor={since}"]).stdout
     return [line.removeprefix(f"{PLACE}/") for line in said.splitlines() if line.startswith(f"{PLACE}/")]
 
 

@@ -1,7 +1,7 @@
 """Stopping in the first moments of a container, for a restart too: its init does not listen yet, and is asked again."""
 
 from .conftest import Make
-from .support import run, unit_property, wait_until
+from .support import cursor, run, unit_property, wait_until
 from .world import container
 
 
@@ -28,8 +28,8 @@ def test_a_container_that_is_restarted_while_it_starts_is_halted_too(make: Make)
     for number in range(4):
         run(["systemctl", "stop", unit], timeout=120)
         acme.commit(web=container(boot=True, exec=(f"Environment=A={number}",)))
-        cursor = run(["journalctl", "--lines=0", "--show-cursor"]).stdout.rpartition(": ")[2].strip()
+        since = cursor()
         run(["systemctl", "start", "--no-block", unit])
         wait_until("nspawn runs", lambda: unit_property(unit, "MainPID") != "0")
         assert acme.sync() == "applied"
-        assert "timed out" not in run(["journalctl", f"--after-cursor={cursor}", f"--unit={unit}", "--quiet"]).stdout
+        assert "timed out" not in run(["journalctl", f"--after-cursor={since}", f"--unit={unit}", "--quiet"]).stdout

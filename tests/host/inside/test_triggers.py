@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Make
-from .support import Repo, run, unit_property, wait_until
+from .support import Repo, cursor, run, unit_property, wait_until
 from .world import Tenant, container
 
 ADDRESS = "/run/bitbuilder/io.bitbuilder.Hypervisor"
@@ -65,12 +65,6 @@ def call(tenant: str, uid: int = 0, *groups: int, method: str = PUSHED) -> "subp
 def journal(unit: str, since: str) -> str:
     """What a unit said since a cursor."""
     return run(["journalctl", "-u", unit, "-o", "cat", f"--after-cursor={since}"]).stdout
-
-
-def cursor() -> str:
-    """Where the journal ends now."""
-    lines = run(["journalctl", "-n0", "--show-cursor"]).stdout.splitlines()
-    return lines[-1].removeprefix("-- cursor: ")
 
 
 def test_what_root_pushes_runs(make: Make, work: Repo) -> None:
