@@ -17,7 +17,7 @@ from ..host import files, log, systemd
 from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
-from ..records import dataclass
+from ..records import dataclass, replace
 from . import paths, requests, resolving, starting, synced, system, world
 from .starting import TARGET
 from .storage import collect, publish
@@ -228,7 +228,8 @@ def _apply_registrations(
     """Stops what is not to run, takes through the steps what runs, and starts what is new, no lock held."""
     chosen = sorted(only if only is not None else {*host.registrations, *host.refused, *known_tenants()})
     states = systemd.states(["tenant@*.service"])
-    late = starting.failing(chosen, states)
+    enabled = [tenant for tenant in chosen if tenant in host.registrations and _runs_here(host, tenant)]
+    late = starting.failing(enabled, states)
     going: list[str] = []
     new: list[str] = []
     ended: list[str] = []
@@ -246,15 +247,16 @@ def _apply_registrations(
             going.append(tenant)
     _end(host, ended, states)
     alone = only is not None and len(only) == 1
-    jobs += sync.run(host, going, mode, asked=asked, alone=alone)
+    taken = sync.run(host, going, mode, asked=asked, alone=alone)
+    jobs += taken
     if not block:
         starting.urge(new)
     else:
         jobs += starting.bring_up(host, new, mode, asked, alone=alone)
-        if late := [tenant for tenant in (*late, *starting.lost(going, states)) if tenant in host.registrations]:
+        if late := [*late, *starting.lost([job.tenant for job in taken if not job.busy], states)]:
             starting.outlive(late)
             jobs = [job for job in jobs if job.tenant not in late]
-            jobs += _apply_registrations(host, late, mode, block=True, asked=asked)
+            jobs += _apply_registrations(host, late, mode, block=True, asked=replace(asked, wait=True))
     if mode is Mode.SYNC:
         synced.note((job.tenant, job.outcome.word) for job in jobs if job.outcome and not job.passed_over)
     return sorted(jobs, key=lambda job: job.tenant)

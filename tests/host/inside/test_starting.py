@@ -1,5 +1,6 @@
 """A sync that meets a start which fails: nobody has stopped that tenant, so in the end it runs what was committed."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Make
-from .support import run, unit_property, wait_until
+from .support import REGISTRATIONS, run, unit_property, wait_until
 from .world import Tenant, container
 
 UNIT = "tenant@acme.service"
@@ -64,6 +65,16 @@ def test_a_start_that_has_failed_and_cleans_up_is_followed_by_another(make: Make
     wait_until("it starts the tenant, or is over", lambda: waits_for_systemd() or sync.poll() is not None)
     assert "acme: applied" in let_go(sync)
     assert acme.status()["commit"] == newest and acme.state("web") == "active"
+
+
+def test_whom_the_registration_suspends_meanwhile_is_not_started_again(make: Make, gate: Path) -> None:
+    stopped(make, "ExecStartPre=/bin/sh -c 'test ! -p /run/gate'", f"ExecStopPost={WAITS}")
+    wait_until("its start has failed", lambda: unit_property(UNIT, "ActiveState") == "deactivating")
+    place = REGISTRATIONS / "acme.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "state": "suspended"}))
+    assert "acme: suspended" in run(["bbhv", "sync", "acme"], timeout=120).stdout
+    gate.write_text("\n")
+    wait_until("it has failed", lambda: unit_property(UNIT, "ActiveState") == "failed")
 
 
 def test_a_start_that_fails_during_a_sync_does_not_have_the_last_word(make: Make, gate: Path) -> None:
