@@ -23,7 +23,7 @@ from pathlib import Path
 from . import hostile_root
 from .hostile_root import CALLS, call
 from .nets import bridge, commit, grants, member
-from .support import leader, run, unit_property, wait_until
+from .support import cursor, leader, run, unit_property, wait_until
 from .world import Tenant, container, new_tenant
 
 EVIL, VICTIM = "isoevil", "isovictim"
@@ -288,7 +288,7 @@ def trespass(evil: Tenant, victim: Tenant) -> Found:
         here = json.loads(on_host.read_text())["attempts"]
         on_host.unlink()
         before = state(word)
-        began = _moment()
+        began, since = _moment(), cursor()
         (data / "go").touch()
         program = PROGRAM.split()
         run(["bbhv", "shell", f"plain.{EVIL}", "--", *program, "/srv/data/shell.json"])
@@ -302,7 +302,7 @@ def trespass(evil: Tenant, victim: Tenant) -> Found:
                          if before[what] != after[what]}  # fmt: skip
         (data / "go").unlink()
         lies = {"what udev was told": word in said, "the clock": abs(_moment() - began) > 5,
-                "what others have logged": bool(forged(word)), "copies of a volume": not _copied(evil, word)}
+                "what others have logged": bool(forged(word, since)), "copies of a volume": not _copied(evil, word)}
         assert set(lies) == set(HOST_SAW)
         found.changed |= {what: "changed" for what, wrong in lies.items() if wrong}
     for way in WAYS:
@@ -349,9 +349,9 @@ def _differing(before: object, after: object) -> str:
     return f"gone {sorted(one - two)}, new {sorted(two - one)}"[:600]
 
 
-def forged(word: str) -> list[str]:
-    """What the host's journal has with the word that is not of the hostile tenant, or is more than a line."""
-    text = run(["journalctl", "--no-pager", "-o", "json", "-g", word]).stdout
+def forged(word: str, since: str) -> list[str]:
+    """What the journal has had since then with the word that is not of the hostile tenant, or is more than a line."""
+    text = run(["journalctl", "--no-pager", "-o", "json", "-g", word, f"--after-cursor={since}"]).stdout
     entries = [json.loads(line) for line in text.splitlines()]
     assert [one for one in entries if str(one["MESSAGE"]).endswith("honest")], "nothing of the tenant is in the journal"
     return [str(one) for one in entries if not str(one.get("_SYSTEMD_UNIT", "")).endswith(f".{EVIL}.service")
