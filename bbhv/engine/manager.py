@@ -17,8 +17,9 @@ from ..host import files, log, systemd
 from ..host.lock import Lock
 from ..model.registration import Registration
 from ..names import tenant_unit
-from ..records import dataclass, replace
+from ..records import dataclass
 from . import paths, requests, resolving, starting, synced, system, world
+from .repository import offline
 from .starting import TARGET
 from .storage import collect, publish
 from .storage.state import Outcome, Store, known_tenants
@@ -229,7 +230,7 @@ def _apply_registrations(
     chosen = sorted(only if only is not None else {*host.registrations, *host.refused, *known_tenants()})
     states = systemd.states(["tenant@*.service"])
     enabled = [tenant for tenant in chosen if tenant in host.registrations and _runs_here(host, tenant)]
-    late = starting.failing(enabled, states)
+    states = starting.settled(enabled, states)
     going: list[str] = []
     new: list[str] = []
     ended: list[str] = []
@@ -239,27 +240,34 @@ def _apply_registrations(
         state = states.get(tenant_unit(tenant), "inactive")
         if not _runs_here(host, tenant):
             ended.append(tenant)
-        elif tenant not in host.registrations or tenant in late:
-            continue  # nobody can say what it is to be, so it stays as it is; or it is waited for
+        elif tenant not in host.registrations:
+            continue  # nobody can say what it is to be, so it stays as it is
+        elif state == starting.FAILING:
+            jobs.append(starting.failing(host, tenant))
         elif state in ("inactive", "failed") and not (publish.is_stopped(tenant) or _suspended(tenant)):
-            new.append(tenant)
+            (going if asked.allow_rewind else new).append(tenant)
         else:
             going.append(tenant)
     _end(host, ended, states)
-    alone = only is not None and len(only) == 1
-    taken = sync.run(host, going, mode, asked=asked, alone=alone)
-    jobs += taken
-    if not block:
-        starting.urge(new)
-    else:
-        jobs += starting.bring_up(host, new, mode, asked, alone=alone)
-        if late := [*late, *starting.lost([job.tenant for job in taken if not job.busy], states)]:
-            starting.outlive(late)
-            jobs = [job for job in jobs if job.tenant not in late]
-            jobs += _apply_registrations(host, late, mode, block=True, asked=replace(asked, wait=True))
+    if asked.bundle:  # what is new starts from what came with it
+        going += new
+    taken = sync.run(host, going, mode, asked=asked, alone=only is not None and len(only) == 1)
+    starting.note_lost(taken, states)
+    if asked.bundle:
+        new, taken = offline.startable(new, taken)
+    jobs += [*taken, *_begin(host, new, mode, asked, block=block)]
     if mode is Mode.SYNC:
         synced.note((job.tenant, job.outcome.word) for job in jobs if job.outcome and not job.passed_over)
     return sorted(jobs, key=lambda job: job.tenant)
+
+
+def _begin(host: World, tenants: Sequence[str], mode: Mode, asked: Asked, *, block: bool) -> list[Job]:
+    """Starts what does not run; in a sync, what was good before follows its branch as soon as it runs."""
+    if not block:
+        starting.urge(tenants)
+        return []
+    known = starting.good(tenants) if mode is Mode.SYNC and not asked.bundle else []
+    return starting.follow(host, starting.start(host, tenants), known, asked)
 
 
 def _suspended(tenant: str) -> bool:
@@ -359,13 +367,21 @@ def tenant_stop(tenant: str) -> None:
         except TimeoutError:
             log.write("warning", f"{tenant}: somebody still works on it after {STOP_PATIENCE} s, stopping it anyway")
         signal.alarm(0)
-        # A start that failed leaves nothing running either, but nobody has said that it shall stay so.
-        stays = os.environ.get("SERVICE_RESULT", "success") == "success"
+        stays = _was_stopped()
         _note_stop(tenant, publish.mark_stopping if stays else lambda _: publish.mark_stopped(tenant, False))
         stopped = activate.stop_children(tenant)
         if stays:
             _note_stop(tenant, lambda _: publish.mark_stopped(tenant, True))
     systemd.notify(f"STATUS=stopped, {len(stopped)} workloads")
+
+
+def _was_stopped() -> bool:
+    """Whether somebody has stopped the unit, before or after it was up (systemd.exec(5), $SERVICE_RESULT).
+
+    A start that failed leaves nothing running either, but nobody has said that it shall stay so.
+    """
+    result, status = (os.environ.get(name, "") for name in ("SERVICE_RESULT", "EXIT_STATUS"))
+    return result in ("", "success") or (result == "signal" and status == "TERM")
 
 
 def _note_stop(tenant: str, note: Callable[[str], None]) -> None:

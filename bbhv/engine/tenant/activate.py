@@ -299,11 +299,11 @@ def keep(job: Job, word: str = "applied", note: str = "") -> None:
     store = job.store
     if job.number == store.number("good"):
         # It was good before: what was said and noted last, perhaps about a newer commit, still holds. But a tenant that
-        # was stopped, and nothing else, runs now; so does one of which nothing is noted.
+        # was stopped, and nothing else, runs now.
         before = job.state.outcome
         if job.before is not None:
             job.tell_healed()
-        elif not job.note and (before is None or before.word in ("held", "suspended")):
+        elif before and before.word in ("held", "suspended") and not job.note:
             job.end("applied", f"generation {job.number} ({job.commit[:7]}) runs again")
         else:
             job.outcome = before or Outcome(word="applied", commit=job.commit)

@@ -76,8 +76,7 @@ def _bring_up(host: World, tenant: str, asked: Asked) -> Job:
     if one is None and tenant not in host.refused:
         host.registered(tenant)
     _refuse_unwanted(host, tenant, "resumed")
-    wanted = replace(asked, wait=True, starts=True)
-    newest = sync.run(host, [tenant], Mode.SYNC, asked=wanted, alone=True)[0] if one else None
+    newest = sync.run(host, [tenant], Mode.SYNC, asked=replace(asked, wait=True), alone=True)[0] if one else None
     started = start(host, [tenant])[0]
     told = started.outcome.message if started.outcome else ""
     ended = newest.outcome if newest else None

@@ -42,14 +42,13 @@ class Mode(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What the caller asked for beyond the mode: the operator's word that history may be rewound, whether a tenant that
-    somebody else works on is waited for, the path of a bundle that is taken instead of the network, whether it is too
-    early for whose fetch failed a short while ago, and whether a tenant that does not run is started next."""
+    somebody else works on is waited for, the path of a bundle that is taken instead of the network, and whether it is
+    too early for whose fetch failed a short while ago."""
 
     allow_rewind: bool = False
     wait: bool = False
     bundle: str = ""
     backoff: bool = False
-    starts: bool = False
 
 
 @dataclass(slots=True)

@@ -255,7 +255,7 @@ def _make_ready(job: Job, oid: str, tenant: Tenant, generation: Generation) -> N
         job.step(Stage.SUPPLIED)
     job.clone.align(oid, job.registration.branch, job.lock.handle)
     if not job.active:
-        _stays_stopped(job, f"commit {oid[:12]} is checked; ")
+        job.end("held", f"commit {oid[:12]} is checked; {stopped(job)}")
         return
     _plan(job, generation)
 
@@ -287,15 +287,7 @@ def _nothing_new(job: Job) -> None:
     if job.active:
         job.end("unchanged", healing.told(job))
     else:
-        _stays_stopped(job)
-
-
-def _stays_stopped(job: Job, told: str = "") -> None:
-    """Ends the job of a tenant that does not run, or leaves the outcome to its start."""
-    if job.asked.starts:
-        job.pass_over("held", f"{told}it is started")
-    else:
-        job.end("held", f"{told}{stopped(job)}")
+        job.end("held", stopped(job))
 
 
 def stopped(job: Job) -> str:

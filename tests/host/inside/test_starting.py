@@ -10,6 +10,7 @@ import pytest
 
 from .conftest import Make
 from .support import REGISTRATIONS, run, unit_property, wait_until
+from .test_locks import held
 from .world import Tenant, container
 
 UNIT = "tenant@acme.service"
@@ -53,23 +54,33 @@ def syncing() -> "subprocess.Popen[str]":
     return subprocess.Popen(["bbhv", "sync", "acme"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def waits_for_systemd() -> bool:
-    return run(["pgrep", "-f", f"^systemctl start -- {UNIT}"], check=False).returncode == 0
+def fails(make: Make) -> Tenant:
+    """A tenant whose start has failed, and cleans up until it is let through the gate."""
+    acme = stopped(make, "ExecStartPre=/bin/sh -c 'test ! -p /run/gate'", f"ExecStopPost={WAITS}")
+    wait_until("its start has failed", lambda: unit_property(UNIT, "ActiveState") == "deactivating")
+    return acme
 
 
 def test_a_start_that_has_failed_and_cleans_up_is_followed_by_another(make: Make, gate: Path) -> None:
-    acme = stopped(make, "ExecStartPre=/bin/sh -c 'test ! -p /run/gate'", f"ExecStopPost={WAITS}")
-    wait_until("its start has failed", lambda: unit_property(UNIT, "ActiveState") == "deactivating")
+    acme = fails(make)
     newest = acme.commit(web=container("MemoryMax=80M"))
     sync = syncing()
-    wait_until("it starts the tenant, or is over", lambda: waits_for_systemd() or sync.poll() is not None)
+    assert sync.stderr and sync.stderr.readline() == f"Waiting for the end of {UNIT}, which did not start.\n"
     assert "acme: applied" in let_go(sync)
     assert acme.status()["commit"] == newest and acme.state("web") == "active"
 
 
+def test_one_that_cleans_up_for_long_is_not_waited_for_without_end(make: Make, gate: Path) -> None:
+    acme = fails(make)
+    done = run(["bbhv", "sync", "acme"], check=False, timeout=120)
+    assert done.returncode == 1 and "acme: failed: its start has failed, and still cleans up" in done.stdout
+    gate.write_text("\n")
+    wait_until("it has failed", lambda: unit_property(UNIT, "ActiveState") == "failed")
+    assert acme.sync() == "applied" and acme.state("web") == "active"
+
+
 def test_whom_the_registration_suspends_meanwhile_is_not_started_again(make: Make, gate: Path) -> None:
-    stopped(make, "ExecStartPre=/bin/sh -c 'test ! -p /run/gate'", f"ExecStopPost={WAITS}")
-    wait_until("its start has failed", lambda: unit_property(UNIT, "ActiveState") == "deactivating")
+    fails(make)
     place = REGISTRATIONS / "acme.json"
     place.write_text(json.dumps({**json.loads(place.read_text()), "state": "suspended"}))
     assert "acme: suspended" in run(["bbhv", "sync", "acme"], timeout=120).stdout
@@ -77,21 +88,51 @@ def test_whom_the_registration_suspends_meanwhile_is_not_started_again(make: Mak
     wait_until("it has failed", lambda: unit_property(UNIT, "ActiveState") == "failed")
 
 
-def test_a_start_that_fails_during_a_sync_does_not_have_the_last_word(make: Make, gate: Path) -> None:
+def test_who_is_stopped_while_a_start_cleans_up_is_not_started_by_that_sync(make: Make, gate: Path) -> None:
+    acme = fails(make)
+    sync = syncing()
+    assert sync.stderr and sync.stderr.readline().startswith("Waiting for")
+    run(["systemctl", "stop", "--no-block", UNIT])
+    out, _ = sync.communicate(timeout=120)
+    assert "acme: held" in out and acme.state("web") == "inactive"
+    gate.write_text("\n")
+    wait_until("it is over", lambda: unit_property(UNIT, "ActiveState") in ("failed", "inactive"))
+
+
+def test_a_start_that_fails_during_a_sync_is_told(make: Make, gate: Path) -> None:
     acme = stopped(make, f"ExecStartPre={WAITS}")
     wait_until("it starts", lambda: unit_property(UNIT, "ActiveState") == "activating")
     newest = acme.commit(web=container().replace("HealthStableSec=0", "HealthStableSec=3"))
     sync = syncing()
     wait_until("the container runs", lambda: acme.state("web") == "active" or sync.poll() is not None)
-    assert "acme: applied" in let_go(sync)
+    gate.write_text("\n")
+    out, _ = sync.communicate(timeout=120)
+    assert sync.returncode == 1 and "acme: failed: a start that was under way has failed" in out
+    wait_until("it has failed", lambda: unit_property(UNIT, "ActiveState") == "failed")
+    assert acme.sync() in ("applied", "unchanged")
     assert acme.status()["commit"] == newest and acme.state("web") == "active"
-    assert unit_property(UNIT, "ActiveState") == "active"
 
 
-def test_a_sync_starts_a_tenant_whose_start_had_failed_with_what_is_newest(make: Make, gate: Path) -> None:
+def test_a_sync_starts_a_tenant_whose_start_had_failed_and_takes_it_to_what_is_newest(make: Make, gate: Path) -> None:
     acme = stopped(make, "ExecStartPre=/bin/sh -c 'test ! -p /run/gate'")
     wait_until("its start has failed", lambda: unit_property(UNIT, "ActiveState") == "failed")
-    gate.unlink()
     newest = acme.commit(web=container("MemoryMax=80M"))
+    done = run(["bbhv", "sync", "acme"], check=False, timeout=120)
+    assert done.returncode == 1 and f"acme: failed: it did not start, see: journalctl -u {UNIT}" in done.stdout
+    gate.unlink()
     assert acme.sync() == "applied"
     assert acme.status()["commit"] == newest and acme.state("web") == "active"
+
+
+def test_who_stops_a_tenant_that_still_starts_has_stopped_it(make: Make) -> None:
+    acme = make("acme")
+    acme.commit(web=container())
+    assert acme.sync() == "applied"
+    run(["systemctl", "stop", UNIT], timeout=120)
+    with held("acme"):
+        run(["systemctl", "start", "--no-block", UNIT])
+        wait_until("it waits for the tenant", lambda: unit_property(UNIT, "ActiveState") == "activating")
+        run(["systemctl", "stop", "--no-block", UNIT])
+        wait_until("it stops", lambda: unit_property(UNIT, "ActiveState") == "deactivating")
+    wait_until("it has stopped", lambda: unit_property(UNIT, "ActiveState") in ("failed", "inactive"))
+    assert acme.sync() == "held" and acme.state("web") == "inactive"
