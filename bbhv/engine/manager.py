@@ -255,19 +255,10 @@ def _apply_registrations(
     starting.note_lost(taken, states)
     if asked.bundle:
         new, taken = offline.startable(new, taken)
-    jobs += [*taken, *_begin(host, new, mode, asked, block=block)]
+    jobs += [*taken, *(starting.start(host, new) if block else starting.urge(new))]
     if mode is Mode.SYNC:
         synced.note((job.tenant, job.outcome.word) for job in jobs if job.outcome and not job.passed_over)
     return sorted(jobs, key=lambda job: job.tenant)
-
-
-def _begin(host: World, tenants: Sequence[str], mode: Mode, asked: Asked, *, block: bool) -> list[Job]:
-    """Starts what does not run; in a sync, what was good before follows its branch as soon as it runs."""
-    if not block:
-        starting.urge(tenants)
-        return []
-    known = starting.good(tenants) if mode is Mode.SYNC and not asked.bundle else []
-    return starting.follow(host, starting.start(host, tenants), known, asked)
 
 
 def _suspended(tenant: str) -> bool:
@@ -367,21 +358,28 @@ def tenant_stop(tenant: str) -> None:
         except TimeoutError:
             log.write("warning", f"{tenant}: somebody still works on it after {STOP_PATIENCE} s, stopping it anyway")
         signal.alarm(0)
-        stays = _was_stopped()
+        stays = _was_stopped(tenant)
         _note_stop(tenant, publish.mark_stopping if stays else lambda _: publish.mark_stopped(tenant, False))
         stopped = activate.stop_children(tenant)
-        if stays:
+        if stays or _was_stopped(tenant):  # meanwhile
             _note_stop(tenant, lambda _: publish.mark_stopped(tenant, True))
     systemd.notify(f"STATUS=stopped, {len(stopped)} workloads")
 
 
-def _was_stopped() -> bool:
-    """Whether somebody has stopped the unit, before or after it was up (systemd.exec(5), $SERVICE_RESULT).
+def _was_stopped(tenant: str) -> bool:
+    """Whether somebody has stopped the unit: once it was up, or while it started, reloaded, or cleaned up after a start
+    that failed (systemd.exec(5), $SERVICE_RESULT).
 
     A start that failed leaves nothing running either, but nobody has said that it shall stay so.
     """
     result, status = (os.environ.get(name, "") for name in ("SERVICE_RESULT", "EXIT_STATUS"))
-    return result in ("", "success") or (result == "signal" and status == "TERM")
+    if result in ("", "success") or (result == "signal" and status == "TERM"):
+        return True
+    try:
+        return bool(systemd.queued("stop", [tenant_unit(tenant)]))
+    except CommandError as error:
+        log.write("warning", str(error))
+        return False
 
 
 def _note_stop(tenant: str, note: Callable[[str], None]) -> None:

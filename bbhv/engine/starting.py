@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from ..errors import CommandError
 from ..host import log, run, systemd
 from ..names import tenant_unit
-from . import paths
 from .storage import publish
-from .storage.state import Outcome, Store
+from .storage.state import Outcome
 from .synced import WELL
 from .tenant import sync
-from .tenant.job import Asked, Job, Mode, is_active, say_waiting
+from .tenant.job import Job, Mode, is_active, say_waiting
 from .world import World
 
 TARGET = "tenants.target"
@@ -64,71 +63,69 @@ def failing(host: World, tenant: str) -> Job:
 
 
 def note_lost(jobs: Sequence[Job], before: Mapping[str, str]) -> None:
-    """Says of those that were starting before the run which of them were stopped since, as that start failed."""
-    begun = {tenant_unit(job.tenant): job for job in jobs if not job.passed_over}
-    begun = {unit: job for unit, job in begun.items() if before.get(unit) == "activating"}
-    now = _states(tuple(begun))
-    for unit, job in begun.items():
-        if now.get(unit) in ("deactivating", "failed") and not publish.is_stopped(job.tenant):
-            job.pass_over("failed", "a start that was under way has failed and stops it; the next sync starts it again")
+    """Says of those that were starting before the run which of them are stopped since, as that start has failed."""
+    begun = {tenant_unit(job.tenant): job for job in jobs if job.outcome and job.outcome.word in WELL}
+    begun = {unit: job for unit, job in begun.items() if before.get(unit) == "activating" and not job.passed_over}
+    try:
+        now: dict[str, str] = {}
+        lost = _failing(tuple(begun), now)
+    except CommandError as error:  # systemd is busy, and who has run is not to lose its outcome
+        log.write("warning", str(error))
+        return
+    lost += [unit for unit, state in now.items() if state == "failed" and not publish.is_stopped(begun[unit].tenant)]
+    for unit in lost:
+        why = "a start that was under way has failed and stops it; the next sync starts it again"
+        begun[unit].pass_over("failed", why)
 
 
 def start(host: World, tenants: Sequence[str]) -> list[Job]:
     """Starts tenants and waits. Their outcome is what the start recorded."""
-    if not tenants:
-        return []
-    systemd.reach(TARGET)
-    units = tuple(map(tenant_unit, tenants))
-    try:
-        systemd.act("start", units, timeout=START_SEC)
-    except CommandError as error:
-        log.write("debug", str(error))  # each tenant's outcome says it better
-    states = _states(units)
-    return [_started(host, tenant, up=not states or is_active(tenant, states)) for tenant in tenants]
+    wanted = [tenant for tenant in tenants if not publish.is_stopped(tenant)]
+    if wanted:
+        systemd.reach(TARGET)
+        try:
+            systemd.act("start", map(tenant_unit, wanted), timeout=START_SEC)
+        except CommandError as error:
+            log.write("debug", str(error))  # each tenant's outcome says it better
+    up = _up(wanted)
+    return [_started(host, tenant) if tenant in up else _down(host, tenant) for tenant in tenants]
 
 
-def _states(units: Sequence[str]) -> Mapping[str, str]:
-    """The states of units after the work; none where systemd is too busy to answer, for it decides nothing any more."""
+def _up(tenants: Sequence[str]) -> frozenset[str]:
+    """Those of the tenants that are up; all of them where systemd is too busy to say it."""
     try:
-        return systemd.states(units) if units else {}
+        states = systemd.states(tuple(map(tenant_unit, tenants))) if tenants else {}
     except CommandError as error:
         log.write("warning", str(error))
-        return {}
+        return frozenset(tenants)
+    return frozenset(tenant for tenant in tenants if is_active(tenant, states))
 
 
-def _started(host: World, tenant: str, *, up: bool) -> Job:
-    """What became of a start. One that failed before it could say so has left the outcome of an earlier one."""
+def _started(host: World, tenant: str) -> Job:
+    """What became of a start, as it was noted."""
     job = Job(registration=host.registered(tenant), mode=Mode.SYNC, allow_file=host.settings.allow_file)
-    job.state, job.active = job.store.load(), up
-    noted, hold = job.state.outcome, job.state.hold
-    stopped = publish.is_stopped(tenant) or (hold is not None and hold.verb == "suspend")
-    if noted is None or (noted.word in WELL and not (up or stopped)):
-        noted = Outcome(word="failed", message=f"it did not start, see: journalctl -u {tenant_unit(tenant)}")
-    job.outcome, job.commit = noted, noted.commit
+    job.state = job.store.load()
+    unknown = Outcome(word="failed", message=f"nothing says how, see: journalctl -u {tenant_unit(tenant)}")
+    job.outcome = job.state.outcome or unknown
+    job.commit = job.outcome.commit
     return job
 
 
-def follow(host: World, started: Sequence[Job], known: Sequence[str], asked: Asked) -> list[Job]:
-    """Takes those of the started that were good before to what is newest, which their start asks no network for."""
-    again = [job.tenant for job in started if job.active and job.tenant in known]
-    newest = {job.tenant: job for job in sync.run(host, again, Mode.SYNC, asked=asked)}
-    return [_told(job, newest.get(job.tenant)) for job in started]
+def _down(host: World, tenant: str) -> Job:
+    """What became of a tenant that is not up. What failed before it could say so has left an earlier outcome."""
+    job = _started(host, tenant)
+    hold = job.state.hold
+    if publish.is_stopped(tenant):
+        job.pass_over("held", sync.stopped(job))
+    elif job.outcome and job.outcome.word in WELL and not (hold and hold.verb == "suspend"):
+        job.pass_over("failed", f"it did not start, see: journalctl -u {tenant_unit(tenant)}")
+    return job
 
 
-def _told(started: Job, newest: Job | None) -> Job:
-    """What is told of a tenant: that it was started, where there is nothing newer to tell."""
-    if newest is None or newest.passed_over or not (newest.outcome and started.outcome):
-        return started
-    return started if newest.outcome.word == "unchanged" and started.outcome.word in WELL else newest
-
-
-def good(tenants: Sequence[str]) -> list[str]:
-    """Those that have been good before: their start brings that up, without a network."""
-    return [tenant for tenant in tenants if Store(paths.tenant(tenant)).number("good") is not None]
-
-
-def urge(tenants: Sequence[str]) -> None:
-    """Starts tenants without waiting."""
-    if tenants:
+def urge(tenants: Sequence[str]) -> list[Job]:
+    """Starts tenants without waiting for what becomes of them."""
+    wanted = [tenant for tenant in tenants if not publish.is_stopped(tenant)]
+    if wanted:
         systemd.reach(TARGET)
-        systemd.urge("start", map(tenant_unit, tenants))
+        systemd.urge("start", map(tenant_unit, wanted))
+    return []

@@ -119,9 +119,9 @@ PROSE = {
     takes each new commit all the way: verify, check, compile, activate, watch. What did not change is not touched. A
     generation that does not become healthy is rolled back and its commit quarantined. Problems of one tenant never
     stop another. A tenant that was stopped with `systemctl stop` stays so; its commits are only checked. One whose
-    start failed is started again, with its newest commit. What was good and has drifted since, because a container was
-    stopped for example, is set right, as the registration says (see `bbhv.system`(5)). A sync of all tenants ends with
-    removing the images that nobody needs any more.
+    start failed is started again, and has its newest commit from the sync after that. What was good and has drifted
+    since, because a container was stopped for example, is set right, as the registration says (see `bbhv.system`(5)).
+    A sync of all tenants ends with removing the images that nobody needs any more.
 
     Several https repositories that need no credential are first asked together, over at most four connections to each
     server, where their branches are. Who has nothing new is not fetched from; once a day everybody is fetched from,
