@@ -22,7 +22,7 @@ from .nets import (
     within,
     world,
 )
-from .support import REGISTRATIONS, leader, registration, run, unit_property, wait_until
+from .support import REGISTRATIONS, registration, run, unit_property, wait_until
 from .world import Tenant
 
 
@@ -285,9 +285,9 @@ def test_a_second_start_and_a_crash_of_a_container_find_their_port(make: Make) -
     acme = make("acme", grants=grants(77))
     commit(acme, bridge("lan", "10.77.0.1/24"), web=member("lan", "Address=10.77.0.10"))
     assert acme.sync() == "applied", acme.said
-    main = int(unit_property(acme.unit("web"), "MainPID"))
-    run(["kill", "-KILL", str(main)])
-    wait_until("it runs again", lambda: leader("web.acme") not in (0, main) and acme.state("web") == "active")
+    first = acme.leader("web")
+    run(["kill", "-KILL", unit_property(acme.unit("web"), "MainPID")])
+    wait_until("it runs again", lambda: acme.leader("web") not in (0, first) and acme.state("web") == "active")
     settle(acme, "web", "10.77.0.10/24")
     assert run(["ping", "-c1", "-W2", "10.77.0.10"]).returncode == 0
     commit(acme, bridge("lan", "10.77.0.1/24"), web=member("lan", "Address=10.77.0.10", "ScratchSize=64M"))
