@@ -255,7 +255,11 @@ def _apply_registrations(
     starting.note_lost(taken, states)
     if asked.bundle:
         new, taken = offline.startable(new, taken)
-    jobs += [*taken, *(starting.start(host, new) if block else starting.urge(new))]
+    jobs += taken
+    if block:
+        jobs += starting.start(host, new)
+    else:
+        starting.urge(new)
     if mode is Mode.SYNC:
         synced.note((job.tenant, job.outcome.word) for job in jobs if job.outcome and not job.passed_over)
     return sorted(jobs, key=lambda job: job.tenant)

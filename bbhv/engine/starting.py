@@ -80,8 +80,7 @@ def note_lost(jobs: Sequence[Job], before: Mapping[str, str]) -> None:
 
 def start(host: World, tenants: Sequence[str]) -> list[Job]:
     """Starts tenants and waits. Their outcome is what the start recorded."""
-    wanted = [tenant for tenant in tenants if not publish.is_stopped(tenant)]
-    if wanted:
+    if wanted := _wanted(tenants):
         systemd.reach(TARGET)
         try:
             systemd.act("start", map(tenant_unit, wanted), timeout=START_SEC)
@@ -102,11 +101,10 @@ def _up(tenants: Sequence[str]) -> frozenset[str]:
 
 
 def _started(host: World, tenant: str) -> Job:
-    """What became of a start, as it was noted."""
+    """What became of a start, as it was noted. Nothing is where what was good runs again, and its memory was lost."""
     job = Job(registration=host.registered(tenant), mode=Mode.SYNC, allow_file=host.settings.allow_file)
     job.state = job.store.load()
-    unknown = Outcome(word="failed", message=f"nothing says how, see: journalctl -u {tenant_unit(tenant)}")
-    job.outcome = job.state.outcome or unknown
+    job.outcome = job.state.outcome or Outcome(word="applied", message="what was good runs again")
     job.commit = job.outcome.commit
     return job
 
@@ -122,10 +120,13 @@ def _down(host: World, tenant: str) -> Job:
     return job
 
 
-def urge(tenants: Sequence[str]) -> list[Job]:
+def urge(tenants: Sequence[str]) -> None:
     """Starts tenants without waiting for what becomes of them."""
-    wanted = [tenant for tenant in tenants if not publish.is_stopped(tenant)]
-    if wanted:
+    if wanted := _wanted(tenants):
         systemd.reach(TARGET)
         systemd.urge("start", map(tenant_unit, wanted))
-    return []
+
+
+def _wanted(tenants: Sequence[str]) -> list[str]:
+    """Those that nobody has stopped meanwhile."""
+    return [tenant for tenant in tenants if not publish.is_stopped(tenant)]
