@@ -22,7 +22,8 @@ import tokenize
 import xml.etree.ElementTree as ElementTree
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -60,6 +61,8 @@ SLOW = (
 )
 # Of marshal. What later versions write depends on how often an object is used in this process.
 FORMAT = 2
+# How much bytes must have in common to count, and how many the dictionary takes at once. Measured: 5 % of all bytecode.
+PART, PIECE = 8, 64
 # Data inside the archive: a rescue shell and a laptop have this one file only.
 DATA = ("schemas/*", "templates/**/*")
 TIERS = ("unit", "host", "vm")
@@ -158,10 +161,31 @@ def module_name(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+def common(texts: Collection[bytes]) -> bytes:
+    """A dictionary for zlib: pieces of texts whose parts are in many others, the best one last, where it costs least.
+
+    A piece of which others have most already is left out.
+    """
+    def parts(piece: bytes) -> set[bytes]:
+        return {piece[at:at + PART] for at in range(len(piece) - PART + 1)}
+
+    known = [parts(text) for text in texts]
+    shared = Counter(part for found in known for part in found)
+    pieces = {text[at:at + PIECE] for text in texts for at in range(0, len(text), PIECE)}
+    worth = {piece: sum(shared[part] - 1 for part in parts(piece)) for piece in pieces}
+    chosen: list[bytes] = []
+    taken: set[bytes] = set()
+    for piece in sorted(pieces, key=lambda piece: (-worth[piece], piece)):
+        new = parts(piece) - taken
+        if 2 * sum(shared[part] - 1 for part in new) >= worth[piece]:
+            chosen.append(piece)
+            taken |= new
+    return b"".join(chosen[:(1 << zlib.MAX_WBITS) // PIECE][::-1])
+
+
 def deflated(texts: Mapping[str, bytes]) -> tuple[bytes, dict[str, bytes]]:
-    """Texts that are alike, each deflated on its own with a dictionary, which comes first: of each text some part."""
-    share = (1 << zlib.MAX_WBITS) // len(texts)
-    dictionary = b"".join(text[len(text) // 3:][:share] for text in texts.values())
+    """Texts that are alike, each deflated on its own with a dictionary, which comes first."""
+    dictionary = common(texts.values())
     found = {}
     for name, text in texts.items():
         squeeze = zlib.compressobj(9, zdict=dictionary)
